@@ -1,0 +1,1 @@
+"""The API and the server for it: what people and programs may ask the cloud."""

@@ -1,0 +1,1 @@
+"""The page: server-rendered, live, and served whole from this package."""

@@ -1,0 +1,342 @@
+"""The messages between device and cloud, as values.
+
+Rule: a message that could not be true (a score of 3, a naive time, a NaN) cannot be built, neither by the device that sends
+nor by the cloud that decodes. Bytes are `contract.codec`'s business.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Mapping
+
+from contract.errors import InvalidMessageError
+from contract.signals import QualityFlag
+
+SCHEMA_VERSION = 1
+"""Version of the envelope this code writes; it reads 1 up to this one."""
+
+DEVICE_ID_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
+"""Device ids: 1 to 64 letters, digits, - and _; nothing that could change the meaning of a topic."""
+
+TEXT_PATTERN = re.compile(r"[A-Za-z0-9 ._+:/@-]{0,80}")
+MAX_FEATURES = 512
+MAX_SENSORS = 64
+MAX_CONTRIBUTIONS = 8
+MAX_SPECTRUM_BANDS = 64
+MAX_CONTEXT = 128
+MAX_UINT32 = 2**32 - 1
+MAX_INT63 = 2**63 - 1
+"""Ids and sequences stay below 2^63 so that every SQL database can hold them."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise InvalidMessageError(message)
+
+
+def _require_text(value: str, where: str) -> None:
+    _require(bool(TEXT_PATTERN.fullmatch(value)), f"{where}: up to 80 plain characters, not {value[:100]!r}")
+
+
+def _require_share(value: float, where: str) -> None:
+    _require(0.0 <= value <= 1.0, f"{where} must lie in 0..1, not {value}")
+
+
+def _require_finite(values: tuple[float, ...], where: str) -> None:
+    _require(all(map(math.isfinite, values)), f"{where} must be finite")
+
+
+def _require_count(value: int, where: str, limit: int = MAX_INT63) -> None:
+    _require(0 <= value <= limit, f"{where} must lie between 0 and {limit}, not {value}")
+
+
+def require_time(value: datetime, where: str) -> None:
+    """Refuse a time that is naive or absurd.
+
+    Raises:
+        InvalidMessageError: not aware, or outside 2000 to 2100.
+    """
+    _require(value.tzinfo is not None and value.utcoffset() == timedelta(0), f"{where} must be an aware UTC time")
+    _require(EARLIEST <= value < LATEST, f"{where} lies outside 2000 to 2100: {value.isoformat()}")
+
+
+class Kind(StrEnum):
+    """The kinds of message a device sends; also the last level of its topics."""
+
+    SUMMARY = "summary"
+    ALARM = "alarm"
+    STATUS = "status"
+    BIRTH = "birth"
+    DEATH = "death"
+
+
+class MachineState(IntEnum):
+    """What the device says of its machine."""
+
+    WARMING_UP = 1
+    WATCHING = 2
+    ALARMING = 3
+    STANDSTILL = 4
+    BLIND = 5
+
+
+class AlarmTransition(IntEnum):
+    """The two edges of an alarm."""
+
+    RAISED = 1
+    CLEARED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureAggregate:
+    """One feature over an interval, in physical units."""
+
+    name: str
+    mean: float
+    minimum: float
+    maximum: float
+
+    def __post_init__(self) -> None:
+        _require_text(self.name, "feature name")
+        _require_finite((self.mean, self.minimum, self.maximum), f"feature {self.name}")
+        slack = 1e-4 * max(abs(self.minimum), abs(self.maximum), 1e-6)
+        ordered = self.minimum - slack <= self.mean <= self.maximum + slack
+        _require(ordered, f"feature {self.name}: needs minimum <= mean <= maximum")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelQuality:
+    """How many samples of one sensor were good, uncertain and bad, and why."""
+
+    sensor: str
+    good: int
+    uncertain: int
+    bad: int
+    flags: QualityFlag = QualityFlag.NONE
+
+    def __post_init__(self) -> None:
+        _require_text(self.sensor, "sensor name")
+        for name in ("good", "uncertain", "bad"):
+            _require_count(getattr(self, name), f"{self.sensor} {name}", MAX_UINT32)
+        _require_count(int(self.flags), f"{self.sensor} flags", MAX_UINT32)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSummary:
+    """What a device knows of its machine over one interval; the envelope's event time is the interval's end."""
+
+    interval_s: float
+    state: MachineState
+    window_count: int
+    scored_count: int
+    score_mean: float = 0.0
+    score_max: float = 0.0
+    score_p50: float = 0.0
+    score_p90: float = 0.0
+    confidence: float = 1.0
+    """Share of the features that were believable, 0..1."""
+    regime: str = ""
+    features: tuple[FeatureAggregate, ...] = ()
+    quality: tuple[ChannelQuality, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(0 < self.interval_s <= 86_400, f"interval_s must lie in 0..86400, not {self.interval_s}")
+        _require_count(self.window_count, "window_count", MAX_UINT32)
+        _require(0 <= self.scored_count <= self.window_count, "scored_count must lie between 0 and window_count")
+        for name in ("score_mean", "score_max", "score_p50", "score_p90", "confidence"):
+            _require_share(getattr(self, name), name)
+        _require(self.score_mean <= self.score_max + 1e-4, "score_mean must not exceed score_max")
+        _require_text(self.regime, "regime")
+        _require(len(self.features) <= MAX_FEATURES, f"at most {MAX_FEATURES} features")
+        _require(len(self.quality) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One feature's part in an alarm."""
+
+    feature: str
+    sensor: str
+    share: float
+    """Of the model's error, 0..1."""
+    deviation: float
+    """From the machine's own baseline, in its standard deviations, signed."""
+
+    def __post_init__(self) -> None:
+        _require_text(self.feature, "contribution feature")
+        _require_text(self.sensor, "contribution sensor")
+        _require_share(self.share, "contribution share")
+        _require_finite((self.deviation,), "contribution deviation")
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """A spectrum small enough to send: at most 64 bands, each holding its largest line."""
+
+    sensor: str
+    start_hz: float
+    step_hz: float
+    unit: str
+    amplitude: tuple[float, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _require_text(self.sensor, "spectrum sensor")
+        _require(len(self.unit) <= 20 and self.unit.isascii(), "spectrum unit must be a UCUM code")
+        _require(self.start_hz >= 0 and 0 < self.step_hz < 1e7, "spectrum needs start_hz >= 0 and step_hz > 0")
+        _require(0 < len(self.amplitude) <= MAX_SPECTRUM_BANDS, f"a spectrum has 1 to {MAX_SPECTRUM_BANDS} bands")
+        _require_finite((self.start_hz, self.step_hz, *self.amplitude), "spectrum")
+        _require(min(self.amplitude) >= 0, "spectrum amplitudes are not negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm's edge with its evidence; never a raw stream."""
+
+    alarm_id: int
+    transition: AlarmTransition
+    score: float
+    threshold: float
+    since: datetime
+    """First anomalous window of this alarm."""
+    regime: str = ""
+    contributions: tuple[Contribution, ...] = ()
+    error_profile: tuple[float, ...] = ()
+    """Model error of each window in the context, oldest first."""
+    spectrum: Spectrum | None = None
+
+    def __post_init__(self) -> None:
+        _require(0 < self.alarm_id <= MAX_INT63, "alarm_id must lie in 1..2^63-1")
+        _require_share(self.score, "alarm score")
+        _require_share(self.threshold, "alarm threshold")
+        require_time(self.since, "alarm since")
+        _require_text(self.regime, "regime")
+        _require(len(self.contributions) <= MAX_CONTRIBUTIONS, f"at most {MAX_CONTRIBUTIONS} contributions")
+        _require(len(self.error_profile) <= MAX_CONTEXT, f"at most {MAX_CONTEXT} windows in error_profile")
+        _require_finite(self.error_profile, "error_profile")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """How the device itself is doing; counters run since boot."""
+
+    agent_version: str
+    uptime_s: float
+    samples: int
+    windows: int
+    outbox_messages: int
+    outbox_bytes: int
+    dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Messages the outbox gave up, by kind."""
+    rejected: int = 0
+    window_cost_us: float = 0.0
+    rss_bytes: int = 0
+    quality_flags: QualityFlag = QualityFlag.NONE
+
+    def __post_init__(self) -> None:
+        _require_text(self.agent_version, "agent_version")
+        _require(0 <= self.uptime_s < math.inf, "uptime_s must not be negative")
+        _require(0 <= self.window_cost_us < math.inf, "window_cost_us must not be negative")
+        for name in ("samples", "windows", "outbox_messages", "outbox_bytes", "rejected", "rss_bytes"):
+            _require_count(getattr(self, name), name)
+        _require_count(int(self.quality_flags), "quality_flags", MAX_UINT32)
+        _require(len(self.dropped) <= len(Kind), "dropped has more kinds than there are")
+        for kind, count in self.dropped.items():
+            _require(kind in list(Kind), f"dropped: unknown kind {kind[:40]!r}")
+            _require_count(count, f"dropped {kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """Sent on every connect, retained: who is there and how it is built."""
+
+    agent_version: str
+    profile_name: str
+    profile_version: int
+    feature_version: int
+    sensors: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _require_text(self.agent_version, "agent_version")
+        _require_text(self.profile_name, "profile_name")
+        _require_count(self.profile_version, "profile_version", MAX_UINT32)
+        _require_count(self.feature_version, "feature_version", MAX_UINT32)
+        _require(len(self.sensors) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
+        for sensor in self.sensors:
+            _require_text(sensor, "sensor name")
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The Last Will, or a polite goodbye."""
+
+    reason: str
+
+    def __post_init__(self) -> None:
+        _require_text(self.reason, "reason")
+
+
+Body = ScoreSummary | Alarm | DeviceStatus | Birth | Death
+
+KIND_OF: dict[type[Body], Kind] = {
+    ScoreSummary: Kind.SUMMARY,
+    Alarm: Kind.ALARM,
+    DeviceStatus: Kind.STATUS,
+    Birth: Kind.BIRTH,
+    Death: Kind.DEATH,
+}
+SEQUENCED = frozenset({Kind.SUMMARY, Kind.ALARM, Kind.STATUS})
+"""Kinds that go through the outbox; Birth and Death only say who is connected and carry sequence 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An envelope: who, when, which one, and what. The key (device_id, boot_id, sequence) is unique for ever."""
+
+    device_id: str
+    boot_id: int
+    sequence: int
+    event_time: datetime
+    body: Body
+    model_version: str = ""
+
+    def __post_init__(self) -> None:
+        _require(bool(DEVICE_ID_PATTERN.fullmatch(self.device_id)), f"device_id {self.device_id[:80]!r}: 1-64 letters, digits, - and _")
+        _require(0 < self.boot_id <= MAX_INT63, "boot_id must lie in 1..2^63-1")
+        _require_count(self.sequence, "sequence")
+        require_time(self.event_time, "event_time")
+        _require_text(self.model_version, "model_version")
+        _require((self.sequence > 0) == (self.kind in SEQUENCED), f"a {self.kind} cannot have sequence {self.sequence}")
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the body."""
+        return KIND_OF[type(self.body)]
+
+
+@dataclass(frozen=True, slots=True)
+class BootAck:
+    """What the cloud took over from one boot of a device."""
+
+    boot_id: int
+    stored: frozenset[int] = frozenset()
+    rejected: frozenset[int] = frozenset()
+    """Refused for good: sending again would not help."""
+
+    def __post_init__(self) -> None:
+        _require(0 < self.boot_id <= MAX_INT63, "boot_id must lie in 1..2^63-1")
+        _require(not self.stored & self.rejected, "a message is stored or rejected, not both")
+        _require(all(0 < s <= MAX_INT63 for s in self.stored | self.rejected), "sequences start at 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The cloud's own acknowledgement; only this empties an outbox."""
+
+    boots: tuple[BootAck, ...]

@@ -1,0 +1,118 @@
+"""The project's own recording format: one uncompressed .npz per machine.
+
+Rule: what is read back is what was written, bit for bit and in the same order. Layout of format 1:
+
+- `meta`: UTF-8 JSON as uint8; format, machine_id, profile, description, end_of_life_s, sensors (names, in index order).
+- `order`: uint8 (n_readings,), index of the sensor that delivered each reading.
+- `stamps_I`, `monotonic_I`: float64, in s, one per reading of sensor I (see `Reading`).
+- `counts_I`: int64, samples in each reading of sensor I.
+- `values_I`: float32, all samples of sensor I one after the other, in the sensor's unit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.errors import DataError
+from contract.signals import Reading, Samples
+from models.recordings.recording import Recording
+
+FORMAT = 1
+MAX_SENSORS = 255
+
+
+@dataclass(slots=True)
+class _Track:
+    """The readings of one sensor while they are collected or played."""
+
+    stamps: list[float] = field(default_factory=list)
+    monotonic: list[float] = field(default_factory=list)
+    values: list[Samples] = field(default_factory=list)
+
+    def add(self, reading: Reading) -> None:
+        self.stamps.append(reading.event_time_s)
+        self.monotonic.append(reading.monotonic_s)
+        self.values.append(np.asarray(reading.values, np.float32))
+
+    def arrays(self, index: int) -> dict[str, npt.NDArray[Any]]:
+        return {
+            f"stamps_{index}": np.array(self.stamps, np.float64),
+            f"monotonic_{index}": np.array(self.monotonic, np.float64),
+            f"counts_{index}": np.array([len(v) for v in self.values], np.int64),
+            f"values_{index}": np.concatenate(self.values),
+        }
+
+
+def write_recording(
+    path: Path,
+    machine_id: str,
+    profile: str,
+    readings: Iterable[Reading],
+    *,
+    description: str = "",
+    end_of_life_s: float | None = None,
+) -> int:
+    """Write one machine's readings to `path`; the file appears whole or not at all.
+
+    Args:
+        path: The file to write, ending in .npz; its folder exists.
+        machine_id: The machine's name in later replays.
+        profile: Shipped profile name, or path of the user's own.
+        readings: All readings in order of time; held in memory until the file is written.
+        description: Where they come from, for people.
+        end_of_life_s: Stamp at which the machine failed, in s; None: it did not.
+
+    Returns:
+        How many readings were written.
+
+    Raises:
+        DataError: nothing to write, too many sensors, or the disk refused.
+    """
+    tracks: dict[str, _Track] = {}
+    order: list[int] = []
+    index: dict[str, int] = {}
+    for reading in readings:
+        order.append(index.setdefault(reading.sensor, len(index)))
+        tracks.setdefault(reading.sensor, _Track()).add(reading)
+    if not order or len(tracks) > MAX_SENSORS:
+        raise DataError(f"{path}: a recording needs 1 to {MAX_SENSORS} sensors with readings, not {len(tracks)}")
+    meta = {
+        "format": FORMAT,
+        "machine_id": machine_id,
+        "profile": profile,
+        "description": description,
+        "end_of_life_s": end_of_life_s,
+        "sensors": list(tracks),
+    }
+    arrays: dict[str, npt.NDArray[Any]] = {"meta": np.frombuffer(json.dumps(meta).encode(), np.uint8)}
+    arrays["order"] = np.array(order, np.uint8)
+    for number, track in enumerate(tracks.values()):
+        arrays.update(track.arrays(number))
+    _write_whole(path, arrays)
+    return len(order)
+
+
+def _write_whole(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    aside = path.with_name(path.name + ".part")
+    try:
+        with aside.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error}") from error
+
+
+def open_own(folder: Path, profile: str | None) -> list[Recording]:
+    """Open every .npz of the project's own format in a folder (or one such file)."""
+    raise NotImplementedError

@@ -1,0 +1,186 @@
+"""Many agents in one process, each complete: own source, model, outbox and MQTT connection.
+
+Rule: agents are stepped in the order of machine time and never share state, so that each one sends what it would
+send alone on its own board. The plan comes in as a JSON file, progress and the closing counts go out as JSON
+files, written aside and renamed.
+
+Run as `python -m simulators.fleet PLAN.json` (the demo does).
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.bundle import Bundle, load_bundle
+from edge_agent.agent import Agent
+from edge_agent.sensors import SensorSource, open_source
+from edge_agent.settings import AgentSettings, parse_mqtt_url
+
+from contract.logs import configure_logging
+from contract.profiles import load_profile
+
+log = logging.getLogger(__name__)
+
+PROGRESS_PERIOD_S = 0.5
+CATCH_UP_SLEEP_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class FleetMachine:
+    """One machine of the fleet."""
+
+    device_id: str
+    profile: str
+    """Name of a shipped profile or path of one."""
+    source: str
+    """What its agent reads: `scheme:rest`, as on the agent's command line."""
+    bundle: str = ""
+    """Name or path of its bundle; empty: the shipped one of the profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """Everything the fleet process needs to know."""
+
+    machines: tuple[FleetMachine, ...]
+    mqtt_url: str
+    state_dir: str
+    speed: float
+    """Machine seconds per wall second; 0: as fast as possible."""
+    machine_seconds: float | None
+    """Machine time to cover; None: until stopped."""
+    drain_s: float = 30.0
+    """How long to wait at the end for the cloud's acknowledgements."""
+
+    def write(self, path: Path) -> None:
+        """Store the plan for the fleet process."""
+        path.write_text(json.dumps(asdict(self), indent=1), "utf-8")
+
+    @staticmethod
+    def read(path: Path) -> FleetPlan:
+        """Read what `write` stored."""
+        table: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        machines = tuple(FleetMachine(**machine) for machine in table.pop("machines"))
+        return FleetPlan(machines=machines, **table)
+
+
+class Fleet:
+    """Steps every agent in machine-time order, at a pace."""
+
+    def __init__(self, plan: FleetPlan) -> None:
+        self._plan = plan
+        self._bundles: dict[str, Bundle] = {}
+        self._agents = {machine.device_id: self._build_agent(machine) for machine in plan.machines}
+        self._elapsed_s = 0.0
+        self._ended: set[str] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Start, step until the machine time is covered or `stop` is set, then close every agent."""
+        for agent in self._agents.values():
+            agent.start()
+        try:
+            self._step_all(stop)
+        finally:
+            self._close_all()
+
+    def progress(self) -> dict[str, Any]:
+        """Counts so far: machine time, and each agent's own counters."""
+        return {
+            "machine_seconds": round(self._elapsed_s, 3),
+            "machines": {device: agent.counters.to_dict() for device, agent in self._agents.items()},
+            "ended": sorted(self._ended),
+        }
+
+    def _build_agent(self, machine: FleetMachine) -> Agent:
+        bundle = self._load_bundle(machine.bundle or machine.profile)
+        settings = AgentSettings(
+            device_id=machine.device_id,
+            state_dir=Path(self._plan.state_dir) / machine.device_id,
+            mqtt=parse_mqtt_url(self._plan.mqtt_url),
+        )
+        return Agent(settings, self._open(machine), bundle)
+
+    def _load_bundle(self, name: str) -> Bundle:
+        if name not in self._bundles:
+            self._bundles[name] = load_bundle(name)
+        return self._bundles[name]
+
+    @staticmethod
+    def _open(machine: FleetMachine) -> SensorSource:
+        return open_source(machine.source, load_profile(machine.profile))
+
+    def _step_all(self, stop: threading.Event) -> None:
+        """A heap of (machine time since the agent's first reading, agent): step the one furthest behind."""
+        queue = [(0.0, device) for device in self._agents]
+        heapq.heapify(queue)
+        origins: dict[str, float] = {}
+        wall_start = time.monotonic()
+        while queue and not stop.is_set():
+            elapsed_s, device = heapq.heappop(queue)
+            self._elapsed_s = max(self._elapsed_s, elapsed_s)
+            self._keep_pace(wall_start, elapsed_s, stop)
+            result = self._agents[device].step()
+            if result.is_exhausted:
+                self._ended.add(device)
+                continue
+            reached_s = result.monotonic_s - origins.setdefault(device, result.monotonic_s)
+            if self._plan.machine_seconds is None or reached_s < self._plan.machine_seconds:
+                heapq.heappush(queue, (reached_s, device))
+
+    def _keep_pace(self, wall_start: float, elapsed_s: float, stop: threading.Event) -> None:
+        if self._plan.speed <= 0:
+            return
+        ahead_s = wall_start + elapsed_s / self._plan.speed - time.monotonic()
+        if ahead_s > CATCH_UP_SLEEP_S / 10:
+            stop.wait(ahead_s)
+
+    def _close_all(self) -> None:
+        with ThreadPoolExecutor(max_workers=len(self._agents)) as pool:
+            for closing in [pool.submit(agent.close, self._plan.drain_s) for agent in self._agents.values()]:
+                closing.result()
+
+
+def write_aside(path: Path, content: dict[str, Any]) -> None:
+    """Replace a JSON file in one step, so that a reader never sees half of it."""
+    aside = path.with_suffix(".part")
+    aside.write_text(json.dumps(content), "utf-8")
+    aside.replace(path)
+
+
+def _report(fleet: Fleet, path: Path, done: threading.Event) -> None:
+    while not done.wait(PROGRESS_PERIOD_S):
+        write_aside(path, fleet.progress())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the fleet of a plan file; `progress.json` and at the end `result.json` appear beside it."""
+    (plan_path,) = map(Path, sys.argv[1:] if argv is None else argv)
+    configure_logging("WARNING")
+    stop, done = threading.Event(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    fleet = Fleet(FleetPlan.read(plan_path))
+    reporter = threading.Thread(
+        target=_report, args=(fleet, plan_path.with_name("progress.json"), done), daemon=True
+    )
+    reporter.start()
+    fleet.run(stop)
+    done.set()
+    reporter.join()
+    write_aside(plan_path.with_name("progress.json"), fleet.progress())
+    write_aside(plan_path.with_name("result.json"), fleet.progress())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""requirements.lock pins all that pyproject.toml asks for, with hashes and without saying where from."""
+
+import re
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.conftest import PROJECT_ROOT
+
+LOCK = (PROJECT_ROOT / "requirements.lock").read_text()
+PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>[^ ;\\]+)", re.MULTILINE)
+
+
+def pinned_versions() -> dict[str, list[Version]]:
+    """Collect every pinned version; a package may have several, for different machines."""
+    pins: dict[str, list[Version]] = {}
+    for found in PIN.finditer(LOCK):
+        pins.setdefault(canonicalize_name(found["name"]), []).append(Version(found["version"]))
+    return pins
+
+
+def declared_requirements() -> list[str]:
+    """List every requirement of every extra and group of pyproject.toml but the project's own extras."""
+    pyproject = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())
+    project = pyproject["project"]
+    groups = [
+        project["dependencies"],
+        *project["optional-dependencies"].values(),
+        *pyproject["dependency-groups"].values(),
+    ]
+    return sorted({line for group in groups for line in group if Requirement(line).name != project["name"]})
+
+
+@pytest.mark.parametrize("line", declared_requirements())
+def test_each_requirement_has_a_pin_that_satisfies_it(line: str) -> None:
+    requirement = Requirement(line)
+    versions = pinned_versions().get(canonicalize_name(requirement.name), [])
+    assert versions, f"{requirement.name} is not pinned: run `make lock`"
+    assert all(version in requirement.specifier for version in versions), "out of date: run `make lock`"
+
+
+def test_each_pin_has_hashes() -> None:
+    entries = re.split(r"^(?=[A-Za-z0-9])", LOCK, flags=re.MULTILINE)
+    pins = [entry for entry in entries if PIN.match(entry)]
+    assert len(pins) > 50
+    assert [entry.splitlines()[0] for entry in pins if "--hash=sha256:" not in entry] == []
+
+
+def test_the_lock_says_what_but_not_where_from() -> None:
+    assert not re.search(r"://|--(extra-)?index-url|--find-links| @ ", LOCK)
+
+
+def test_the_header_is_the_command_of_make_lock() -> None:
+    command = re.search(r"uv (pip compile .+)$", LOCK, flags=re.MULTILINE)
+    assert command is not None
+    recipe = re.sub(r"\s*\\\n\s*", " ", (PROJECT_ROOT / "Makefile").read_text())
+    assert command[1].split(" -q")[0] in recipe

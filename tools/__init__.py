@@ -1,0 +1,1 @@
+"""Small scripts that `make` calls; nothing of the product imports them."""
