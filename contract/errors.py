@@ -1,7 +1,7 @@
 """The root of every error this project raises on purpose.
 
-Rule: each package hangs its own errors under one of these; `retriable` says whether the same call may succeed later, and
-`exit_code` is what the command line returns.
+Rule: each package hangs its own errors under one of these; `retriable` says whether the same call may succeed
+later, and `exit_code` is what the command line returns.
 """
 
 
@@ -50,3 +50,9 @@ class BundleError(IndustrialGuardError):
     """A model bundle that is damaged, incomplete or made for something else."""
 
     exit_code = 5
+
+
+class StateError(IndustrialGuardError):
+    """What a device kept over a restart is damaged, or belongs to another model."""
+
+    exit_code = 6

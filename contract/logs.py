@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line, the same fields in every process.
 
-Rule: whoever logs passes facts as `extra={...}`; keys that smell of a secret are masked before anything is written.
+Rule: whoever logs passes facts as `extra={...}`; keys that smell of a secret are masked before anything is
+written.
 """
 
 from __future__ import annotations

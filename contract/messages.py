@@ -1,18 +1,18 @@
 """The messages between device and cloud, as values.
 
-Rule: a message that could not be true (a score of 3, a naive time, a NaN) cannot be built, neither by the device that sends
-nor by the cloud that decodes. Bytes are `contract.codec`'s business.
+Rule: a message that could not be true (a score of 3, a naive time, a NaN) cannot be built, neither by the
+device that sends nor by the cloud that decodes. Bytes are `contract.codec`'s business.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Mapping
 
 from contract.errors import InvalidMessageError
 from contract.signals import QualityFlag
@@ -29,9 +29,11 @@ MAX_SENSORS = 64
 MAX_CONTRIBUTIONS = 8
 MAX_SPECTRUM_BANDS = 64
 MAX_CONTEXT = 128
+MIN_STEP_HZ = 1e-6
 MAX_UINT32 = 2**32 - 1
 MAX_INT63 = 2**63 - 1
 """Ids and sequences stay below 2^63 so that every SQL database can hold them."""
+MAX_FLOAT32 = 3.4028e38
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -50,7 +52,9 @@ def _require_share(value: float, where: str) -> None:
 
 
 def _require_finite(values: tuple[float, ...], where: str) -> None:
-    _require(all(map(math.isfinite, values)), f"{where} must be finite")
+    _require(
+        all(abs(value) <= MAX_FLOAT32 for value in values), f"{where} must be finite and fit into 32 bits"
+    )
 
 
 def _require_count(value: int, where: str, limit: int = MAX_INT63) -> None:
@@ -63,7 +67,9 @@ def require_time(value: datetime, where: str) -> None:
     Raises:
         InvalidMessageError: not aware, or outside 2000 to 2100.
     """
-    _require(value.tzinfo is not None and value.utcoffset() == timedelta(0), f"{where} must be an aware UTC time")
+    _require(
+        value.tzinfo is not None and value.utcoffset() == timedelta(0), f"{where} must be an aware UTC time"
+    )
     _require(EARLIEST <= value < LATEST, f"{where} lies outside 2000 to 2100: {value.isoformat()}")
 
 
@@ -130,7 +136,7 @@ class ChannelQuality:
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
-    """What a device knows of its machine over one interval; the envelope's event time is the interval's end."""
+    """What a device knows of its machine over an interval that ends at the envelope's event time."""
 
     interval_s: float
     state: MachineState
@@ -149,7 +155,9 @@ class ScoreSummary:
     def __post_init__(self) -> None:
         _require(0 < self.interval_s <= 86_400, f"interval_s must lie in 0..86400, not {self.interval_s}")
         _require_count(self.window_count, "window_count", MAX_UINT32)
-        _require(0 <= self.scored_count <= self.window_count, "scored_count must lie between 0 and window_count")
+        _require(
+            0 <= self.scored_count <= self.window_count, "scored_count must lie between 0 and window_count"
+        )
         for name in ("score_mean", "score_max", "score_p50", "score_p90", "confidence"):
             _require_share(getattr(self, name), name)
         _require(self.score_mean <= self.score_max + 1e-4, "score_mean must not exceed score_max")
@@ -189,8 +197,13 @@ class Spectrum:
     def __post_init__(self) -> None:
         _require_text(self.sensor, "spectrum sensor")
         _require(len(self.unit) <= 20 and self.unit.isascii(), "spectrum unit must be a UCUM code")
-        _require(self.start_hz >= 0 and 0 < self.step_hz < 1e7, "spectrum needs start_hz >= 0 and step_hz > 0")
-        _require(0 < len(self.amplitude) <= MAX_SPECTRUM_BANDS, f"a spectrum has 1 to {MAX_SPECTRUM_BANDS} bands")
+        _require(
+            self.start_hz >= 0 and MIN_STEP_HZ <= self.step_hz < 1e7,
+            "spectrum needs start_hz >= 0 and a step_hz of 1e-6 or more",
+        )
+        _require(
+            0 < len(self.amplitude) <= MAX_SPECTRUM_BANDS, f"a spectrum has 1 to {MAX_SPECTRUM_BANDS} bands"
+        )
         _require_finite((self.start_hz, self.step_hz, *self.amplitude), "spectrum")
         _require(min(self.amplitude) >= 0, "spectrum amplitudes are not negative")
 
@@ -297,7 +310,7 @@ SEQUENCED = frozenset({Kind.SUMMARY, Kind.ALARM, Kind.STATUS})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An envelope: who, when, which one, and what. The key (device_id, boot_id, sequence) is unique for ever."""
+    """An envelope: who, when, which one, and what. (device_id, boot_id, sequence) is unique for ever."""
 
     device_id: str
     boot_id: int
@@ -307,12 +320,18 @@ class Message:
     model_version: str = ""
 
     def __post_init__(self) -> None:
-        _require(bool(DEVICE_ID_PATTERN.fullmatch(self.device_id)), f"device_id {self.device_id[:80]!r}: 1-64 letters, digits, - and _")
+        _require(
+            bool(DEVICE_ID_PATTERN.fullmatch(self.device_id)),
+            f"device_id {self.device_id[:80]!r}: 1-64 letters, digits, - and _",
+        )
         _require(0 < self.boot_id <= MAX_INT63, "boot_id must lie in 1..2^63-1")
         _require_count(self.sequence, "sequence")
         require_time(self.event_time, "event_time")
         _require_text(self.model_version, "model_version")
-        _require((self.sequence > 0) == (self.kind in SEQUENCED), f"a {self.kind} cannot have sequence {self.sequence}")
+        _require(
+            (self.sequence > 0) == (self.kind in SEQUENCED),
+            f"a {self.kind} cannot have sequence {self.sequence}",
+        )
 
     @property
     def kind(self) -> Kind:

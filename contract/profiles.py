@@ -1,26 +1,31 @@
 """A machine profile: which sensors a kind of machine has and how they are cut, scored and alarmed on.
 
-Rule: a profile is validated whole when it is read; every later step may trust it. Unknown keys are refused, so that a
-misspelt setting is never silently ignored.
+Rule: a profile is validated whole when it is read; every later step may trust it. Unknown keys are refused,
+so that a misspelt setting is never silently ignored.
 """
 
 from __future__ import annotations
 
 import math
-import tomllib
-from dataclasses import MISSING, dataclass, fields
-from enum import StrEnum
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
 
 from contract.errors import ConfigError
-from contract.signals import NAME_PATTERN, Quantity, ScalarFeature, SensorKind, SensorSpec
+from contract.signals import NAME_PATTERN, Quantity, SensorKind, SensorSpec
+from contract.toml_tables import build, format_table, parse_toml, show
 
 FEATURE_VERSION = 1
 """The one feature definition of this code (`contract.features`)."""
 
-_T = TypeVar("_T")
+MAX_SENSORS = 64
+MAX_FEATURES = 512
+"""Features of one machine; also what fits into one message."""
+WAVEFORM_FEATURES = 16
+"""Most features that one waveform yields (`contract.vibration`)."""
+
+_SHORTEST_HOP_S = 1e-3
+_DAY_S = 86_400.0
 
 
 def _require(condition: bool, message: str) -> None:
@@ -40,8 +45,15 @@ class WindowSpec:
     """Windows the model sees at once; a multiple of 4, 8 to 128."""
 
     def __post_init__(self) -> None:
-        _require(0 < self.hop_s <= self.length_s < math.inf, "window: needs 0 < hop_s <= length_s")
-        _require(8 <= self.context <= 128 and self.context % 4 == 0, "window: context must be a multiple of 4 from 8 to 128")
+        _require(
+            _SHORTEST_HOP_S <= self.hop_s <= self.length_s <= _DAY_S,
+            f"window: needs {_SHORTEST_HOP_S} <= hop_s <= length_s <= {_DAY_S:.0f}",
+        )
+        _require(self.length_s <= 1000 * self.hop_s, "window: length_s must be at most 1000 hops")
+        _require(
+            8 <= self.context <= 128 and self.context % 4 == 0,
+            "window: context must be a multiple of 4 from 8 to 128",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +66,13 @@ class WarmupSpec:
     """Windows after those that fix the machine's own healthy model error."""
 
     def __post_init__(self) -> None:
-        _require(8 <= self.baseline_windows <= 100_000, "warmup: baseline_windows must lie between 8 and 100000")
-        _require(8 <= self.calibration_windows <= 100_000, "warmup: calibration_windows must lie between 8 and 100000")
+        _require(
+            8 <= self.baseline_windows <= 100_000, "warmup: baseline_windows must lie between 8 and 100000"
+        )
+        _require(
+            8 <= self.calibration_windows <= 100_000,
+            "warmup: calibration_windows must lie between 8 and 100000",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +109,16 @@ class RegimeSpec:
 
     def __post_init__(self) -> None:
         _require(len(self.names) == len(self.edges) + 1, "regime: needs one name more than edges")
-        _require(all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False)), "regime: edges must rise")
+        _require(all(map(math.isfinite, self.edges)), "regime: edges must be finite")
+        _require(
+            all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False)), "regime: edges must rise"
+        )
         _require(all(NAME_PATTERN.fullmatch(n) for n in self.names), "regime: names use a-z, 0-9 and _")
         _require(len(set(self.names)) == len(self.names), "regime: names must differ")
-        _require(set(self.off) <= set(self.names) and set(self.off) != set(self.names), "regime: off must name some, not all")
+        _require(
+            set(self.off) <= set(self.names) and set(self.off) != set(self.names),
+            "regime: off must name some, not all",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +135,22 @@ class BearingGeometry:
 
     def __post_init__(self) -> None:
         _require(3 <= self.balls <= 200, "bearing: balls must lie between 3 and 200")
-        _require(0 < self.ball_diameter_mm < self.pitch_diameter_mm, "bearing: needs 0 < ball_diameter_mm < pitch_diameter_mm")
+        _require(
+            0 < self.ball_diameter_mm < self.pitch_diameter_mm < math.inf,
+            "bearing: needs 0 < ball_diameter_mm < pitch_diameter_mm",
+        )
         _require(0 <= self.contact_angle_deg < 90, "bearing: contact_angle_deg must lie in [0, 90)")
-        _require(bool(self.speed_sensor) or self.nominal_speed_rpm > 0, "bearing: give speed_sensor or nominal_speed_rpm")
+        _require(0 <= self.nominal_speed_rpm < math.inf, "bearing: nominal_speed_rpm must not be negative")
+        _require(
+            bool(self.speed_sensor) or self.nominal_speed_rpm > 0,
+            "bearing: give speed_sensor or nominal_speed_rpm",
+        )
 
     def defect_orders(self) -> dict[str, float]:
         """Defect frequencies as multiples of the shaft's: ftf (cage), bpfo, bpfi, bsf."""
-        ratio = self.ball_diameter_mm / self.pitch_diameter_mm * math.cos(math.radians(self.contact_angle_deg))
+        ratio = (
+            self.ball_diameter_mm / self.pitch_diameter_mm * math.cos(math.radians(self.contact_angle_deg))
+        )
         return {
             "ftf": (1 - ratio) / 2,
             "bpfo": self.balls * (1 - ratio) / 2,
@@ -140,23 +172,50 @@ class MachineProfile:
     warmup: WarmupSpec = WarmupSpec()
     alarm: AlarmSpec = AlarmSpec()
     summary_interval_s: float = 60.0
-    """Machine time covered by one ScoreSummary; a multiple of the hop."""
+    """Machine time covered by one ScoreSummary; a multiple of the hop, at most a day."""
     regime: RegimeSpec | None = None
     bearing: BearingGeometry | None = None
     envelope_band_hz: tuple[float, float] = (0.0, 0.0)
     """Band demodulated for the envelope spectrum; (0, 0): upper half of the spectrum."""
 
     def __post_init__(self) -> None:
-        _require(bool(NAME_PATTERN.fullmatch(self.name.replace("-", "_"))), f"profile name {self.name!r}: use a-z, 0-9, - and _")
-        _require(self.version >= 1, "profile: version starts at 1")
-        _require(self.feature_version == FEATURE_VERSION, f"profile: this code computes feature version {FEATURE_VERSION}")
-        _require(1 <= len(self.sensors) <= 64, "profile: needs 1 to 64 sensors")
-        _require(len({s.name for s in self.sensors}) == len(self.sensors), "profile: sensor names must differ")
-        ratio = self.summary_interval_s / self.window.hop_s
-        _require(ratio >= 1 and abs(ratio - round(ratio)) < 1e-6, "profile: summary_interval_s must be a multiple of hop_s")
-        for sensor in self.sensors:
-            _require(sensor.burst_s <= self.window.hop_s, f"sensor {sensor.name}: a burst must fit into one hop")
+        _require(
+            bool(NAME_PATTERN.fullmatch(self.name.replace("-", "_"))),
+            f"profile name {show(self.name)}: use a-z, 0-9, - and _",
+        )
+        _require(1 <= self.version < 2**31, "profile: version starts at 1")
+        _require(
+            self.feature_version == FEATURE_VERSION,
+            f"profile: this code computes feature version {FEATURE_VERSION}",
+        )
+        _require(
+            self.window.hop_s <= self.summary_interval_s <= _DAY_S,
+            "profile: summary_interval_s must lie between one hop and a day",
+        )
+        hops = self.summary_interval_s / self.window.hop_s
+        _require(abs(hops - round(hops)) < 1e-6, "profile: summary_interval_s must be a multiple of hop_s")
+        self._check_sensors()
         self._check_references()
+        self._check_envelope_band()
+
+    def __hash__(self) -> int:
+        """Cheap, because plans are looked up by profile for each window; equality compares everything."""
+        return hash((self.name, self.version, len(self.sensors)))
+
+    def _check_sensors(self) -> None:
+        names = {spec.name for spec in self.sensors}
+        _require(1 <= len(self.sensors) <= MAX_SENSORS, f"profile: needs 1 to {MAX_SENSORS} sensors")
+        _require(len(names) == len(self.sensors), "profile: sensor names must differ")
+        features = 0
+        for spec in self.sensors:
+            is_waveform = spec.kind is SensorKind.WAVEFORM
+            features += WAVEFORM_FEATURES if is_waveform else len(spec.features)
+            _require(spec.burst_s <= self.window.hop_s, f"sensor {spec.name}: a burst must fit into one hop")
+            _require(
+                is_waveform or spec.rate_hz * self.window.length_s > 1 - 1e-6,
+                f"sensor {spec.name}: a window must hold at least one of its samples; make length_s longer",
+            )
+        _require(features <= MAX_FEATURES, f"profile: at most {MAX_FEATURES} features, this makes {features}")
 
     def _check_references(self) -> None:
         if self.regime is not None:
@@ -164,7 +223,20 @@ class MachineProfile:
             _require(spec.kind is SensorKind.SCALAR, "regime: its sensor must be a scalar")
         if self.bearing is not None and self.bearing.speed_sensor:
             spec = self.sensor(self.bearing.speed_sensor)
-            _require(spec.quantity is Quantity.SPEED and spec.unit in ("/min", "Hz"), "bearing: speed_sensor needs unit /min or Hz")
+            _require(
+                spec.quantity is Quantity.SPEED and spec.unit in ("/min", "Hz"),
+                "bearing: speed_sensor needs unit /min or Hz",
+            )
+
+    def _check_envelope_band(self) -> None:
+        if self.envelope_band_hz == (0.0, 0.0):
+            return
+        low_hz, high_hz = self.envelope_band_hz
+        limit_hz = min((spec.rate_hz / 2 for spec in self.waveforms), default=0.0)
+        _require(
+            0 <= low_hz < high_hz <= limit_hz,
+            f"envelope_band_hz needs 0 <= low < high <= {limit_hz}, half the slowest waveform's rate",
+        )
 
     def sensor(self, name: str) -> SensorSpec:
         """The sensor of that name.
@@ -175,7 +247,8 @@ class MachineProfile:
         for spec in self.sensors:
             if spec.name == name:
                 return spec
-        raise ConfigError(f"profile {self.name} has no sensor {name!r}; it has {', '.join(s.name for s in self.sensors)}")
+        known = ", ".join(spec.name for spec in self.sensors)
+        raise ConfigError(f"profile {self.name} has no sensor {show(name)}; it has {known}")
 
     @property
     def waveforms(self) -> tuple[SensorSpec, ...]:
@@ -190,12 +263,25 @@ def parse_profile(text: str, origin: str = "profile") -> MachineProfile:
         ConfigError: one line that names the origin and what is wrong.
     """
     try:
-        table = tomllib.loads(text)
-        return _build_profile(table)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{origin}: not valid TOML: {error}") from error
+        tables = parse_toml(text)
+        _require("sensors" not in tables, "write sensors as [[sensor]] tables")
+        if "sensor" in tables:
+            tables["sensors"] = tables.pop("sensor")
+        return build(MachineProfile, tables, "profile")
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error
+
+
+def format_profile(profile: MachineProfile) -> str:
+    """Write a profile as TOML; `parse_profile` reads back an equal one."""
+    lines = format_table(profile)
+    for field in fields(profile):
+        section = getattr(profile, field.name)
+        if is_dataclass(section):
+            lines += ["", f"[{field.name}]", *format_table(section)]
+    for spec in profile.sensors:
+        lines += ["", "[[sensor]]", *format_table(spec)]
+    return "\n".join(lines) + "\n"
 
 
 def load_profile(name_or_path: str) -> MachineProfile:
@@ -209,71 +295,16 @@ def load_profile(name_or_path: str) -> MachineProfile:
         return parse_profile(text, f"profile {name_or_path}")
     path = Path(name_or_path)
     if path.suffix != ".toml":
-        raise ConfigError(f"no profile {name_or_path!r}: give a .toml file or one of {', '.join(profile_names())}")
+        known = ", ".join(profile_names())
+        raise ConfigError(f"no profile {show(name_or_path)}: give a .toml file or one of {known}")
     try:
-        return parse_profile(path.read_text("utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"profile {path} cannot be read: {error}") from error
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"profile {show(name_or_path)} cannot be read: {error}") from error
+    return parse_profile(text, str(path))
 
 
 def profile_names() -> tuple[str, ...]:
     """Names of the profiles that ship with the package."""
     folder = resources.files("contract") / "profiles_shipped"
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
-
-
-def _build_profile(table: dict[str, Any]) -> MachineProfile:
-    sections = dict(table)
-    sensors = sections.pop("sensor", [])
-    _require(isinstance(sensors, list) and all(isinstance(s, dict) for s in sensors), "write sensors as [[sensor]] tables")
-    sections["sensors"] = tuple(_build(SensorSpec, s, f"sensor {s.get('name', '?')}") for s in sensors)
-    for key, kind in (("window", WindowSpec), ("warmup", WarmupSpec), ("alarm", AlarmSpec), ("regime", RegimeSpec), ("bearing", BearingGeometry)):
-        if key in sections:
-            _require(isinstance(sections[key], dict), f"[{key}] must be a table")
-            sections[key] = _build(kind, sections[key], key)
-    return _build(MachineProfile, sections, "profile")
-
-
-def _build(kind: type[_T], table: dict[str, Any], where: str) -> _T:
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(table) - set(known))
-    _require(not unknown, f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    missing = [n for n, f in known.items() if n not in table and f.default is MISSING and f.default_factory is MISSING]
-    _require(not missing, f"{where}: {', '.join(missing)} is missing")
-    try:
-        return kind(**{key: _convert(known[key].type, value, f"{where}.{key}") for key, value in table.items()})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {error}") from error
-
-
-def _convert(annotation: Any, value: Any, where: str) -> Any:
-    """Check a TOML value against the field's annotation (a string, thanks to postponed evaluation)."""
-    enums: dict[str, type[StrEnum]] = {"Quantity": Quantity, "SensorKind": SensorKind}
-    if annotation in enums:
-        choices = [str(member) for member in enums[annotation]]
-        _require(value in choices, f"{where}: {value!r} is none of {', '.join(choices)}")
-        return enums[annotation](value)
-    if annotation == "float":
-        _require(isinstance(value, int | float) and not isinstance(value, bool), f"{where} must be a number, not {value!r}")
-        return float(value)
-    if annotation == "int":
-        _require(isinstance(value, int) and not isinstance(value, bool), f"{where} must be a whole number, not {value!r}")
-        return value
-    if annotation == "str":
-        _require(isinstance(value, str), f"{where} must be text, not {value!r}")
-        return value
-    return _convert_list(annotation, value, where)
-
-
-def _convert_list(annotation: str, value: Any, where: str) -> Any:
-    if not annotation.startswith("tuple["):
-        return value  # already built: a nested table
-    if where == "profile.sensors":
-        return value
-    _require(isinstance(value, list), f"{where} must be a list, not {value!r}")
-    if "ScalarFeature" in annotation:
-        choices = [str(member) for member in ScalarFeature]
-        _require(all(v in choices for v in value), f"{where}: features are {', '.join(choices)}")
-        return tuple(ScalarFeature(v) for v in value)
-    inner = "float" if "float" in annotation else "str"
-    return tuple(_convert(inner, v, where) for v in value)

@@ -1,7 +1,7 @@
 """What a sensor is, what it delivers, and how far its samples may be believed.
 
-Rule: a sensor that could not exist (unknown unit, empty range, rate of zero) cannot be built. Units are UCUM codes, the
-quality vocabulary follows ISO 13374-2 / OPC UA (good, uncertain, bad).
+Rule: a sensor that could not exist (unknown unit, empty range, rate of zero) cannot be built. Units are UCUM
+codes, the quality vocabulary follows ISO 13374-2 / OPC UA (good, uncertain, bad).
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ UCUM_UNITS: dict[Quantity, tuple[str, ...]] = {
     Quantity.RATIO: ("1", "%"),
 }
 """UCUM codes (https://ucum.org/ucum) accepted for each quantity; the first is the preferred one."""
+
+LARGEST = 3.0e38
+"""Samples are float32; limits stay below its largest number."""
+MIN_BURST_SAMPLES = 64
+MAX_BURST_SAMPLES = 1_000_000
 
 STANDARD_GRAVITY = 9.80665
 """m/s² in one [g], exactly (ISO 80000-3)."""
@@ -128,11 +133,15 @@ class SensorSpec:
             raise ConfigError(f"sensor name {self.name!r}: use a-z, 0-9 and _, starting with a letter")
         if self.unit not in UCUM_UNITS[self.quantity]:
             allowed = ", ".join(UCUM_UNITS[self.quantity])
-            raise ConfigError(f"sensor {self.name}: unit {self.unit!r} does not fit {self.quantity}; use one of {allowed}")
+            raise ConfigError(
+                f"sensor {self.name}: unit {self.unit!r} does not fit {self.quantity}; use one of {allowed}"
+            )
         if not (math.isfinite(self.rate_hz) and self.rate_hz > 0):
             raise ConfigError(f"sensor {self.name}: rate_hz must be a positive number, not {self.rate_hz}")
         if not self.range_min < self.range_max:
             raise ConfigError(f"sensor {self.name}: range_min must lie below range_max")
+        if any(LARGEST < abs(limit) < math.inf for limit in (self.range_min, self.range_max)):
+            raise ConfigError(f"sensor {self.name}: a range limit must fit into 32 bits, or be inf")
         if not self.stuck_after_s > 0:
             raise ConfigError(f"sensor {self.name}: stuck_after_s must be positive")
         self._check_kind()
@@ -141,12 +150,15 @@ class SensorSpec:
         if self.kind is SensorKind.WAVEFORM:
             if self.quantity is not Quantity.ACCELERATION:
                 raise ConfigError(f"sensor {self.name}: a waveform must be an acceleration")
-            if self.burst_samples < 64:
-                raise ConfigError(f"sensor {self.name}: burst_samples must be at least 64 for a spectrum")
+            if not MIN_BURST_SAMPLES <= self.burst_samples <= MAX_BURST_SAMPLES:
+                allowed = f"{MIN_BURST_SAMPLES} to {MAX_BURST_SAMPLES}"
+                raise ConfigError(f"sensor {self.name}: burst_samples must be {allowed} for a spectrum")
         elif self.burst_samples:
             raise ConfigError(f"sensor {self.name}: burst_samples is for waveforms only")
         elif not self.features:
             raise ConfigError(f"sensor {self.name}: a scalar needs at least one feature")
+        if len(set(self.features)) != len(self.features):
+            raise ConfigError(f"sensor {self.name}: features must differ")
 
     @property
     def burst_s(self) -> float:

@@ -1,8 +1,8 @@
 """The MQTT topics, built and parsed in one place.
 
-Rule: `ig/v1/<device>/up/<kind>` is written by that device only, `ig/v1/<device>/down/<command>` read by that device only, so
-that one broker ACL pattern each (`ig/v1/%u/up/#`, `ig/v1/%u/down/#`) holds a fleet. A value that would break a topic cannot
-be built.
+Rule: `ig/v1/<device>/up/<kind>` is written by that device only, `ig/v1/<device>/down/<command>` read by that
+device only, so that one broker ACL pattern each (`ig/v1/%u/up/#`, `ig/v1/%u/down/#`) holds a fleet. A value
+that would break a topic cannot be built.
 
 >>> str(UpTopic("press-7", Kind.ALARM))
 'ig/v1/press-7/up/alarm'

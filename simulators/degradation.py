@@ -1,7 +1,8 @@
 """How a component wears: failure modes and the seeded path of wear from 0 (new) to 1 (failed).
 
-Rule: wear depends on the seed and on operating time alone; it never falls except by replacement, and it reaches 1 exactly
-at onset + life. What a sensor feels of it is the business of `simulators.vibration` and `simulators.process`.
+Rule: wear depends on the seed and on operating time alone; it never falls except by replacement, and it
+reaches 1 exactly at onset + life. What a sensor feels of it is the business of `simulators.vibration` and
+`simulators.slow_signals`.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ GRID_STEPS = 512
 class FailureMode(StrEnum):
     """What may wear out, each with a signature of its own.
 
-    The bearing modes ring at the defect frequencies of Randall & Antoni (MSSP 25, 2011); imbalance and misalignment raise the
-    first and second shaft harmonic (ISO 13373-3:2015, annex A); cavitation and lubrication are broadband; a winding fault
-    shows in the motor current before anything else.
+    The bearing modes ring at the defect frequencies of Randall & Antoni (MSSP 25, 2011); imbalance and
+    misalignment raise the first and second shaft harmonic (ISO 13373-3:2015, annex A); cavitation and
+    lubrication are broadband; a winding fault shows in the motor current before anything else.
     """
 
     BEARING_OUTER = "bearing_outer"
@@ -42,8 +43,9 @@ class GrowthSpec:
     """The shape of one mode's growth after its onset."""
 
     exponent: float
-    """Rate of the exponential growth over the life, dimensionless; 0 is linear. Crack growth after Paris' law is close to
-    exponential in the damage (Paris & Erdogan, J. Basic Eng. 85 (1963)), fouling and loss of grease close to linear."""
+    """Rate of the exponential growth over the life, dimensionless; 0 is linear. Crack growth after Paris' law
+    is close to exponential in the damage (Paris & Erdogan, J. Basic Eng. 85 (1963)), fouling and loss of
+    grease close to linear."""
     roughness: float
     """Coefficient of variation of one grid step's increment; 0 is smooth."""
 
@@ -98,11 +100,12 @@ class WearPlan:
 class WearPath:
     """One component's wear over operating time: a gamma process pinned to its failure.
 
-    The expected wear is (exp(g x) - 1) / (exp(g) - 1) with x in 0..1 from onset to failure; increments are gamma distributed
-    with that expectation (van Noortwijk, Reliab. Eng. Syst. Saf. 94 (2009), section 4), then scaled to end at 1 (the gamma
-    bridge).
+    The expected wear is (exp(g x) - 1) / (exp(g) - 1) with x in 0..1 from onset to failure; increments are
+    gamma distributed with that expectation (van Noortwijk, Reliab. Eng. Syst. Saf. 94 (2009), section 4),
+    then scaled to end at 1 (the gamma bridge).
 
-    >>> path = WearPath(WearPlan(FailureMode.IMBALANCE, onset_s=100.0, life_s=50.0, replace_after_s=20.0), seed=1)
+    >>> plan = WearPlan(FailureMode.IMBALANCE, onset_s=100.0, life_s=50.0, replace_after_s=20.0)
+    >>> path = WearPath(plan, seed=1)
     >>> [path.wear(t) for t in (0.0, 100.0, 150.0, 160.0, 170.0)]
     [0.0, 0.0, 1.0, 1.0, 0.0]
     """

@@ -1,8 +1,8 @@
 """Many agents in one process, each complete: own source, model, outbox and MQTT connection.
 
-Rule: agents are stepped in the order of machine time and never share state, so that each one sends what it would
-send alone on its own board. The plan comes in as a JSON file, progress and the closing counts go out as JSON
-files, written aside and renamed.
+Rule: agents are stepped in the order of machine time and never share state, so that each one sends what it
+would send alone on its own board. The plan comes in as a JSON file, progress and the closing counts go out as
+JSON files, written aside and renamed.
 
 Run as `python -m simulators.fleet PLAN.json` (the demo does).
 """
@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from contract.bundle import Bundle, load_bundle
+from contract.logs import configure_logging
+from contract.profiles import load_profile
 from edge_agent.agent import Agent
 from edge_agent.sensors import SensorSource, open_source
 from edge_agent.settings import AgentSettings, parse_mqtt_url
-
-from contract.logs import configure_logging
-from contract.profiles import load_profile
+from simulators.replay import ReplaySource, replay_recordings
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ class FleetPlan:
     """Machine seconds per wall second; 0: as fast as possible."""
     machine_seconds: float | None
     """Machine time to cover; None: until stopped."""
-    drain_s: float = 30.0
+    start_s: float
+    """Event time at which every machine starts, s since the Unix epoch."""
+    drain_s: float
     """How long to wait at the end for the cloud's acknowledgements."""
 
     def write(self, path: Path) -> None:
@@ -98,7 +100,7 @@ class Fleet:
         """Counts so far: machine time, and each agent's own counters."""
         return {
             "machine_seconds": round(self._elapsed_s, 3),
-            "machines": {device: agent.counters.to_dict() for device, agent in self._agents.items()},
+            "machines": {device: _count(agent) for device, agent in self._agents.items()},
             "ended": sorted(self._ended),
         }
 
@@ -108,6 +110,7 @@ class Fleet:
             device_id=machine.device_id,
             state_dir=Path(self._plan.state_dir) / machine.device_id,
             mqtt=parse_mqtt_url(self._plan.mqtt_url),
+            drain_s=self._plan.drain_s,
         )
         return Agent(settings, self._open(machine), bundle)
 
@@ -116,9 +119,13 @@ class Fleet:
             self._bundles[name] = load_bundle(name)
         return self._bundles[name]
 
-    @staticmethod
-    def _open(machine: FleetMachine) -> SensorSource:
-        return open_source(machine.source, load_profile(machine.profile))
+    def _open(self, machine: FleetMachine) -> SensorSource:
+        if machine.source.startswith("sim:"):
+            return open_source(
+                f"{machine.source},start={self._plan.start_s!r}", load_profile(machine.profile)
+            )
+        (recording,) = replay_recordings(machine.source)
+        return ReplaySource(recording, self._plan.start_s)
 
     def _step_all(self, stop: threading.Event) -> None:
         """A heap of (machine time since the agent's first reading, agent): step the one furthest behind."""
@@ -134,9 +141,12 @@ class Fleet:
             if result.is_exhausted:
                 self._ended.add(device)
                 continue
-            reached_s = result.monotonic_s - origins.setdefault(device, result.monotonic_s)
-            if self._plan.machine_seconds is None or reached_s < self._plan.machine_seconds:
-                heapq.heappush(queue, (reached_s, device))
+            if result.event_time_s is not None:
+                elapsed_s = max(
+                    elapsed_s, result.event_time_s - origins.setdefault(device, result.event_time_s)
+                )
+            if self._plan.machine_seconds is None or elapsed_s < self._plan.machine_seconds:
+                heapq.heappush(queue, (elapsed_s, device))
 
     def _keep_pace(self, wall_start: float, elapsed_s: float, stop: threading.Event) -> None:
         if self._plan.speed <= 0:
@@ -147,8 +157,22 @@ class Fleet:
 
     def _close_all(self) -> None:
         with ThreadPoolExecutor(max_workers=len(self._agents)) as pool:
-            for closing in [pool.submit(agent.close, self._plan.drain_s) for agent in self._agents.values()]:
+            for closing in [pool.submit(a.close) for a in self._agents.values()]:
                 closing.result()
+
+
+def _count(agent: Agent) -> dict[str, float]:
+    counters = agent.counters
+    return {
+        "samples": counters.samples,
+        "windows": counters.windows,
+        "scored": counters.scored,
+        "sent": sum(counters.messages.values()),
+        "dropped": sum(counters.dropped.values()),
+        "rejected": counters.rejected,
+        "acknowledged": counters.acknowledged,
+        "scoring_s": counters.scoring_s,
+    }
 
 
 def write_aside(path: Path, content: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """What a machine is asked to do: speed and load over time, from a seeded schedule of regimes.
 
-Rule: the schedule is a function of seed and time; how finely it is asked does not change the answer. Time is asked for in
-rising order, because what lies far back is forgotten (constant memory).
+Rule: the schedule is a function of seed and time; how finely it is asked does not change the answer. Time is
+asked for in rising order, because what lies far back is forgotten (constant memory).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from contract.errors import ConfigError
 
@@ -22,6 +23,9 @@ MEMORY_S = 120.0
 """How far back a schedule may still be asked, in s."""
 FLUCTUATION_TERMS = 12
 FLUCTUATION_PERIODS_S = (9.0, 240.0)
+
+
+Series = npt.NDArray[np.float64]
 
 
 class Regime(StrEnum):
@@ -41,7 +45,7 @@ class OperatingPoint(NamedTuple):
 
 REGIME_POINTS: dict[Regime, OperatingPoint] = {
     Regime.STANDSTILL: OperatingPoint(0.0, 0.0),
-    Regime.PART_LOAD: OperatingPoint(0.70, 0.55),
+    Regime.PART_LOAD: OperatingPoint(0.36, 0.50),
     Regime.FULL_LOAD: OperatingPoint(1.0, 1.0),
 }
 
@@ -92,21 +96,22 @@ DUTIES: dict[Duty, DutySpec] = {
 
 
 class Fluctuation:
-    """A stationary random wander with standard deviation 1, as a function of time.
+    """Independent stationary random wanders with standard deviation 1, as functions of time.
 
-    A sum of cosines with random periods and phases (the spectral representation of Shinozuka & Deodatis, Appl. Mech. Rev. 44
-    (1991), with equal amplitudes): it needs no state, so any moment can be asked for.
+    Sums of cosines with random periods and phases (the spectral representation of Shinozuka & Deodatis, Appl.
+    Mech. Rev. 44 (1991), with equal amplitudes): they need no state, so any moment can be asked for.
     """
 
-    def __init__(self, rng: np.random.Generator, periods_s: tuple[float, float] = FLUCTUATION_PERIODS_S) -> None:
-        low, high = math.log(periods_s[0]), math.log(periods_s[1])
-        periods = np.exp(rng.uniform(low, high, FLUCTUATION_TERMS))
-        self._terms = list(zip((2 * np.pi / periods).tolist(), rng.uniform(0, 2 * np.pi, FLUCTUATION_TERMS).tolist(), strict=True))
+    def __init__(self, rng: np.random.Generator, channels: int = 1) -> None:
+        low, high = (math.log(period) for period in FLUCTUATION_PERIODS_S)
+        self._omegas = 2 * np.pi / np.exp(rng.uniform(low, high, (channels, FLUCTUATION_TERMS, 1)))
+        self._phases = rng.uniform(0, 2 * np.pi, (channels, FLUCTUATION_TERMS, 1))
         self._amplitude = math.sqrt(2.0 / FLUCTUATION_TERMS)
 
-    def at(self, time_s: float) -> float:
-        """The wander at that time, dimensionless."""
-        return self._amplitude * sum(math.cos(omega * time_s + phase) for omega, phase in self._terms)
+    def at(self, times_s: Series) -> Series:
+        """The wanders at those times, (n,): dimensionless, (channels, n)."""
+        wanders: Series = self._amplitude * np.cos(self._omegas * times_s + self._phases).sum(axis=1)
+        return wanders
 
 
 class OperatingSchedule:
@@ -134,21 +139,26 @@ class OperatingSchedule:
         """The regime asked for at that time (a ramp already belongs to the regime it leads to)."""
         return self._regimes[self._place(time_s)]
 
-    def at(self, time_s: float) -> OperatingPoint:
-        """Speed and load at that time, as fractions of the nominal ones.
+    def at(self, times_s: Series) -> tuple[Series, Series]:
+        """Speed and load at those rising times, (n,) each, as fractions of the nominal ones.
 
         Raises:
-            ValueError: the time lies too far back to be remembered.
+            ValueError: a time lies too far back to be remembered.
         """
+        points = np.array([self._point(time_s) for time_s in times_s.tolist()])
+        return points[:, 0], points[:, 1] * (1.0 + self._load_ripple * self._ripple.at(times_s)[0])
+
+    def _point(self, time_s: float) -> OperatingPoint:
         place = self._place(time_s)
         point = REGIME_POINTS[self._regimes[place]]
         since = time_s - self._starts[place]
-        if place > 0 and since < RAMP_S:
-            before, share = REGIME_POINTS[self._regimes[place - 1]], since / RAMP_S
-            point = OperatingPoint(
-                before.speed + (point.speed - before.speed) * share, before.load + (point.load - before.load) * share
-            )
-        return OperatingPoint(point.speed, point.load * (1.0 + self._load_ripple * self._ripple.at(time_s)))
+        if place == 0 or since >= RAMP_S:
+            return point
+        before, share = REGIME_POINTS[self._regimes[place - 1]], since / RAMP_S
+        return OperatingPoint(
+            before.speed + (point.speed - before.speed) * share,
+            before.load + (point.load - before.load) * share,
+        )
 
     def _place(self, time_s: float) -> int:
         if time_s < self._starts[0]:

@@ -80,6 +80,6 @@ def recorded_data() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List, once each, the servers and browsers for want of which tests were skipped."""
+    """List, once each, what this machine lacks for the tests that were skipped."""
     for reason in _lacking:
-        terminalreporter.write_line(f"skipped for want of a server: {reason}", yellow=True)
+        terminalreporter.write_line(f"not tested here: {reason}", yellow=True)

@@ -1,7 +1,7 @@
 """Tells every open page that something changed.
 
-Rule: the store is asked by one task, however many pages are open; an event says only *that* something changed, so a client that
-fell behind loses nothing by being dropped and connecting again.
+Rule: the store is asked by one task, however many pages are open; an event says only *that* something
+changed, so a client that fell behind loses nothing by being dropped and connecting again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from cloud.api.settings import ApiSettings
 from contract.errors import IndustrialGuardError
 
 _LOG = logging.getLogger(__name__)
@@ -28,10 +29,10 @@ class LiveEvent:
     data: str
 
     def encode(self) -> bytes:
-        """As text/event-stream (WHATWG HTML, 9.2.5).
+        r"""As text/event-stream (WHATWG HTML, 9.2.5).
 
         >>> LiveEvent("change", "7").encode()
-        b'event: change\\ndata: 7\\n\\n'
+        b'event: change\ndata: 7\n\n'
         """
         return f"event: {self.name}\ndata: {self.data}\n\n".encode()
 
@@ -41,16 +42,12 @@ class LiveFeed:
 
     Args:
         read_marker: Returns a text that differs whenever the store changed; called in a thread.
-        poll_s: Time between two calls, in s.
-        heartbeat_s: Longest silence towards a client, in s.
-        backlog: Events a client may fall behind.
+        settings: How often to ask, how long to be silent, how far a client may fall behind.
     """
 
-    def __init__(self, read_marker: Callable[[], str], poll_s: float, heartbeat_s: float, backlog: int) -> None:
+    def __init__(self, read_marker: Callable[[], str], settings: ApiSettings) -> None:
         self._read_marker = read_marker
-        self._poll_s = poll_s
-        self._heartbeat_s = heartbeat_s
-        self._backlog = backlog
+        self._settings = settings
         self._queues: set[asyncio.Queue[LiveEvent | None]] = set()
         self._closed = asyncio.Event()
         self.dropped = 0
@@ -60,6 +57,11 @@ class LiveFeed:
     def clients(self) -> int:
         """Open subscriptions."""
         return len(self._queues)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another client is one too many."""
+        return len(self._queues) >= self._settings.max_clients
 
     async def run(self) -> None:
         """Poll until closed; a store that cannot be read is reported and asked again."""
@@ -74,7 +76,7 @@ class LiveFeed:
                     self.publish(LiveEvent("change", json.dumps({"marker": current})))
                 marker = current
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closed.wait(), self._poll_s)
+                await asyncio.wait_for(self._closed.wait(), self._settings.poll_s)
 
     def publish(self, event: LiveEvent) -> None:
         """Hand an event to every client; drop those that are a whole backlog behind."""
@@ -88,7 +90,7 @@ class LiveFeed:
                 queue.put_nowait(None)
 
     def close(self) -> None:
-        """End the poller and every stream; later subscribers get an empty stream. May be called more than once."""
+        """End the poller and every stream, now and for later subscribers; a second call changes nothing."""
         self._closed.set()
         for queue in self._queues:
             if queue.full():
@@ -96,16 +98,16 @@ class LiveFeed:
             queue.put_nowait(None)
 
     async def subscribe(self) -> AsyncIterator[bytes]:
-        """Encoded events for one client, beginning with `hello`, until it leaves, falls behind or the feed closes."""
+        """Encoded events for one client from `hello` on, until it leaves, falls behind or the feed closes."""
         if self._closed.is_set():
             return
-        queue: asyncio.Queue[LiveEvent | None] = asyncio.Queue(self._backlog)
+        queue: asyncio.Queue[LiveEvent | None] = asyncio.Queue(self._settings.backlog)
         self._queues.add(queue)
         try:
             yield f"retry: {RECONNECT_MS}\n".encode() + LiveEvent("hello", "{}").encode()
             while True:
                 try:
-                    event = await asyncio.wait_for(queue.get(), self._heartbeat_s)
+                    event = await asyncio.wait_for(queue.get(), self._settings.heartbeat_s)
                 except TimeoutError:
                     event = LiveEvent("heartbeat", "{}")
                 if event is None:

@@ -1,25 +1,31 @@
 """How the API says no: problem+json (RFC 9457), always with a sentence that a person can act on.
 
-Rule: every refusal of every route has this one shape, whoever raised it: our own code, the router or the validator.
+Rule: every refusal of every route has this one shape, whoever raised it: our code, the router, the validator.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from cloud.errors import AlreadyClearedError, NotFoundError
 from contract.errors import IndustrialGuardError
 
 PROBLEM_JSON = "application/problem+json"
+_E = TypeVar("_E", bound=Exception)
 _LOG = logging.getLogger(__name__)
 _SHOWN_INPUT = 60
+_UNAVAILABLE = "The store cannot be read at the moment; try again in a few seconds."
+
+ErrorPage = Callable[[int, str], Response]
+"""Renders a refusal for a person: (status, detail) to a page."""
 
 
 class ProblemError(IndustrialGuardError):
@@ -60,27 +66,66 @@ def validation_sentence(errors: Sequence[Any]) -> str:
     return " ".join(sentences)
 
 
-def install_problems(app: FastAPI) -> None:
-    """Answer every error of this application as a problem."""
+def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
+    """Answer every error of this application as a problem, or as a page where a browser asked for a page.
+
+    Args:
+        app: The application.
+        error_page: Used outside /api for whoever accepts text/html.
+    """
+
+    def refuse(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+        is_page = request.method == "GET" and not request.url.path.startswith("/api/")
+        if is_page and "text/html" in request.headers.get("accept", ""):
+            return error_page(status, detail)
+        return problem_response(status, detail, headers)
 
     async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ProblemError)
-        return problem_response(error.status, error.detail)
+        problem = _expect(ProblemError, error)
+        return refuse(request, problem.status, problem.detail)
 
     async def not_routed(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        detail = f"{request.method} {request.url.path}: {str(error.detail).lower()}. See /api/v1/openapi.json."
-        return problem_response(error.status_code, detail, dict(error.headers or {}))
+        known = _expect(HTTPException, error)
+        asked = f"{request.method} {request.url.path}"
+        detail = f"{asked}: {str(known.detail).lower()}; /api/v1/openapi.json lists what there is."
+        return refuse(request, known.status_code, detail, dict(known.headers or {}))
 
     async def not_valid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return problem_response(422, validation_sentence(error.errors()))
+        return refuse(request, 422, validation_sentence(_expect(RequestValidationError, error).errors()))
 
-    async def unavailable(request: Request, error: Exception) -> Response:
+    async def failed(request: Request, error: Exception) -> Response:
+        status = _status_of(error)
+        if status != HTTPStatus.SERVICE_UNAVAILABLE:
+            return refuse(request, status, sentence(error))
         _LOG.error("request failed", extra={"path": request.url.path, "reason": str(error)})
-        return problem_response(503, "The store cannot be read at the moment; try again in a few seconds.", {"Retry-After": "5"})
+        return refuse(request, status, _UNAVAILABLE, {"Retry-After": "5"})
 
     app.add_exception_handler(ProblemError, refused)
     app.add_exception_handler(HTTPException, not_routed)
     app.add_exception_handler(RequestValidationError, not_valid)
-    app.add_exception_handler(IndustrialGuardError, unavailable)
+    app.add_exception_handler(IndustrialGuardError, failed)
+
+
+def _expect(kind: type[_E], error: Exception) -> _E:
+    """The error as the class it was registered for; anything else is a defect and is raised."""
+    if not isinstance(error, kind):
+        raise error
+    return error
+
+
+def sentence(error: Exception) -> str:
+    """An error's message as a sentence.
+
+    >>> sentence(ValueError("no machine pump-9"))
+    'No machine pump-9.'
+    """
+    text = str(error).strip() or type(error).__name__
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _status_of(error: Exception) -> int:
+    if isinstance(error, NotFoundError):
+        return HTTPStatus.NOT_FOUND
+    if isinstance(error, AlreadyClearedError):
+        return HTTPStatus.CONFLICT
+    return HTTPStatus.SERVICE_UNAVAILABLE

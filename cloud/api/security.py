@@ -1,7 +1,8 @@
 """What browsers are told and asked, on every response.
 
-Rule: a page may load, run and contact nothing but this server; a request that changes something must come from a page of this
-server. There is no sign-in yet, so whoever reaches the port may read and acknowledge: bind to 127.0.0.1 or put a proxy in front.
+Rule: a page may load, run and contact nothing but this server; a request that changes something must come
+from a page of this server. There is no sign-in yet, so whoever reaches the port may read and acknowledge:
+bind to 127.0.0.1 or put a proxy with sign-in in front.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class SecurityHeaders:
 
         host = Headers(scope=scope).get("host", "")
         if host_name(host) not in self._hosts:
-            refusal = problem_response(400, f"This server is not called {host[:80]!r}; add that name to allowed_hosts.")
+            refusal = problem_response(
+                400, f"This server is not called {host[:80]!r}; add that name to allowed_hosts."
+            )
             await refusal(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
@@ -77,7 +80,7 @@ def host_name(host: str) -> str:
 def require_same_origin(request: Request) -> None:
     """Refuse a change that another site's page asks for.
 
-    Browsers send Sec-Fetch-Site or Origin with every POST; programs that send neither carry no one's authority.
+    Browsers send Sec-Fetch-Site or Origin with every POST; a program that sends neither acts for itself.
 
     Raises:
         ProblemError: 403, the request comes from another origin.
@@ -87,4 +90,6 @@ def require_same_origin(request: Request) -> None:
     foreign_site = site is not None and site not in _OWN_SITES
     foreign_origin = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     if foreign_site or foreign_origin:
-        raise ProblemError(403, "Changes are accepted from this server's own pages only; open the page here and try again.")
+        raise ProblemError(
+            403, "Changes are accepted from this server's own pages only; open the page here and try again."
+        )

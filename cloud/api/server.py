@@ -1,7 +1,7 @@
 """Runs the application under uvicorn.
 
-Rule: the only importer of uvicorn. Live streams end before uvicorn waits for open connections, so stopping takes no longer than
-the slowest ordinary request.
+Rule: the only importer of uvicorn. Live streams end before uvicorn waits for open connections, so stopping
+takes no longer than the slowest ordinary request.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ApiServer(uvicorn.Server):
     Args:
         app: From `cloud.api.app.create_app`.
         settings: Where to listen.
-        takes_signals: Whether SIGINT and SIGTERM stop it; False when a supervisor in the same process owns them.
+        takes_signals: Whether SIGINT and SIGTERM stop it; False when something else in the process owns them.
     """
 
     def __init__(self, app: FastAPI, settings: ApiSettings, takes_signals: bool = True) -> None:

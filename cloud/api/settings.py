@@ -1,6 +1,6 @@
 """What the API and the page can be told.
 
-Rule: frozen, typed, built once by whoever starts the process, passed down; nothing here is read from a global.
+Rule: frozen, typed, built once by whoever starts the process, passed down; nothing is read from a global.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class ApiSettings:
     """
 
     host: str = "127.0.0.1"
-    """Address to bind; there is no sign-in yet, so only this machine reaches it unless someone decides otherwise."""
+    """Address to bind; without sign-in (yet), only this computer reaches it unless told otherwise."""
     port: int = 8080
     """TCP port, 0..65535; 0 lets the system choose."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")

@@ -1,13 +1,15 @@
 """Small pictures drawn on the server as SVG paths: sparklines and spectra.
 
-Rule: pure geometry, numbers in and path text out; what is missing in the data is a gap in the line, never a bridge.
+Rule: pure geometry, numbers in and path text out; what is missing is a gap in the line, never a bridge.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from contract.messages import Spectrum
 from contract.profiles import BearingGeometry
@@ -31,8 +33,13 @@ class DefectLine:
     """Whether the spectrum is fine enough to tell this frequency from its neighbours."""
 
 
-def sparkline(points: Sequence[tuple[datetime, float]], top: float = 1.0) -> str:
-    """An SVG path through (time, value), oldest first, values 0..top, in a box of SPARK_WIDTH by SPARK_HEIGHT.
+def spark_y(value: float) -> float:
+    """Height of a value 0..1 in a sparkline's box, clipped."""
+    return SPARK_HEIGHT - 1 - min(max(value, 0.0), 1.0) * (SPARK_HEIGHT - 2)
+
+
+def sparkline(points: Sequence[tuple[datetime, float]]) -> str:
+    """An SVG path through (time, value), oldest first, values 0..1, in a box of SPARK_WIDTH by SPARK_HEIGHT.
 
     >>> from datetime import UTC, timedelta
     >>> start = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,14 +50,13 @@ def sparkline(points: Sequence[tuple[datetime, float]], top: float = 1.0) -> str
         return ""
     start, end = points[0][0], points[-1][0]
     span = (end - start).total_seconds() or 1.0
-    steps = sorted((b[0] - a[0]).total_seconds() for a, b in zip(points, points[1:], strict=False))
+    steps = sorted((b[0] - a[0]).total_seconds() for a, b in pairwise(points))
     longest = _GAP_FACTOR * max(steps[len(steps) // 2], 1e-6)
     parts, previous = [], None
     for time, value in points:
         is_gap = previous is None or (time - previous).total_seconds() > longest
         x = (time - start).total_seconds() / span * SPARK_WIDTH
-        y = SPARK_HEIGHT - 1 - min(max(value / top, 0.0), 1.0) * (SPARK_HEIGHT - 2)
-        parts.append(f"{'M' if is_gap else 'L'}{x:.1f} {y:.1f}")
+        parts.append(f"{'M' if is_gap else 'L'}{x:.1f} {spark_y(value):.1f}")
         previous = time
     return "".join(parts)
 
@@ -66,19 +72,22 @@ def spectrum_bars(spectrum: Spectrum) -> str:
     return "".join(bars)
 
 
-def spectrum_ticks(spectrum: Spectrum, count: int = 5) -> tuple[tuple[float, str], ...]:
-    """(x, label) for `count` + 1 frequencies, evenly spaced from the first band's lower edge to the last one's upper."""
+def spectrum_ticks(spectrum: Spectrum, most: int = 7) -> tuple[tuple[float, str], ...]:
+    """(x, label) at round frequencies, at most `most` of them."""
     span_hz = spectrum.step_hz * len(spectrum.amplitude)
+    magnitude = 10.0 ** math.floor(math.log10(span_hz / most))
+    step_hz = next(magnitude * m for m in (1, 2, 5, 10, 20) if magnitude * m * (most - 1) >= span_hz)
+    first = math.ceil(spectrum.start_hz / step_hz)
     ticks = []
-    for index in range(count + 1):
-        frequency_hz = spectrum.start_hz + span_hz * index / count
-        label = f"{frequency_hz / 1000:g} kHz" if frequency_hz >= 1000 else f"{frequency_hz:.0f} Hz"
-        ticks.append((SPECTRUM_WIDTH * index / count, label))
+    for number in range(first, int((spectrum.start_hz + span_hz) / step_hz + 1e-9) + 1):
+        frequency_hz = number * step_hz
+        label = f"{frequency_hz / 1000:g} kHz" if frequency_hz >= 1000 else f"{frequency_hz:g} Hz"
+        ticks.append(((frequency_hz - spectrum.start_hz) / span_hz * SPECTRUM_WIDTH, label))
     return tuple(ticks)
 
 
 def defect_lines(spectrum: Spectrum, bearing: BearingGeometry, shaft_hz: float) -> tuple[DefectLine, ...]:
-    """Where this bearing's defects would show at this shaft speed (orders: `BearingGeometry.defect_orders`)."""
+    """Where this bearing's defects would show at this shaft speed (see `BearingGeometry.defect_orders`)."""
     span_hz = spectrum.step_hz * len(spectrum.amplitude)
     lines = []
     for defect, order in bearing.defect_orders().items():

@@ -1,57 +1,82 @@
 """The words and units that people on a shift use for what the contract names.
 
-Rule: no machine name leaks to a person: UCUM codes become the units on a gauge, feature names become what a technician would
-say, states become words with a shape of their own. An unknown name is shown readable, never refused.
+Rule: no machine name leaks to a person: UCUM codes become the units on a gauge, feature names become what a
+technician would say, states become words with a shape of their own. An unknown name is shown readable, never
+refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from cloud.alerts import AlertStatus
+from cloud.health import Health
+from contract.messages import Contribution
 from contract.profiles import MachineProfile
-from contract.signals import QualityFlag, Quantity, SensorKind, SensorSpec
+from contract.signals import Quantity, SensorKind, SensorSpec
+from contract.vibration import vibration_plan
 
 UNITS: Mapping[str, str] = MappingProxyType(
     {
-        "m/s2": "m/s²", "[g]": "g", "m[g]": "mg", "[in_i]/s": "in/s", "Cel": "°C", "[degF]": "°F", "[degR]": "°R",
-        "[psi]": "psi", "m3/h": "m³/h", "[lb_av]/s": "lb/s", "/min": "rpm", "[ft_i]": "ft", "1": "",
-        "Cel/s": "°C/s", "/min/s": "rpm/s", "(m/s2)2": "(m/s²)²", "m2/s4": "(m/s²)²",
+        "1": "",
+        "m/s2": "m/s²",
+        "[g]": "g",
+        "m[g]": "mg",
+        "[in_i]/s": "in/s",
+        "Cel": "°C",
+        "[degF]": "°F",
+        "[degR]": "°R",
+        "[psi]": "psi",
+        "m3/h": "m³/h",
+        "[lb_av]/s": "lb/s",
+        "L/min": "L/min",
+        "/min": "rpm",
+        "[ft_i]": "ft",
     }
-)  # fmt: skip
+)
 """UCUM codes whose everyday form differs from the code."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateWord:
-    """How a state of health is shown: a word, a shape and a rank, beside its colour."""
+    """How a state of health is shown: a word and a meaning; shape and colour go by its key."""
 
-    key: str
+    key: Health
     label: str
     meaning: str
-    rank: int
-    """0 is the most urgent."""
+
+    @property
+    def rank(self) -> int:
+        """0 is the most urgent."""
+        return list(Health).index(self.key)
 
 
-STATES: Mapping[str, StateWord] = MappingProxyType(
+STATES: Mapping[Health, StateWord] = MappingProxyType(
     {
         word.key: word
         for word in (
-            StateWord("alarm", "Alarm", "Behaves unlike itself; look at it now", 0),
-            StateWord("watch", "Watch", "Unusual, but no alarm yet", 1),
-            StateWord("offline", "Offline", "The device is not connected; its health is not known", 2),
-            StateWord("blind", "Blind", "Its sensors cannot be believed; check them", 3),
-            StateWord("unknown", "Unknown", "Has not reported yet; its health is not known", 4),
-            StateWord("warming_up", "Warming up", "Still learning what is normal here", 5),
-            StateWord("standstill", "Standstill", "Not running, so not scored", 6),
-            StateWord("ok", "Normal", "Behaves like itself", 7),
+            StateWord(Health.ALARM, "Alarm", "Behaves unlike itself; look at it now"),
+            StateWord(Health.BLIND, "Blind", "Its sensors cannot be believed; check them"),
+            StateWord(
+                Health.OFFLINE, "Offline", "The device is not heard of; how its machine is, is not known"
+            ),
+            StateWord(Health.UNKNOWN, "Unknown", "Connected, but it has not said yet how its machine is"),
+            StateWord(Health.WATCH, "Watch", "Unusual lately, but not enough for an alarm"),
+            StateWord(Health.WARMING_UP, "Warming up", "Still learning what is normal for this machine"),
+            StateWord(Health.STANDSTILL, "Standstill", "Not running, so not scored"),
+            StateWord(Health.OK, "Normal", "Behaves like itself"),
         )
     }
 )
-"""Every state of health, most urgent first."""
+"""Every state of health."""
+
+STATUSES: Mapping[AlertStatus, str] = MappingProxyType(
+    {AlertStatus.OPEN: "Open", AlertStatus.ACKNOWLEDGED: "Acknowledged", AlertStatus.CLEARED: "Cleared"}
+)
 
 QUANTITIES: Mapping[Quantity, str] = MappingProxyType(
     {
@@ -69,40 +94,51 @@ QUANTITIES: Mapping[Quantity, str] = MappingProxyType(
 )
 
 DEFECTS: Mapping[str, str] = MappingProxyType(
+    {"bpfo": "outer race", "bpfi": "inner race", "bsf": "rolling elements", "ftf": "cage"}
+)
+"""Where in a bearing each defect frequency comes from."""
+
+_FEATURES: Mapping[str, str] = MappingProxyType(
     {
-        "bpfo": "outer race of the bearing",
-        "bpfi": "inner race of the bearing",
-        "bsf": "rolling elements of the bearing",
-        "ftf": "cage of the bearing",
+        "velocity_rms": "velocity RMS, 10–1000 Hz",
+        "rms": "acceleration RMS",
+        "peak": "peak acceleration",
+        "crest": "crest factor",
+        "kurtosis": "kurtosis (sharp knocks)",
+        "env_bpfo": "impacts, bearing outer race",
+        "env_bpfi": "impacts, bearing inner race",
+        "env_bsf": "impacts, bearing rolling elements",
+        "level": "level",
+        "slope": "trend",
+        "spread": "unsteadiness",
     }
 )
+_BAND = re.compile(r"band([1-9]\d*)")
 
-_FEATURES: tuple[tuple[str, str], ...] = (
-    (r"(?:velocity_rms|vel_rms|vrms)", "velocity RMS 10–1000 Hz"),
-    (r"rms", "acceleration RMS"),
-    (r"peak", "peak"),
-    (r"crest(?:_factor)?", "crest factor (impacts)"),
-    (r"kurtosis", "kurtosis (impacts)"),
-    (r"skewness", "skewness"),
-    (r"(?:env|envelope)_(bpfo|bpfi|bsf|ftf)", "impacts at the {defect}"),
-    (r"(?:env|envelope)(?:_(?:rms|level|energy|total))?", "impact energy"),
-    (r"(?:log_)?band_?(?:energy_?)?(\d+)", "energy in band {number}"),
-    (r"level", "level"),
-    (r"slope", "trend"),
-    (r"spread", "unrest"),
-)
-_COMPILED = tuple((re.compile(pattern), words) for pattern, words in _FEATURES)
-
-_FLAGS: Mapping[QualityFlag, str] = MappingProxyType(
+_SYMPTOMS: Mapping[str, str] = MappingProxyType(
     {
-        QualityFlag.NOT_A_NUMBER: "invalid values",
-        QualityFlag.OUT_OF_RANGE: "out of range",
-        QualityFlag.STUCK: "stuck at one value",
-        QualityFlag.GAP: "gaps",
-        QualityFlag.DUPLICATE: "repeated data",
-        QualityFlag.CLOCK_JUMP: "clock jumped",
-        QualityFlag.CLIPPED: "clipped",
-        QualityFlag.MISSING: "no data",
+        "velocity_rms": "Shakes more than usual: imbalance, misalignment or looseness",
+        "rms": "Vibrates more than usual",
+        "peak": "Harder knocks than usual",
+        "crest": "Sharper knocks than usual: an early sign of bearing or gear damage",
+        "kurtosis": "Sharper knocks than usual: an early sign of bearing or gear damage",
+        "env_bpfo": "Looks like bearing damage at the outer race",
+        "env_bpfi": "Looks like bearing damage at the inner race",
+        "env_bsf": "Looks like bearing damage at the rolling elements",
+    }
+)
+"""What a rise of a vibration feature looks like; a fall is said plainly."""
+
+_FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "not_a_number": "invalid values",
+        "out_of_range": "out of range",
+        "stuck": "stuck at one value",
+        "gap": "gaps",
+        "duplicate": "repeated data",
+        "clock_jump": "clock jumped",
+        "clipped": "clipped",
+        "missing": "no data",
     }
 )
 
@@ -110,9 +146,12 @@ _FLAGS: Mapping[QualityFlag, str] = MappingProxyType(
 def unit_words(ucum: str) -> str:
     """The unit as printed on a gauge.
 
-    >>> unit_words("Cel"), unit_words("/min"), unit_words("bar")
-    ('°C', 'rpm', 'bar')
+    >>> unit_words("Cel"), unit_words("/min"), unit_words("bar"), unit_words("Cel/min")
+    ('°C', 'rpm', 'bar', '°C/min')
     """
+    base = ucum.removesuffix("/min")
+    if base and base != ucum and ucum not in UNITS:
+        return f"{UNITS.get(base, base)}/min"
     return UNITS.get(ucum, ucum)
 
 
@@ -122,40 +161,69 @@ def sensor_words(spec: SensorSpec) -> str:
     return f"{quantity}, {spec.axis}" if spec.axis else quantity
 
 
-def sensor_of(feature: str, profile: MachineProfile | None) -> SensorSpec | None:
-    """The sensor a feature is computed from, by the longest sensor name that begins its name; None when unknown."""
-    if profile is None:
-        return None
-    owners = [s for s in profile.sensors if feature == s.name or feature.startswith(f"{s.name}_")]
-    return max(owners, key=lambda s: len(s.name), default=None)
+def find_sensor(name: str, profile: MachineProfile | None) -> SensorSpec | None:
+    """The sensor of that name; None when the profile is not known or has none such."""
+    return next((s for s in profile.sensors if s.name == name), None) if profile else None
 
 
-def feature_words(feature: str, sensor: str) -> str:
+def sensor_label(name: str, profile: MachineProfile | None) -> str:
+    """A sensor in words; its own name when the profile does not know it."""
+    spec = find_sensor(name, profile)
+    return sensor_words(spec) if spec else name.replace("_", " ")
+
+
+def feature_words(feature: str, sensor: str, profile: MachineProfile | None = None) -> str:
     """What a feature tells, without its sensor.
 
     >>> feature_words("vib_h_env_bpfo", "vib_h"), feature_words("current_spread", "current")
-    ('impacts at the outer race of the bearing', 'unrest')
+    ('impacts, bearing outer race', 'unsteadiness')
     """
-    rest = feature.removeprefix(sensor).removeprefix("_") or feature
-    for pattern, words in _COMPILED:
-        match = pattern.fullmatch(rest)
-        if match:
-            found = match.group(1) if match.groups() else ""
-            return words.format(defect=DEFECTS.get(found, found), number=found)
-    return rest.replace("_", " ")
+    kind = feature_kind(feature, sensor)
+    band = _BAND.fullmatch(kind)
+    if band:
+        return _band_words(int(band.group(1)), find_sensor(sensor, profile), profile)
+    return _FEATURES.get(kind, kind.replace("_", " "))
 
 
-def is_primary(feature: str, spec: SensorSpec | None) -> bool:
-    """Whether a feature is the one to show first for its sensor: velocity RMS of a vibration, the level of a slow signal."""
-    if spec is None:
-        return True
-    words = feature_words(feature, spec.name)
-    return words.startswith("velocity RMS") if spec.kind is SensorKind.WAVEFORM else words == "level"
+def feature_kind(feature: str, sensor: str) -> str:
+    """A feature's name without its sensor's: `rms` of `vib_h_rms`."""
+    return feature.removeprefix(f"{sensor}_")
 
 
-def flag_words(flags: int) -> tuple[str, ...]:
-    """Quality flags in words, e.g. `("stuck at one value", "gaps")`."""
-    return tuple(words for flag, words in _FLAGS.items() if flags & flag)
+def _band_words(number: int, spec: SensorSpec | None, profile: MachineProfile | None) -> str:
+    if spec is None or profile is None or spec.kind is not SensorKind.WAVEFORM:
+        return f"vibration in band {number}"
+    edges_hz = vibration_plan(spec.rate_hz, spec.burst_samples, spec.unit, profile).band_edges_hz
+    if number >= len(edges_hz):
+        return f"vibration in band {number}"
+    return f"vibration, {edges_hz[number - 1]:.0f}–{edges_hz[number]:.0f} Hz"
+
+
+def symptom_words(contribution: Contribution, profile: MachineProfile | None) -> str:
+    """What an alert looks like, said as a technician would: a hint where to look first, not a diagnosis."""
+    kind = feature_kind(contribution.feature, contribution.sensor)
+    is_rise = contribution.deviation > 0
+    if is_rise and kind in _SYMPTOMS:
+        return _SYMPTOMS[kind]
+    spec = find_sensor(contribution.sensor, profile)
+    quantity = QUANTITIES[spec.quantity] if spec else contribution.sensor.replace("_", " ").capitalize()
+    if kind == "level":
+        return f"{quantity} {'higher' if is_rise else 'lower'} than usual"
+    if kind == "spread":
+        return f"{quantity} {'less' if not is_rise else 'more'} unsteady than usual"
+    if kind == "slope":
+        return f"{quantity} {'rises' if is_rise else 'falls'} faster than usual"
+    what = feature_words(contribution.feature, contribution.sensor, profile)
+    return f"{what[:1].upper()}{what[1:]}: {'more' if is_rise else 'less'} than usual"
+
+
+def flag_words(flags: Iterable[str]) -> str:
+    """Names of quality flags in words.
+
+    >>> flag_words(["stuck", "gap"])
+    'stuck at one value, gaps'
+    """
+    return ", ".join(_FLAGS.get(flag, flag.replace("_", " ")) for flag in flags)
 
 
 def regime_words(regime: str) -> str:
@@ -166,7 +234,7 @@ def regime_words(regime: str) -> str:
 def span_words(span: timedelta) -> str:
     """A length of time in its two largest units.
 
-    >>> span_words(timedelta(seconds=5)), span_words(timedelta(minutes=75)), span_words(timedelta(days=3, hours=2))
+    >>> span_words(timedelta(seconds=5)), span_words(timedelta(minutes=75)), span_words(timedelta(hours=74))
     ('5 s', '1 h 15 min', '3 d 2 h')
     """
     seconds = max(0, int(span.total_seconds()))

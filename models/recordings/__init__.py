@@ -5,5 +5,6 @@ Rule: a reader names what it could not read (file, line, what to do) and never g
 
 from models.recordings.own import write_recording
 from models.recordings.recording import Recording
+from models.recordings.registry import FORMATS, open_recordings
 
-__all__ = ["Recording", "write_recording"]
+__all__ = ["FORMATS", "Recording", "open_recordings", "write_recording"]

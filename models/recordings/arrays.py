@@ -1,7 +1,7 @@
 """The one gate to .npz files: arrays read in slices, so that a recording never lies in memory whole.
 
-Rule: whatever is wrong with the file (missing, truncated, no zip, pickled objects, other shape or kind of number) is a
-`DataError` that names the file and the array.
+Rule: whatever is wrong with the file (missing, truncated, no zip, pickled objects, other shape or kind of
+number) is a `DataError` that names the file and the array.
 """
 
 from __future__ import annotations
@@ -62,11 +62,13 @@ class ArrayStream:
                 raise
         if self._dtype.kind not in kinds or not self.shape:
             self.close()
-            raise DataError(f"{self._where}: holds {self._dtype} of shape {self.shape}, not an array of numbers")
+            raise DataError(
+                f"{self._where}: holds {self._dtype} of shape {self.shape}, not an array of numbers"
+            )
         self._taken = 0
 
     def _read_header(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        version = np.lib.format.read_magic(self._file)
+        version = np.lib.format.read_magic(self._file)  # type: ignore[no-untyped-call]
         if version not in _HEADER_READERS:
             raise ValueError(f"array format {version}")
         shape, is_fortran, dtype = _HEADER_READERS[version](self._file)
@@ -85,7 +87,9 @@ class ArrayStream:
         with _translated(self._where):
             data = self._file.read(n_bytes)
         if count < 0 or self._taken + count > self.shape[0] or len(data) != n_bytes:
-            raise DataError(f"{self._where}: ends after {self._taken} of {self.shape[0]} entries; copy it again")
+            raise DataError(
+                f"{self._where}: ends after {self._taken} of {self.shape[0]} entries; copy it again"
+            )
         self._taken += count
         return np.frombuffer(data, self._dtype).reshape(shape)
 

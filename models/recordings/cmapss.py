@@ -1,7 +1,8 @@
-"""NASA C-MAPSS turbofan engines (Saxena et al., PHM 2008): `train_*` and `test_*` tables of 26 columns, plain or gzipped.
+"""NASA C-MAPSS turbofan engines (Saxena et al., PHM 2008): `train_*` and `test_*` tables.
 
-Rule: one recording per engine. The tables have no clock: a flight takes 10 s of machine time, and its row is the one
-sample of each sensor. Training engines run to failure; a test engine's end is known where its `RUL_*` file lies beside.
+Rule: one recording per engine, from text of 26 columns, plain or gzipped. The tables have no clock: a flight
+takes 10 s of machine time, and its row is the one sample of each sensor. Training engines run to failure; a
+test engine's end is known where its `RUL_*` file lies beside.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from contract.errors import DataError
 from contract.signals import Reading
 from models.recordings.folders import find_files
-from models.recordings.recording import Recording
+from models.recordings.recording import ProfileChoice, Recording, profile_name
 from models.recordings.rows import row_readings, safe_id
 from models.recordings.text import Numbers, parse_numbers, read_lines, split_rows
 
@@ -45,7 +46,7 @@ FEET_PER_ALTITUDE_UNIT = 1000.0
 PATTERNS = ("train_*.txt", "train_*.txt.gz", "test_*.txt", "test_*.txt.gz")
 
 
-def open_cmapss(place: Path, profile: str | None) -> list[Recording]:
+def open_cmapss(place: Path, profile: ProfileChoice) -> list[Recording]:
     """One recording per engine of every training and test table in the folder.
 
     Raises:
@@ -53,7 +54,7 @@ def open_cmapss(place: Path, profile: str | None) -> list[Recording]:
     """
     recordings: list[Recording] = []
     for path in find_files(place, PATTERNS, "cmapss:DIR"):
-        recordings += _open_table(path, profile or PROFILE)
+        recordings += _open_table(path, profile_name(profile, PROFILE))
     return recordings
 
 
@@ -85,13 +86,20 @@ def _check_cycles(path: Path, table: Numbers) -> None:
     keys = table[:, :2]
     is_new = np.diff(keys[:, 0], prepend=-1.0) != 0
     expected = np.where(is_new, keys[:, 1], np.roll(keys[:, 1], 1) + 1)
-    bad = (keys < 1).any(1) | (keys != np.floor(keys)).any(1) | (keys[:, 1] != expected) | ~np.isfinite(keys).all(1)
+    bad = (
+        (keys < 1).any(1)
+        | (keys != np.floor(keys)).any(1)
+        | (keys[:, 1] != expected)
+        | ~np.isfinite(keys).all(1)
+    )
     if bad.any():
-        raise DataError(f"{path}:{int(np.argmax(bad)) + 1}: unit and cycle must be whole numbers, cycles rising by one")
+        raise DataError(
+            f"{path}:{int(np.argmax(bad)) + 1}: unit and cycle must be whole numbers, cycles rising by one"
+        )
 
 
 def _read_remaining(path: Path, name: str, n_units: int) -> Numbers | None:
-    """Flights left after the last row: 0 for training engines, from the RUL file for test engines, None when unknown."""
+    """Flights left after the last row: 0 in training tables, else as the RUL file says, if any."""
     if name.startswith("train_"):
         return np.zeros(n_units)
     stem = name.replace("test_", "RUL_", 1)

@@ -1,7 +1,10 @@
-"""PRONOSTIA / IEEE PHM 2012 bearings (Nectoux et al. 2012): every 10 s a burst of 0.1 s at 25.6 kHz, two axes, in milli-g.
+"""PRONOSTIA / IEEE PHM 2012 bearings (Nectoux et al. 2012): bursts of 0.1 s every 10 s.
 
-Rule: the wall clock is the one that was recorded, glitches included; the rig's snapshot counter is the monotonic clock. The
-file is read burst by burst. Expected: `raw_*.npz` with `acc_mg` int (n, 2560, 2), `start_s` (n,), `file_no` (n,).
+Two axes at 25.6 kHz, in milli-g.
+
+Rule: the wall clock is the one that was recorded, glitches included; the rig's snapshot counter is the
+monotonic clock. The file is read burst by burst. Expected: `raw_*.npz` with `acc_mg` int (n, 2560, 2),
+`start_s` (n,), `file_no` (n,).
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from contract.errors import DataError
 from contract.signals import Reading
 from models.recordings.arrays import ArrayStream, load_array
 from models.recordings.folders import find_files
-from models.recordings.recording import Recording
+from models.recordings.recording import ProfileChoice, Recording, profile_name
 from models.recordings.rows import safe_id
 
 PROFILE = "bearing-rig"
@@ -25,13 +28,15 @@ SNAPSHOT_PERIOD_S = 10.0
 SENSORS = ("vib_h", "vib_v")
 
 
-def open_femto(place: Path, profile: str | None) -> list[Recording]:
+def open_femto(place: Path, profile: ProfileChoice) -> list[Recording]:
     """One recording per `raw_*.npz`, each run to failure.
 
     Raises:
         DataError: no such files, or one is not of this shape.
     """
-    return [_open(path, profile or PROFILE) for path in find_files(place, ("raw_*.npz",), "femto:DIR")]
+    return [
+        _open(path, profile_name(profile, PROFILE)) for path in find_files(place, ("raw_*.npz",), "femto:DIR")
+    ]
 
 
 def _open(path: Path, profile: str) -> Recording:
@@ -40,7 +45,9 @@ def _open(path: Path, profile: str) -> Recording:
     with ArrayStream(path, "acc_mg") as bursts:
         shape = bursts.shape
     if shape != (len(stamps), *BURST_SHAPE) or len(counter) != len(stamps) or not len(stamps):
-        raise DataError(f"{path}: expected acc_mg (n, 2560, 2), start_s (n,) and file_no (n,), not {shape} with {len(stamps)}")
+        raise DataError(
+            f"{path}: expected acc_mg (n, 2560, 2), start_s and file_no (n,), not {shape} with {len(stamps)}"
+        )
     name = path.stem.removeprefix("raw_")
     return Recording(
         machine_id=f"femto-{safe_id(name)}",

@@ -1,6 +1,7 @@
 """Finding the files of a data set.
 
-Rule: a folder that is missing, or holds nothing of the asked-for kind, is said in one line with what was looked for.
+Rule: a folder that is missing, or holds nothing of the asked-for kind, is said in one line with what was
+looked for.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def find_files(place: Path, patterns: Sequence[str], usage: str) -> list[Path]:
     if place.is_file():
         return [place]
     if not place.is_dir():
-        raise DataError(f"{usage}: {place} does not exist; give the folder that holds {' or '.join(patterns)}")
+        raise DataError(
+            f"{usage}: {place} does not exist; give the folder that holds {' or '.join(patterns)}"
+        )
     found = sorted({path for pattern in patterns for path in place.rglob(pattern) if path.is_file()})
     if not found:
         raise DataError(f"{usage}: no {' or '.join(patterns)} in {place}")

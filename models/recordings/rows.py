@@ -1,6 +1,7 @@
 """Rows of slow sensors as readings: one reading per sensor and row, in the profile's order.
 
-Rule: stamps stay as recorded, also where they jump; only the monotonic clock, which no table carries, is made up.
+Rule: stamps stay as recorded, also where they jump; only the monotonic clock, which no table carries, is made
+up.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MAX_ID_LENGTH = 64
 
 
 def monotonic_of(stamps: Numbers, period_s: float) -> Numbers:
-    """A monotonic clock that fits the stamps: follows them forward, and ticks one period where they step back.
+    """A monotonic clock that fits the stamps: it ticks one period where they step back.
 
     >>> monotonic_of(np.array([5.0, 6.0, 9.0, 2.0, 3.0, 3.0]), 1.0).tolist()
     [0.0, 1.0, 4.0, 5.0, 6.0, 6.0]
@@ -29,7 +30,9 @@ def monotonic_of(stamps: Numbers, period_s: float) -> Numbers:
     return np.cumsum(steps)
 
 
-def row_readings(sensors: Sequence[str], stamps: Numbers, values: Numbers, period_s: float) -> Iterator[Reading]:
+def row_readings(
+    sensors: Sequence[str], stamps: Numbers, values: Numbers, period_s: float
+) -> Iterator[Reading]:
     """Yield the readings of a table.
 
     Args:

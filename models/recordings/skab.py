@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from contract.errors import DataError
 from contract.signals import Reading
 from models.recordings.folders import find_files
-from models.recordings.recording import Recording
+from models.recordings.recording import ProfileChoice, Recording, profile_name
 from models.recordings.rows import row_readings, safe_id
 from models.recordings.text import Numbers, parse_numbers, parse_stamps, read_lines, split_rows
 
@@ -33,7 +35,7 @@ SENSOR_OF_COLUMN = {
 }
 
 
-def open_skab(place: Path, profile: str | None) -> list[Recording]:
+def open_skab(place: Path, profile: ProfileChoice) -> list[Recording]:
     """One recording per CSV file, also in nested folders; read when its readings are asked for.
 
     Raises:
@@ -41,7 +43,7 @@ def open_skab(place: Path, profile: str | None) -> list[Recording]:
     """
     root = place if place.is_dir() else place.parent
     paths = find_files(place, ("*.csv",), "skab:DIR")
-    return [_open(path, path.relative_to(root), profile or PROFILE) for path in paths]
+    return [_open(path, path.relative_to(root), profile_name(profile, PROFILE)) for path in paths]
 
 
 def read_table(path: Path) -> tuple[Numbers, dict[str, Numbers]]:
@@ -65,7 +67,9 @@ def _check_header(path: Path, line: str) -> list[str]:
     unknown = sorted(set(header) - wanted - set(LABEL_COLUMNS))
     if header[0] != TIME_COLUMN or missing or unknown or len(set(header)) != len(header):
         why = f"lacks {missing[0]!r}" if missing else f"has {(unknown or header)[0]!r}"
-        raise DataError(f"{path}:1: not a SKAB table (columns parted by {SEPARATOR!r}, {TIME_COLUMN} first): {why}")
+        raise DataError(
+            f"{path}:1: not a SKAB table (columns parted by {SEPARATOR!r}, {TIME_COLUMN} first): {why}"
+        )
     return header
 
 
@@ -81,5 +85,5 @@ def _open(path: Path, name: Path, profile: str) -> Recording:
 
 def _read(path: Path) -> Iterator[Reading]:
     stamps, columns = read_table(path)
-    values = parse_columns(columns)
+    values = np.stack([columns[name] for name in SENSOR_OF_COLUMN], axis=1)
     return row_readings(tuple(SENSOR_OF_COLUMN.values()), stamps, values, PERIOD_S)

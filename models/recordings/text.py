@@ -1,7 +1,7 @@
 """The one gate to text tables: lines, numbers and stamps, plain or gzipped.
 
-Rule: a cell that is not what its column says is a `DataError` that names file and line; only an empty cell of a measured
-column is let through, as NaN, because a sensor may truly have said nothing.
+Rule: a cell that is not what its column says is a `DataError` that names file and line; only an empty cell of
+a measured column is let through, as NaN, because a sensor may truly have said nothing.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def parse_numbers(path: Path, rows: Sequence[Sequence[str]], first_line: int = 1
     except ValueError:
         line, column = _find_bad_cell(rows)
         cell = rows[line][column].strip()
-        raise DataError(f"{path}:{line + first_line}: column {column + 1}: {cell[:40]!r} is not a number") from None
+        raise DataError(
+            f"{path}:{line + first_line}: column {column + 1}: {cell[:40]!r} is not a number"
+        ) from None
 
 
 def _find_bad_cell(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
@@ -73,7 +75,9 @@ def _find_bad_cell(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
     return 0, 0
 
 
-def split_rows(path: Path, lines: Sequence[str], separator: str | None, columns: int, first_line: int = 1) -> list[list[str]]:
+def split_rows(
+    path: Path, lines: Sequence[str], separator: str | None, columns: int, first_line: int = 1
+) -> list[list[str]]:
     """Split lines into cells and insist on their number; blank lines at the very end are dropped.
 
     Args:
@@ -99,7 +103,7 @@ def split_rows(path: Path, lines: Sequence[str], separator: str | None, columns:
 
 
 def parse_stamps(path: Path, cells: Sequence[str], first_line: int = 1) -> Numbers:
-    """Turn stamps into s since the Unix epoch: numbers as they are, ISO 8601 dates as UTC unless they say otherwise.
+    """Turn stamps into s since the Unix epoch; ISO 8601 dates are UTC unless they say otherwise.
 
     Raises:
         DataError: a stamp is neither; names its line.

@@ -133,8 +133,10 @@ def find_commands(text: str, program: str) -> Iterator[list[str]]:
 def is_command_position(before: list[str]) -> bool:
     """Whether the next word would be run: nothing before it but prompts, settings and joints.
 
-    >>> is_command_position(["$", "CI=1"]), is_command_position(["cd", "x", "&&"]), is_command_position(["use"])
-    (True, True, False)
+    >>> is_command_position(["$", "CI=1"]), is_command_position(["cd", "x", "&&"])
+    (True, True)
+    >>> is_command_position(["use"])
+    False
     """
     for word in reversed(before):
         if word in JOINTS | {"$", "sudo", "time", "exec"}:

@@ -1,0 +1,138 @@
+"""Entry point: `industrialguard cloud COMMAND`.
+
+Rule: settings are read here, once, from flags and environment, flags first. SIGTERM and SIGINT mean "finish
+and leave".
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cloud.processes import run_all, run_ingest, run_replay, run_serve
+from cloud.settings import CloudSettings, parse_http_address, parse_mqtt_url
+from contract.errors import ConfigError, IndustrialGuardError
+from contract.logs import configure_logging
+
+_Process = Callable[[CloudSettings, asyncio.Event], Coroutine[Any, Any, None]]
+PROCESSES: dict[str, _Process] = {"ingest": run_ingest, "serve": run_serve, "all": run_all}
+REPLAY = "replay-dead-letters"
+
+DESCRIPTION = """\
+Receive, store and show what the devices send.
+
+commands:
+  ingest               broker to stream: validates, acknowledges MQTT once a message is durable
+  serve                stream to store, alerts, API and page; acknowledges to the devices
+  all                  both in one process
+  replay-dead-letters  validate the dead letters again; what passes now is stored
+"""
+EPILOG = """\
+examples:
+  industrialguard cloud all --data ./data --mqtt mqtt://127.0.0.1:1883 --http 127.0.0.1:8080
+  industrialguard cloud ingest --data /var/lib/industrialguard --mqtt mqtts://broker.plant:8883
+  industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
+  industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
+
+environment, for what has no flag on the command line:
+  INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_MQTT, INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_LOG_LEVEL
+A password belongs into INDUSTRIALGUARD_MQTT (mqtts://USER:PASSWORD@HOST), where other users do not see it.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command of the cloud.
+
+    Returns:
+        The exit code: 0 when it did its job or was told to stop, the error's own otherwise.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        settings = build_settings(arguments, os.environ)
+        configure_logging(arguments.log_level or os.environ.get("INDUSTRIALGUARD_LOG_LEVEL", "INFO"))
+        if arguments.command == REPLAY:
+            counts = asyncio.run(run_replay(settings))
+            print(f"passed {counts.passed}, still dead {counts.still_dead}, incomplete {counts.incomplete}")
+        else:
+            asyncio.run(_run_until_told(PROCESSES[arguments.command], settings))
+    except IndustrialGuardError as error:
+        print(f"industrialguard cloud: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; None stands for "not given", so that the environment can fill it."""
+    parser = argparse.ArgumentParser(
+        prog="industrialguard cloud",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=[*PROCESSES, REPLAY], metavar="COMMAND", help="see above")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="stream and store (default: ./industrialguard-data)"
+    )
+    parser.add_argument("--mqtt", metavar="URL", help="the broker (default: mqtt://127.0.0.1:1883)")
+    parser.add_argument(
+        "--http", metavar="HOST:PORT", help="API and page (default: 127.0.0.1:8080; port 0: any)"
+    )
+    parser.add_argument("--partitions", type=int, default=8, metavar="N", help="of a new stream (default: 8)")
+    parser.add_argument(
+        "--retention-h",
+        type=float,
+        default=24.0,
+        metavar="H",
+        help="hours the stream keeps what was consumed",
+    )
+    parser.add_argument(
+        "--max-stream-mb", type=int, metavar="MB", help="size at which the stream takes no more"
+    )
+    parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
+    return parser
+
+
+def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> CloudSettings:
+    """Settings from flags, then environment, then defaults.
+
+    Raises:
+        ConfigError: one of them cannot be right.
+    """
+    defaults = CloudSettings(data_dir=Path("industrialguard-data"))
+    mqtt_url = arguments.mqtt or environment.get("INDUSTRIALGUARD_MQTT")
+    http = arguments.http or environment.get("INDUSTRIALGUARD_HTTP")
+    data = arguments.data or environment.get("INDUSTRIALGUARD_CLOUD_DATA")
+    if arguments.max_stream_mb is not None and arguments.max_stream_mb < 1:
+        raise ConfigError(f"--max-stream-mb starts at 1, not {arguments.max_stream_mb}")
+    api = defaults.api
+    if http:
+        host, port = parse_http_address(http)
+        api = replace(api, host=host, port=port)
+    return replace(
+        defaults,
+        data_dir=Path(data) if data else defaults.data_dir,
+        mqtt=parse_mqtt_url(mqtt_url) if mqtt_url else defaults.mqtt,
+        api=api,
+        partitions=arguments.partitions,
+        retention_s=arguments.retention_h * 3600.0,
+        max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
+    )
+
+
+async def _run_until_told(process: _Process, settings: CloudSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await process(settings, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

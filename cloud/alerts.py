@@ -1,0 +1,153 @@
+"""When a machine's alarms open, reopen and clear an alert.
+
+Rule: pure, standard library only. The alerts of a machine are a function of the *set* of its alarm edges:
+repeating, reordering or delaying edges cannot change the outcome, because the function sorts them by event
+time and looks at nothing else. A machine has at most one alert that is not cleared.
+
+An alarm is an episode from its RAISED to its CLEARED edge (same `alarm_id`). A device has one alarm at a
+time, so a newer one supersedes an older one whose CLEARED never came. Episodes that follow one another within
+the reopen window are one alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from contract.messages import AlarmTransition, Contribution
+
+REOPEN_WINDOW = timedelta(minutes=10)
+"""Event time after a CLEARED in which the next alarm still belongs to the same alert."""
+
+
+class AlertStatus(StrEnum):
+    """Where an alert stands."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmEdge:
+    """One edge of a device's alarm, without its evidence."""
+
+    alarm_id: int
+    transition: AlarmTransition
+    event_time: datetime
+    score: float
+    since: datetime
+    """First anomalous window, event time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One alarm of a device, from its RAISED to its CLEARED edge."""
+
+    alarm_id: int
+    raised_at: datetime
+    since: datetime
+    score: float
+    cleared_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """What the rules know about one alert; everything a person did to it is kept elsewhere."""
+
+    alarm_ids: tuple[int, ...]
+    """Its episodes, in the order in which they were raised."""
+    opened_at: datetime
+    last_seen_at: datetime
+    cleared_at: datetime | None
+    since: datetime
+    score: float
+    """Highest of its RAISED edges."""
+    evidence_alarm_id: int
+    """The episode with that score; the newest among equals."""
+
+
+def fold_alerts(
+    edges: Iterable[AlarmEdge], reopen_window: timedelta = REOPEN_WINDOW
+) -> tuple[AlertState, ...]:
+    """The alerts of one device, oldest first.
+
+    Args:
+        edges: All alarm edges of the device, in any order, repeated or not.
+        reopen_window: Event time after a CLEARED in which the next alarm belongs to the same alert.
+
+    Returns:
+        At most the last one is not cleared.
+    """
+    groups: list[list[Episode]] = []
+    for episode in _find_episodes(edges):
+        cleared_at = _end_of(groups[-1]) if groups else None
+        if groups and (cleared_at is None or episode.raised_at <= cleared_at + reopen_window):
+            groups[-1].append(episode)
+        else:
+            groups.append([episode])
+    return tuple(_build_alert(group) for group in groups)
+
+
+def alert_status(cleared_at: datetime | None, acknowledged_at: datetime | None) -> AlertStatus:
+    """Cleared wins, then acknowledged; an acknowledgement stays when the alert reopens: somebody is on it."""
+    if cleared_at is not None:
+        return AlertStatus.CLEARED
+    return AlertStatus.OPEN if acknowledged_at is None else AlertStatus.ACKNOWLEDGED
+
+
+def alert_title(contributions: Sequence[Contribution], score: float) -> str:
+    """One line for people: what deviates most, or the bare score where the evidence is empty.
+
+    >>> alert_title([Contribution("rms", "vib", 0.7, 8.04), Contribution("level", "flow", 0.1, -3)], 0.9)
+    'rms +8.0 σ, level -3.0 σ'
+    """
+    leading = sorted(contributions, key=lambda c: -c.share)[:2]
+    return ", ".join(f"{c.feature} {c.deviation:+.1f} σ" for c in leading) or f"anomaly score {score:.2f}"
+
+
+def _find_episodes(edges: Iterable[AlarmEdge]) -> list[Episode]:
+    """Pair the edges; a CLEARED whose RAISED has not arrived is not an episode yet.
+
+    Were an alarm raised or cleared twice, its earliest edge of each sort counts.
+    """
+    raised: dict[int, AlarmEdge] = {}
+    cleared: dict[int, AlarmEdge] = {}
+    for edge in edges:
+        side = raised if edge.transition is AlarmTransition.RAISED else cleared
+        known = side.get(edge.alarm_id)
+        if known is None or _rank(edge) < _rank(known):
+            side[edge.alarm_id] = edge
+    episodes = []
+    for alarm_id, edge in raised.items():
+        end = cleared.get(alarm_id)
+        cleared_at = None if end is None else max(end.event_time, edge.event_time)
+        episodes.append(Episode(alarm_id, edge.event_time, edge.since, edge.score, cleared_at))
+    return sorted(episodes, key=lambda e: (e.raised_at, e.alarm_id))
+
+
+def _rank(edge: AlarmEdge) -> tuple[datetime, float, datetime]:
+    return edge.event_time, -edge.score, edge.since
+
+
+def _end_of(episodes: Sequence[Episode]) -> datetime | None:
+    """When the last of them was over; None while the newest is not."""
+    if episodes[-1].cleared_at is None:
+        return None
+    return max(e.cleared_at for e in episodes if e.cleared_at is not None)
+
+
+def _build_alert(episodes: Sequence[Episode]) -> AlertState:
+    strongest = max(episodes, key=lambda e: (e.score, e.raised_at, e.alarm_id))
+    ends = [e.cleared_at for e in episodes if e.cleared_at is not None]
+    return AlertState(
+        alarm_ids=tuple(e.alarm_id for e in episodes),
+        opened_at=episodes[0].raised_at,
+        last_seen_at=max([episodes[-1].raised_at, *ends]),
+        cleared_at=_end_of(episodes),
+        since=min(e.since for e in episodes),
+        score=strongest.score,
+        evidence_alarm_id=strongest.alarm_id,
+    )

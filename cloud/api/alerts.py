@@ -1,0 +1,58 @@
+"""Alerts, and the one thing that people do to them: acknowledge."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from cloud.alerts import AlertStatus
+from cloud.api.deps import AlertId, StoreDep, utc_now
+from cloud.api.schemas import Acknowledgement, AlertOut, AlertPage, Problem, Responses
+from cloud.api.security import require_same_origin
+from cloud.store import queries
+
+router = APIRouter(prefix="/alerts", tags=["alerts"])
+_NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such alert"}}
+_REFUSALS: Responses = {
+    403: {"model": Problem, "description": "The request comes from another site's page"},
+    409: {"model": Problem, "description": "The alert is over"},
+}
+
+
+@router.get("")
+def list_alerts(
+    store: StoreDep,
+    status: Annotated[AlertStatus | None, Query(description="Only alerts of this status")] = None,
+    device: Annotated[
+        str | None, Query(max_length=64, description="Only alerts of this machine", examples=["pump-07"])
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Alerts per page")] = 100,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="Only ids below this one: `next_before`")
+    ] = None,
+) -> AlertPage:
+    """Alerts, newest first."""
+    with store.session() as session:
+        rows = queries.list_alerts(session, status, device, limit, before)
+    next_before = rows[-1].id if len(rows) == limit else None
+    return AlertPage(alerts=[AlertOut.model_validate(row) for row in rows], next_before=next_before)
+
+
+@router.get("/{alert_id}", responses=_NOT_FOUND)
+def get_alert(alert_id: AlertId, store: StoreDep) -> AlertOut:
+    """One alert with its evidence."""
+    with store.session() as session:
+        return AlertOut.model_validate(queries.get_alert(session, alert_id))
+
+
+@router.post(
+    "/{alert_id}/acknowledge",
+    dependencies=[Depends(require_same_origin)],
+    responses={**_NOT_FOUND, **_REFUSALS},
+)
+def acknowledge(alert_id: AlertId, body: Acknowledgement, store: StoreDep) -> AlertOut:
+    """Note that a person has seen it; a second acknowledgement changes nothing."""
+    with store.transaction() as session:
+        row = queries.acknowledge_alert(session, alert_id, body.who, utc_now())
+    return AlertOut.model_validate(row)

@@ -1,0 +1,77 @@
+"""The errors of the cloud, and which of them are worth another try.
+
+Rule: `retriable` is said on the class; whoever retries asks the class and never the text. Errors of paho,
+SQLite and SQLAlchemy are turned into these at one gate each (`mqtt`, `stream`, `store.database`).
+"""
+
+from __future__ import annotations
+
+from contract.errors import IndustrialGuardError, MessageError
+
+
+class CloudError(IndustrialGuardError):
+    """Something in the cloud failed."""
+
+
+class TopicMismatchError(MessageError):
+    """A message that names another device or another kind than the topic it was published on."""
+
+
+class OversizedError(MessageError):
+    """A payload larger than any message may be."""
+
+
+class LinkError(CloudError):
+    """The MQTT broker cannot be reached or refused us; the link comes back by itself."""
+
+    retriable = True
+
+
+class LinkRefusedError(LinkError):
+    """The broker refuses our credentials or our client id; trying again will not help before someone acts."""
+
+    retriable = False
+
+
+class StreamError(CloudError):
+    """The stream failed for a reason that may pass: busy, or an I/O error."""
+
+    retriable = True
+
+
+class StreamFullError(StreamError):
+    """No room for another record: the disk or the configured size of the log is used up."""
+
+
+class StreamClosedError(StreamError):
+    """A stream or consumer was used after it was closed."""
+
+    retriable = False
+
+
+class GroupBusyError(StreamError):
+    """Another living consumer already reads this topic for this group."""
+
+    retriable = False
+
+
+class StoreError(CloudError):
+    """The store failed for good: damaged, or of a schema this code does not know."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store failed for a reason that may pass: locked, or its disk is full."""
+
+    retriable = True
+
+
+class RecordRefusedError(StoreError):
+    """The database refuses these very values; trying again will not help."""
+
+
+class NotFoundError(CloudError):
+    """There is no such machine, alert or dead letter."""
+
+
+class AlreadyClearedError(CloudError):
+    """An alert that is over cannot be acknowledged any more."""

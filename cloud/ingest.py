@@ -1,0 +1,163 @@
+"""From the broker into the stream: believe nothing, lose nothing.
+
+Rule: MQTT is acknowledged only after the stream has taken a publication, as a message or as a dead letter.
+What cannot be a message never stops what can; a stream that cannot write stops ingest, which then
+acknowledges nothing until it can again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cloud import dead_letters
+from cloud.backoff import Backoff, retry
+from cloud.dead_letters import DeadLetter
+from cloud.delivery import Delivery
+from cloud.errors import OversizedError, TopicMismatchError
+from cloud.stream import MESSAGES, Record, Stream
+from contract.codec import MAX_MESSAGE_BYTES, decode
+from contract.errors import IndustrialGuardError, MessageError
+from contract.messages import Message
+from contract.topics import parse_up_topic
+
+_LOG = logging.getLogger(__name__)
+_RETRY_BASE_S = 0.1
+_RETRY_CAP_S = 5.0
+
+
+class Link(Protocol):
+    """What ingest needs of a broker."""
+
+    async def receive(self, limit: int, wait_s: float) -> list[Delivery]:
+        """Wait for a publication, then up to `wait_s` for more; at most `limit`."""
+        ...
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Let the broker forget these."""
+        ...
+
+
+@dataclass(slots=True)
+class IngestCounters:
+    """Since start."""
+
+    accepted: int = 0
+    dead_lettered: int = 0
+    append_failures: int = 0
+
+
+@dataclass(slots=True)
+class SortedBatch:
+    """Deliveries, judged."""
+
+    messages: list[Record] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+class Ingest:
+    """Moves batches from a link into a stream.
+
+    Args:
+        stream: Takes messages and dead letters.
+        batch: Publications in one append, at most.
+        wait_s: How long to wait for a batch to fill, in s.
+    """
+
+    def __init__(self, stream: Stream, batch: int, wait_s: float) -> None:
+        self._stream = stream
+        self._batch = batch
+        self._wait_s = wait_s
+        self.counters = IngestCounters()
+
+    async def run(self, link: Link, stop: asyncio.Event) -> None:
+        """Move batches until told to stop; the batch under way is finished.
+
+        Raises:
+            StreamError: one that waiting does not cure.
+        """
+        stopping = asyncio.create_task(stop.wait())
+        receiving: asyncio.Task[list[Delivery]] | None = None
+        try:
+            while not stop.is_set():
+                receiving = asyncio.create_task(link.receive(self._batch, self._wait_s))
+                await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if receiving.done():
+                    await self.take(receiving.result())
+                    link.acknowledge(receiving.result())
+        finally:
+            stopping.cancel()
+            if receiving is not None:
+                receiving.cancel()
+
+    async def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Put a batch into the stream; it is durable when this returns.
+
+        Raises:
+            StreamError: one that waiting does not cure.
+        """
+        batch = sort_deliveries(deliveries)
+        await self._append(MESSAGES, batch.messages)
+        await self._append(
+            dead_letters.TOPIC, [dead_letters.encode_letter(letter) for letter in batch.letters]
+        )
+        self.counters.accepted += len(batch.messages)
+        self.counters.dead_lettered += len(batch.letters)
+        for letter in batch.letters:
+            _LOG.warning(
+                "dead letter", extra={"topic": letter.topic, "error": letter.error, "detail": letter.detail}
+            )
+
+    async def _append(self, topic: str, records: Sequence[Record]) -> None:
+        """Append, for as long as it takes."""
+        await retry(
+            lambda: self._stream.append(topic, records),
+            self._note_failure,
+            Backoff(_RETRY_BASE_S, _RETRY_CAP_S),
+        )
+
+    def _note_failure(self, error: IndustrialGuardError, wait_s: float) -> None:
+        self.counters.append_failures += 1
+        _LOG.error(
+            "the stream takes nothing; waiting", extra={"reason": str(error), "wait_s": round(wait_s, 3)}
+        )
+
+
+def sort_deliveries(deliveries: Sequence[Delivery]) -> SortedBatch:
+    """Judge each delivery on its own: a record for the stream, or a dead letter."""
+    batch = SortedBatch()
+    for delivery in deliveries:
+        try:
+            message = validate(delivery.topic, delivery.payload)
+        except MessageError as error:
+            letter = dead_letters.write_letter(delivery.topic, delivery.payload, error, delivery.is_retained)
+            batch.letters.append(letter)
+        else:
+            batch.messages.append(build_record(message, delivery))
+    return batch
+
+
+def validate(topic: str, payload: bytes) -> Message:
+    """Decide whether a publication is a message of ours, from who it says it is from.
+
+    Raises:
+        MessageError: one of its subclasses, which says what is wrong.
+    """
+    origin = parse_up_topic(topic)
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise OversizedError(f"{len(payload)} bytes; a message has at most {MAX_MESSAGE_BYTES}")
+    message = decode(payload)
+    if message.device_id != origin.device_id:
+        raise TopicMismatchError(f"says it is from {message.device_id}, was published by {origin.device_id}")
+    if message.kind is not origin.kind:
+        raise TopicMismatchError(f"a {message.kind} published as {origin.kind}")
+    return message
+
+
+def build_record(message: Message, delivery: Delivery) -> Record:
+    """The stream's record of a valid message: its own bytes, keyed by its device."""
+    headers = {"topic": delivery.topic, "retained": str(int(delivery.is_retained))}
+    return Record(message.device_id, delivery.payload, headers)

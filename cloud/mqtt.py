@@ -1,0 +1,275 @@
+"""The cloud's link to the broker.
+
+Rule: the only importer of paho in the cloud. A publication is acknowledged when its receiver says so, never
+before; when the receiver falls behind, reading from the socket pauses and the broker keeps the rest. Lost
+connections come back by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from cloud.backoff import Backoff
+from cloud.delivery import Delivery
+from cloud.errors import LinkError, LinkRefusedError
+from cloud.settings import MqttSettings
+
+_LOG = logging.getLogger(__name__)
+_QOS = 1
+_MISC_PERIOD_S = 1.0
+_CONNECT_TIMEOUT_S = 5.0
+_GOODBYE_S = 2.0
+_MAX_OUTGOING = 10_000
+_REFUSALS = frozenset({"Bad user name or password", "Not authorized", "Client identifier not valid"})
+
+
+class MqttLink:
+    """One MQTT 3.1.1 session, driven by the event loop that runs it.
+
+    Args:
+        settings: Which broker, and as whom.
+        role: Appended to the client id; two links of one role push each other out.
+        subscription: Topic filter to receive; None: only publish.
+    """
+
+    def __init__(self, settings: MqttSettings, role: str, subscription: str | None = None) -> None:
+        self._settings = settings
+        self._subscription = subscription
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[Delivery] = deque()
+        self._has_mail = asyncio.Event()
+        self._is_up = asyncio.Event()
+        self._is_down = asyncio.Event()
+        self._refusal: str | None = None
+        self._connection = 0
+        self._is_paused = False
+        self._socket: socket.socket | None = None
+        self._client = self._build_client(f"{settings.client_id}-{role}")
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether publications flow now."""
+        return self._is_up.is_set()
+
+    @property
+    def address(self) -> str:
+        """Of the broker, without credentials."""
+        return (
+            f"{'mqtts' if self._settings.uses_tls else 'mqtt'}://{self._settings.host}:{self._settings.port}"
+        )
+
+    @property
+    def connections(self) -> int:
+        """Times the broker has accepted us."""
+        return self._connection
+
+    async def run(self) -> None:
+        """Stay connected until cancelled.
+
+        Raises:
+            LinkRefusedError: the broker refused us before it ever accepted us.
+        """
+        backoff = Backoff(self._settings.backoff_base_s, self._settings.backoff_cap_s)
+        while True:
+            try:
+                await self._connect()
+                backoff.reset()
+                await self._serve()
+            except LinkError as error:
+                if not error.retriable and self._connection == 0:
+                    raise
+                _LOG.warning("no connection to the broker", extra={"reason": str(error)})
+            await asyncio.sleep(backoff.next_wait_s())
+
+    async def receive(self, limit: int, wait_s: float) -> list[Delivery]:
+        """Wait for a publication, then up to `wait_s` for more; at most `limit`."""
+        while not self._inbox:
+            self._has_mail.clear()
+            await self._has_mail.wait()
+        if len(self._inbox) < limit and wait_s > 0:
+            await asyncio.sleep(wait_s)
+        taken = [self._inbox.popleft() for _ in range(min(limit, len(self._inbox)))]
+        self._resume_reading()
+        return taken
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Let the broker forget these.
+
+        Those of an earlier connection are left out: the broker gives them again, under numbers of this one.
+        """
+        for delivery in deliveries:
+            connection, packet = delivery.receipt
+            if connection == self._connection and self.is_connected:
+                self._client.ack(packet, _QOS)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send once, QoS 1.
+
+        Raises:
+            LinkError: not connected, or too much waits already.
+        """
+        if not self.is_connected:
+            raise LinkError("not connected to the broker")
+        info = self._client.publish(topic, payload, qos=_QOS)
+        if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise LinkError(f"the broker link takes nothing: {paho.error_string(info.rc)}")
+
+    async def wait_connected(self) -> None:
+        """Return once it is connected."""
+        await self._is_up.wait()
+
+    async def close(self) -> None:
+        """Say goodbye, so that acknowledgements under way still leave; the broker keeps the session."""
+        if not self.is_connected:
+            return
+        self._client.disconnect()
+        try:
+            await asyncio.wait_for(self._is_down.wait(), _GOODBYE_S)
+        except TimeoutError:
+            _LOG.warning("the broker did not say goodbye")
+
+    async def _connect(self) -> None:
+        self._unwatch_socket()
+        self._is_down.clear()
+        self._refusal = None
+        try:
+            await asyncio.to_thread(self._client.reconnect)
+        except (OSError, ValueError) as error:
+            raise LinkError(f"{self.address}: {error}") from error
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self._is_up, self._is_down)]
+        try:
+            await asyncio.wait(waiting, timeout=_CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        self._raise_refusal()
+        if not self.is_connected:
+            raise LinkError(f"{self.address}: no MQTT broker answers there")
+
+    async def _serve(self) -> None:
+        """Keep the connection alive for as long as it lasts."""
+        while not self._is_down.is_set():
+            self._client.loop_misc()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_down.wait(), _MISC_PERIOD_S)
+        self._raise_refusal()
+        raise LinkError("the connection to the broker was lost")
+
+    def _raise_refusal(self) -> None:
+        if self._refusal is not None:
+            raise LinkRefusedError(
+                f"the broker refuses us: {self._refusal}; check user name, password and its ACL"
+            )
+
+    def _build_client(self, client_id: str) -> paho.Client:
+        settings = self._settings
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=self._subscription is None,  # who only publishes leaves nothing behind
+            protocol=paho.MQTTv311,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+        if settings.username:
+            client.username_pw_set(settings.username, settings.password)
+        if settings.uses_tls:
+            client.tls_set_context(ssl.create_default_context())
+        client.max_queued_messages_set(_MAX_OUTGOING)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_socket_open = self._on_socket_open
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = self._on_want_write
+        client.on_socket_unregister_write = self._on_no_write
+        client.connect_async(settings.host, settings.port, settings.keepalive_s)
+        return client
+
+    def _on_connect(self, client: paho.Client, _: object, flags: Any, reason: ReasonCode, __: object) -> None:
+        if reason.is_failure:
+            if str(reason) in _REFUSALS:
+                self._refusal = str(reason)
+            return
+        self._connection += 1
+        if self._subscription is not None:
+            client.subscribe(self._subscription, _QOS)
+        self._is_up.set()
+        _LOG.info("connected to the broker", extra={"address": self.address})
+
+    def _on_disconnect(self, *_: object) -> None:
+        self._is_up.clear()
+        self._is_down.set()
+
+    def _on_subscribe(
+        self, client: paho.Client, _: object, __: int, reasons: list[ReasonCode], *___: object
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._refusal = f"no subscription to {self._subscription}"
+            client.disconnect()
+
+    def _on_message(self, _: paho.Client, __: object, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""  # no topic of ours, so a dead letter
+        receipt = (self._connection, message.mid)
+        self._inbox.append(Delivery(topic, bytes(message.payload), message.retain, receipt))
+        self._has_mail.set()
+        if len(self._inbox) >= self._settings.max_unacknowledged and self._socket is not None:
+            self._is_paused = True
+            self._loop.remove_reader(self._socket)
+
+    def _resume_reading(self) -> None:
+        if self._is_paused and len(self._inbox) <= self._settings.max_unacknowledged // 2:
+            self._is_paused = False
+            if self._socket is not None:
+                self._loop.add_reader(self._socket, self._read)
+
+    def _read(self) -> None:
+        self._client.loop_read()
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            self._loop.call_soon(self._read)  # decrypted already, so the socket will not call again for it
+
+    # Connecting runs in a thread, and so do the callbacks below while it does.
+
+    def _on_socket_open(self, _: paho.Client, __: object, sock: Any) -> None:
+        self._loop.call_soon_threadsafe(self._watch_socket, sock)
+
+    def _on_socket_close(self, *_: object) -> None:
+        self._unwatch_socket()
+
+    def _on_want_write(self, _: paho.Client, __: object, sock: Any) -> None:
+        self._loop.call_soon_threadsafe(self._watch_writes, sock)
+
+    def _on_no_write(self, _: paho.Client, __: object, sock: Any) -> None:
+        if self._socket is sock:
+            self._loop.remove_writer(sock)
+
+    def _watch_socket(self, sock: socket.socket) -> None:
+        if sock.fileno() >= 0:
+            self._socket = sock
+            self._is_paused = False
+            self._loop.add_reader(sock, self._read)
+
+    def _watch_writes(self, sock: socket.socket) -> None:
+        if self._socket is sock and self._client.want_write():
+            self._loop.add_writer(sock, self._client.loop_write)
+
+    def _unwatch_socket(self) -> None:
+        sock, self._socket = self._socket, None
+        if sock is not None and sock.fileno() >= 0:
+            self._loop.remove_reader(sock)
+            self._loop.remove_writer(sock)

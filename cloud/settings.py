@@ -1,0 +1,129 @@
+"""What the cloud can be told.
+
+Rule: frozen, typed, with units; built once in `__main__` from flags and environment and passed down. Secrets
+come from the environment or the URL and are never shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from cloud.api.settings import ApiSettings
+from cloud.sqlite_stream import SqliteStreamConfig
+from contract.errors import ConfigError
+
+MAX_BATCH = 10_000
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """Which broker, and as whom."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str = ""
+    password: str = field(default="", repr=False)
+    uses_tls: bool = False
+    """Verify the broker by the system's certificate authorities."""
+    client_id: str = "industrialguard"
+    """Fixed, because the broker keeps the session under it; each process appends its role."""
+    keepalive_s: int = 30
+    max_unacknowledged: int = 2000
+    """Publications taken from the broker and not yet in the stream; reading pauses at this many."""
+    backoff_base_s: float = 0.5
+    backoff_cap_s: float = 5.0
+    """Longest wait before connecting again; it is drawn between 0 and a bound that doubles up to this."""
+
+    def __post_init__(self) -> None:
+        if not self.host or not 0 < self.port < 65_536:
+            raise ConfigError("mqtt: give a broker as mqtt://HOST:PORT")
+        if not 1 <= self.max_unacknowledged <= 65_535:
+            raise ConfigError("mqtt: max_unacknowledged must lie between 1 and 65535")
+        if not 0 < self.backoff_base_s <= self.backoff_cap_s:
+            raise ConfigError("mqtt: needs 0 < backoff_base_s <= backoff_cap_s")
+
+
+@dataclass(frozen=True, slots=True)
+class CloudSettings:
+    """Everything a cloud process needs to know."""
+
+    data_dir: Path
+    """Holds the stream and the store; made when absent."""
+    mqtt: MqttSettings = MqttSettings()
+    api: ApiSettings = field(default_factory=ApiSettings)
+    partitions: int = 8
+    """Of the stream; fixed when it is made."""
+    ingest_batch: int = 500
+    """Publications appended in one transaction, at most."""
+    ingest_wait_s: float = 0.005
+    """How long ingest waits for a batch to fill once it has something, in s."""
+    sink_batch: int = 500
+    """Records stored in one transaction, at most."""
+    retention_s: float = 86_400.0
+    """How long the stream keeps what has been consumed, in s."""
+    max_stream_bytes: int | None = None
+    """Size at which the stream refuses more; None: no bound but the disk."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.partitions <= 1024:
+            raise ConfigError(f"partitions must lie between 1 and 1024, not {self.partitions}")
+        if not (1 <= self.ingest_batch <= MAX_BATCH and 1 <= self.sink_batch <= MAX_BATCH):
+            raise ConfigError(f"batches hold 1 to {MAX_BATCH} messages")
+        if self.ingest_wait_s < 0 or self.retention_s < 0:
+            raise ConfigError("ingest_wait_s and retention_s must not be negative")
+
+    @property
+    def stream(self) -> SqliteStreamConfig:
+        """The embedded stream."""
+        path = self.data_dir / "stream.db"
+        return SqliteStreamConfig(path, self.partitions, self.retention_s, self.max_stream_bytes)
+
+    @property
+    def store_path(self) -> Path:
+        """The embedded store."""
+        return self.data_dir / "store.db"
+
+
+def parse_mqtt_url(url: str) -> MqttSettings:
+    """Read `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, or `mqtts://` for TLS.
+
+    >>> parse_mqtt_url("mqtts://cloud:s%20cret@broker.plant").port
+    8883
+
+    Raises:
+        ConfigError: anything else; the message does not repeat the URL, which may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError("the MQTT URL is malformed; write mqtt://HOST:PORT") from error
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.query:
+        raise ConfigError("the MQTT URL must look like mqtt://HOST:PORT or mqtts://USER:PASSWORD@HOST:PORT")
+    return MqttSettings(
+        host=parts.hostname,
+        port=_PORTS[parts.scheme] if port is None else port,
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        uses_tls=parts.scheme == "mqtts",
+    )
+
+
+def parse_http_address(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`, `:PORT` or `[IPV6]:PORT`; port 0 lets the system choose.
+
+    >>> parse_http_address(":8080")
+    ('127.0.0.1', 8080)
+
+    Raises:
+        ConfigError: anything else.
+    """
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ConfigError(
+            f"not an address to listen on: {text[:80]!r}; write HOST:PORT, for example 127.0.0.1:8080"
+        )
+    return host.strip("[]") or "127.0.0.1", int(port)

@@ -1,0 +1,89 @@
+"""Keeps the alert table equal to what the rules make of a device's alarm edges.
+
+Rule: `cloud.alerts` decides, this file stores. An alert keeps its number while it shares an alarm with what
+it was; when a late edge shows that two were one, the older number stays, with the earlier acknowledgement.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+from cloud.alerts import AlarmEdge, AlertState, alert_status, fold_alerts
+from cloud.store.tables import AlarmEdgeRow, Alert, table_of
+from contract.messages import AlarmTransition
+
+
+def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> None:
+    """Fold all alarm edges of a device again and store the outcome.
+
+    A machine has few alarms in its life, so all of them are read each time; that is what makes the outcome
+    independent of order.
+
+    Args:
+        session: In a transaction that already holds the new edges.
+        device_id: Whose.
+        ingest_time: Cloud time given to alerts that are new.
+    """
+    edges, evidence = _read_edges(session, device_id)
+    known = list(session.exec(select(Alert).where(Alert.device_id == device_id).order_by(col(Alert.id))))
+    for state in fold_alerts(edges):
+        kept = _take_matching(session, known, state)
+        alert = Alert(
+            id=kept.id if kept else None,
+            device_id=device_id,
+            status=alert_status(state.cleared_at, kept.acknowledged_at if kept else None),
+            alarm_ids=list(state.alarm_ids),
+            opened_at=state.opened_at,
+            last_seen_at=state.last_seen_at,
+            cleared_at=state.cleared_at,
+            since=state.since,
+            score=state.score,
+            evidence_id=evidence[state.evidence_alarm_id],
+            opened_ingest_time=kept.opened_ingest_time if kept else ingest_time,
+            acknowledged_at=kept.acknowledged_at if kept else None,
+            acknowledged_by=kept.acknowledged_by if kept else "",
+        )
+        session.merge(alert)
+    for alert in known:
+        session.delete(alert)
+
+
+def _read_edges(session: Session, device_id: str) -> tuple[list[AlarmEdge], dict[int, int]]:
+    """The edges without their evidence, and for each alarm the message that raised it first."""
+    row = table_of(AlarmEdgeRow).c
+    query = (
+        select_columns(row.message_id, row.alarm_id, row.transition, row.event_time, row.score, row.since)
+        .where(row.device_id == device_id)
+        .order_by(row.event_time, row.score.desc())
+    )
+    edges: list[AlarmEdge] = []
+    evidence: dict[int, int] = {}
+    for message_id, alarm_id, transition, event_time, score, since in session.connection().execute(query):
+        edge = AlarmEdge(alarm_id, AlarmTransition(transition), event_time, score, since)
+        edges.append(edge)
+        if edge.transition is AlarmTransition.RAISED:
+            evidence.setdefault(alarm_id, message_id)
+    return edges, evidence
+
+
+def _take_matching(session: Session, known: list[Alert], state: AlertState) -> Alert | None:
+    """Take the oldest alert that shares an alarm with this state out of `known`.
+
+    Others that share one are merged into it.
+    """
+    matching = [alert for alert in known if not set(alert.alarm_ids).isdisjoint(state.alarm_ids)]
+    if not matching:
+        return None
+    kept, *merged = matching
+    known.remove(kept)
+    acknowledged = [a for a in matching if a.acknowledged_at is not None]
+    if acknowledged:
+        first = min(acknowledged, key=lambda a: a.acknowledged_at or a.opened_ingest_time)
+        kept.acknowledged_at, kept.acknowledged_by = first.acknowledged_at, first.acknowledged_by
+    for alert in merged:
+        known.remove(alert)
+        session.delete(alert)
+    return kept

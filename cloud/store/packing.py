@@ -1,0 +1,35 @@
+"""Features of a summary as one column, and back.
+
+Rule: float32, little-endian, (n_features, 3): mean, minimum, maximum; the names stand once in `feature_set`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.messages import FeatureAggregate
+
+_COLUMNS = 3
+
+
+def pack_features(features: Sequence[FeatureAggregate]) -> bytes:
+    """The numbers of a summary's features."""
+    return np.array([(f.mean, f.minimum, f.maximum) for f in features], dtype="<f4").tobytes()
+
+
+def unpack_features(packed: bytes) -> npt.NDArray[np.float32]:
+    """float32 (n_features, 3): mean, minimum, maximum."""
+    return np.frombuffer(packed, dtype="<f4").reshape(-1, _COLUMNS).astype(np.float32, copy=False)
+
+
+def names_digest(names: Sequence[str]) -> str:
+    """A short stand-in for a list of names.
+
+    >>> names_digest(["a", "b"]) == names_digest(["ab"])
+    False
+    """
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()

@@ -1,0 +1,153 @@
+"""The questions that the API and the page ask.
+
+Rule: reading only, except `acknowledge_alert`; answers are the frozen values of `cloud.store.rows`. Give each
+call a session of `Database.session()` (reading) or `Database.transaction()` (acknowledging).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from cloud.alerts import AlertStatus
+from cloud.errors import NotFoundError
+from cloud.health import Known, is_online, judge_health
+from cloud.store.alert_queries import acknowledge_alert, get_alert, list_alerts
+from cloud.store.counts import message_counts
+from cloud.store.letters import list_dead_letters
+from cloud.store.rows import (
+    AlertRow,
+    DeadLetterRow,
+    DeviceCounts,
+    FeaturePoint,
+    FeatureTrend,
+    IngestHealth,
+    MachineRow,
+    MessageCounts,
+    SensorQuality,
+    TrendPoint,
+)
+from cloud.store.tables import Alert, CloudState, DeadLetter, Machine, StoredMessage
+from cloud.store.trends import feature_trends, quality_latest, score_trend
+from contract.messages import MachineState
+
+__all__ = [
+    "AlertRow",
+    "AlertStatus",
+    "DeadLetterRow",
+    "DeviceCounts",
+    "FeaturePoint",
+    "FeatureTrend",
+    "IngestHealth",
+    "MachineRow",
+    "MessageCounts",
+    "SensorQuality",
+    "Session",
+    "TrendPoint",
+    "acknowledge_alert",
+    "change_marker",
+    "feature_trends",
+    "get_alert",
+    "get_machine",
+    "ingest_health",
+    "list_alerts",
+    "list_dead_letters",
+    "list_machines",
+    "message_counts",
+    "quality_latest",
+    "score_trend",
+]
+
+RATE_WINDOW_S = 10
+"""Time over which messages per second are counted, in s."""
+
+
+def list_machines(session: Session, now: datetime | None = None) -> list[MachineRow]:
+    """All machines, by device id.
+
+    Args:
+        session: For reading.
+        now: Cloud time to judge silence by; the current time when None.
+    """
+    open_alerts = _open_alerts(session)
+    now = now or datetime.now(UTC)
+    machines = session.exec(select(Machine).order_by(Machine.device_id))
+    return [_machine_row(m, open_alerts.get(m.device_id), now) for m in machines]
+
+
+def get_machine(session: Session, device_id: str, now: datetime | None = None) -> MachineRow:
+    """One machine.
+
+    Raises:
+        NotFoundError: nothing was ever heard of it.
+    """
+    machine = session.get(Machine, device_id)
+    if machine is None:
+        raise NotFoundError(f"there is no machine {device_id[:80]!r}; nothing was ever received from it")
+    alert_id = _open_alerts(session, device_id).get(device_id)
+    return _machine_row(machine, alert_id, now or datetime.now(UTC))
+
+
+def ingest_health(session: Session, now: datetime | None = None) -> IngestHealth:
+    """How the road from the broker to the store is doing, from counters kept by the writer."""
+    state = session.exec(select(CloudState)).one()
+    stored, newest = session.exec(
+        select(func.coalesce(func.sum(Machine.messages_stored), 0), func.max(Machine.last_ingest_time))
+    ).one()
+    unresolved = select(func.count()).select_from(DeadLetter).where(col(DeadLetter.resolved_at).is_(None))
+    since = (now or datetime.now(UTC)) - timedelta(seconds=RATE_WINDOW_S)
+    recent = select(func.count()).select_from(StoredMessage).where(StoredMessage.ingest_time >= since)
+    return IngestHealth(
+        messages_stored=stored,
+        redelivered=state.redelivered,
+        dead_letters=session.exec(unresolved).one(),
+        messages_per_s=session.exec(recent).one() / RATE_WINDOW_S,
+        stream_lag=state.stream_lag,
+        last_ingest_time=newest,
+    )
+
+
+def change_marker(session: Session) -> int:
+    """A number that rises with every committed change; cheap enough to ask several times a second."""
+    return session.exec(select(CloudState.change_marker)).one()
+
+
+def _open_alerts(session: Session, device_id: str | None = None) -> dict[str, int]:
+    query = select(Alert.device_id, Alert.id).where(Alert.status != AlertStatus.CLEARED.value)
+    if device_id is not None:
+        query = query.where(Alert.device_id == device_id)
+    return {device: number for device, number in session.exec(query) if number is not None}
+
+
+def _machine_row(machine: Machine, open_alert_id: int | None, now: datetime) -> MachineRow:
+    state = None if machine.state is None else MachineState(machine.state)
+    known = Known(
+        state=state,
+        is_connected=machine.is_connected,
+        last_ingest_time=machine.last_ingest_time,
+        summary_interval_s=machine.summary_interval_s,
+        score_max=machine.score_max,
+        has_open_alert=open_alert_id is not None,
+    )
+    return MachineRow(
+        device_id=machine.device_id,
+        profile=machine.profile,
+        state=state,
+        health=judge_health(known, now),
+        is_online=is_online(known, now),
+        last_event_time=machine.last_event_time,
+        last_ingest_time=machine.last_ingest_time,
+        score=machine.score_mean,
+        score_max=machine.score_max,
+        regime=machine.regime,
+        confidence=machine.confidence,
+        open_alert_id=open_alert_id,
+        model_version=machine.model_version,
+        agent_version=machine.agent_version,
+        messages_stored=machine.messages_stored,
+        summary_interval_s=machine.summary_interval_s,
+        outbox_messages=machine.outbox_messages,
+        window_cost_us=machine.window_cost_us,
+    )

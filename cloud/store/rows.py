@@ -1,0 +1,196 @@
+"""What the store answers: plain frozen values, no database object among them.
+
+Rule: what the API and the page read is exactly this. Times are aware UTC; None means "never" or "not known",
+and is never replaced by a zero that looks like a measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cloud.alerts import AlertStatus
+from cloud.health import Health
+from contract.messages import Contribution, MachineState, Spectrum
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRow:
+    """A machine as it stands now."""
+
+    device_id: str
+    profile: str
+    """Name of its machine profile; empty before its first Birth."""
+    state: MachineState | None
+    """What the device last said of it; None before its first summary."""
+    health: Health
+    is_online: bool
+    last_event_time: datetime | None
+    """Of the newest summary or alarm, by the device's clock."""
+    last_ingest_time: datetime | None
+    """When anything was last heard, by the cloud's clock."""
+    score: float | None
+    """Mean score of the newest summary, 0..1; None where no window was scored."""
+    score_max: float | None
+    regime: str
+    confidence: float | None
+    """Share of believable features, 0..1."""
+    open_alert_id: int | None
+    """The alert that is open or acknowledged, not yet cleared."""
+    model_version: str
+    agent_version: str
+    messages_stored: int = 0
+    summary_interval_s: float | None = None
+    """Machine time covered by one summary, in s."""
+    outbox_messages: int | None = None
+    """Messages waiting on the device at its last status."""
+    window_cost_us: float | None = None
+    """From samples to decision, on the device, in µs."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """Scores over one summary, or over several when they were merged to fit `max_points`."""
+
+    event_time: datetime
+    """End of the newest summary in it."""
+    score_mean: float | None
+    """0..1, weighted by scored windows; None where nothing was scored (warm-up, standstill, blind)."""
+    score_max: float | None
+    confidence: float = 1.0
+    """Lowest of the summaries in it, 0..1."""
+    state: MachineState | None = None
+    """The most serious state in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePoint:
+    """One feature over one summary, or over several."""
+
+    event_time: datetime
+    mean: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTrend:
+    """One feature of one machine over time."""
+
+    name: str
+    unit: str
+    """UCUM code; empty when the profile is not one that ships."""
+    points: tuple[FeaturePoint, ...] = field(repr=False)
+    sensor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorQuality:
+    """How believable one sensor was in the newest summary."""
+
+    sensor: str
+    good: int
+    """Samples."""
+    uncertain: int
+    bad: int
+    flags: tuple[str, ...]
+    """Names of `contract.signals.QualityFlag`, lower case."""
+    event_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert with the evidence of its strongest alarm."""
+
+    id: int
+    device_id: str
+    status: AlertStatus
+    opened_at: datetime
+    """Event time of the alarm that opened it."""
+    last_seen_at: datetime
+    """Event time of its newest alarm edge."""
+    acknowledged_at: datetime | None
+    """Cloud time."""
+    acknowledged_by: str
+    cleared_at: datetime | None
+    """Event time."""
+    since: datetime
+    """First anomalous window, event time."""
+    score: float
+    """Highest score among its alarms, 0..1."""
+    threshold: float
+    title: str
+    occurrences: int
+    """Alarms in it: 1, plus one for each that came back within the reopen window."""
+    regime: str
+    model_version: str
+    contributions: tuple[Contribution, ...]
+    error_profile: tuple[float, ...] = field(repr=False)
+    spectrum: Spectrum | None = field(repr=False)
+    profile: str = ""
+    opened_ingest_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestHealth:
+    """How the road from the broker to the store is doing."""
+
+    messages_stored: int
+    redelivered: int
+    """Messages that arrived again and were recognised."""
+    dead_letters: int
+    """Kept and not replayed since."""
+    messages_per_s: float
+    """Stored over the last `RATE_WINDOW_S`, per second of cloud time."""
+    stream_lag: int
+    """Records in the stream that the sink had not taken when it last wrote."""
+    last_ingest_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCounts:
+    """Counts of one device, or of all."""
+
+    stored: int = 0
+    """Rows in the message table."""
+    duplicated: int = 0
+    """Rows minus distinct (device, boot, sequence); anything but 0 is a defect."""
+    redelivered: int = 0
+    dead_lettered: int = 0
+    by_kind: Mapping[str, int] = field(default_factory=dict)
+    """Stored, by message kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCounts:
+    """`DeviceCounts` in sum and per device; letters without a readable device count in the sum only."""
+
+    total: DeviceCounts
+    devices: Mapping[str, DeviceCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """A message that could not travel on."""
+
+    id: int
+    ingest_time: datetime
+    topic: str
+    """Where it came from; not to be trusted."""
+    device_id: str
+    """Empty when it could not be read."""
+    error: str
+    """Class of the error."""
+    detail: str
+    attempts: int
+    size_bytes: int
+    """As received; `payload` holds at most 64 KiB of it."""
+    payload: bytes = field(repr=False)
+    resolved_at: datetime | None = None
+    """When a replay let it through."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of its bytes were kept, so that it can be replayed."""
+        return len(self.payload) == self.size_bytes

@@ -1,0 +1,192 @@
+"""The tables.
+
+Rule: the schema is what the migrations build; a test compares the two. A message's key (device, boot,
+sequence) is a unique constraint, so that "stored exactly once" is the database's promise and not ours. Times
+are `UtcTime`, so microseconds.
+
+At issue scale the first to grow is `summary`, one row for each device and interval: 50 machines with 60
+features write 1 kB a row, 72 MB a day at one row a minute. Features are packed as float32 in one column,
+because one row per feature would be 60 times the rows for the same bytes and every chart reads all features
+of a time range anyway. A thousand machines need day partitions and rolled-up hours; the writer and `trends`
+are the only code that knows the packing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, LargeBinary, Table, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from cloud.store.columns import BIG_KEY, UtcTime
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLModel.metadata.naming_convention = NAMING
+
+
+class Machine(SQLModel, table=True):
+    """The newest state of each machine, and its counters."""
+
+    device_id: str = Field(primary_key=True, max_length=64)
+    profile: str = Field(default="", max_length=80)
+    agent_version: str = Field(default="", max_length=80)
+    model_version: str = Field(default="", max_length=80)
+    state: int | None = None
+    regime: str = Field(default="", max_length=80)
+    score_mean: float | None = None
+    score_max: float | None = None
+    confidence: float | None = None
+    summary_interval_s: float | None = None
+    last_event_time: datetime | None = Field(default=None, sa_type=UtcTime)
+    """Of the newest summary; everything above follows it and never an older one."""
+    last_ingest_time: datetime | None = Field(default=None, sa_type=UtcTime)
+    is_connected: bool | None = None
+    presence_boot_id: int | None = Field(default=None, sa_type=BigInteger)
+    """The boot of the newest Birth; a Death of another boot is old news."""
+    status_event_time: datetime | None = Field(default=None, sa_type=UtcTime)
+    outbox_messages: int | None = Field(default=None, sa_type=BigInteger)
+    window_cost_us: float | None = None
+    messages_stored: int = Field(default=0, sa_type=BigInteger)
+    redelivered: int = Field(default=0, sa_type=BigInteger)
+
+
+class StoredMessage(SQLModel, table=True):
+    """The key of every message that was taken over: what makes the sink idempotent."""
+
+    __tablename__ = "message"
+    __table_args__ = (UniqueConstraint("device_id", "boot_id", "sequence"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
+    device_id: str = Field(foreign_key="machine.device_id", max_length=64)
+    boot_id: int = Field(sa_type=BigInteger)
+    sequence: int = Field(sa_type=BigInteger)
+    kind: str = Field(max_length=16)
+    event_time: datetime = Field(sa_type=UtcTime)
+    ingest_time: datetime = Field(sa_type=UtcTime, index=True)
+
+
+class FeatureSet(SQLModel, table=True):
+    """The names behind a packed feature column, in order."""
+
+    __tablename__ = "feature_set"
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True, max_length=64)
+    """SHA-256 of the names, hexadecimal."""
+    names: list[str] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class Summary(SQLModel, table=True):
+    """One score summary."""
+
+    __table_args__ = (Index(None, "device_id", "event_time"),)
+
+    message_id: int = Field(
+        sa_column=Column(BIG_KEY, ForeignKey("message.id"), primary_key=True, autoincrement=False)
+    )
+    device_id: str = Field(foreign_key="machine.device_id", max_length=64)
+    event_time: datetime = Field(sa_type=UtcTime)
+    interval_s: float
+    state: int
+    window_count: int = Field(sa_type=BigInteger)
+    scored_count: int = Field(sa_type=BigInteger)
+    score_mean: float
+    score_max: float
+    score_p50: float
+    score_p90: float
+    confidence: float
+    regime: str = Field(max_length=80)
+    model_version: str = Field(max_length=80)
+    feature_set_id: int | None = Field(default=None, foreign_key="feature_set.id")
+    features: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """float32 little-endian (n_features, 3): mean, minimum, maximum."""
+    quality: list[list[Any]] = Field(sa_column=Column(JSON, nullable=False))
+    """[sensor, good, uncertain, bad, flags] for each sensor."""
+
+
+class AlarmEdgeRow(SQLModel, table=True):
+    """One edge of an alarm with its evidence; alerts are folded from these."""
+
+    __tablename__ = "alarm_edge"
+    __table_args__ = (Index(None, "device_id", "alarm_id"),)
+
+    message_id: int = Field(
+        sa_column=Column(BIG_KEY, ForeignKey("message.id"), primary_key=True, autoincrement=False)
+    )
+    device_id: str = Field(foreign_key="machine.device_id", max_length=64)
+    alarm_id: int = Field(sa_type=BigInteger)
+    transition: int
+    event_time: datetime = Field(sa_type=UtcTime)
+    ingest_time: datetime = Field(sa_type=UtcTime)
+    since: datetime = Field(sa_type=UtcTime)
+    score: float
+    threshold: float
+    regime: str = Field(max_length=80)
+    model_version: str = Field(max_length=80)
+    contributions: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    error_profile: list[float] = Field(sa_column=Column(JSON, nullable=False))
+    spectrum: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+
+
+class Alert(SQLModel, table=True):
+    """What people see of a machine's alarms."""
+
+    # A merged alert is deleted; its number must not come back as another one.
+    __table_args__ = (Index(None, "device_id", "id"), {"sqlite_autoincrement": True})
+
+    id: int | None = Field(default=None, primary_key=True)
+    device_id: str = Field(foreign_key="machine.device_id", max_length=64)
+    status: str = Field(index=True, max_length=16)
+    alarm_ids: list[int] = Field(sa_column=Column(JSON, nullable=False))
+    opened_at: datetime = Field(sa_type=UtcTime)
+    last_seen_at: datetime = Field(sa_type=UtcTime)
+    cleared_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    since: datetime = Field(sa_type=UtcTime)
+    score: float
+    evidence_id: int = Field(sa_column=Column(BIG_KEY, ForeignKey("alarm_edge.message_id"), nullable=False))
+    opened_ingest_time: datetime = Field(sa_type=UtcTime)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    acknowledged_by: str = Field(default="", max_length=80)
+
+
+class DeadLetter(SQLModel, table=True):
+    """A message that could not travel on, with its raw bytes."""
+
+    __tablename__ = "dead_letter"
+
+    id: int | None = Field(default=None, primary_key=True)
+    letter_id: str = Field(unique=True, max_length=32)
+    """Given by whoever wrote it, so that writing it twice keeps it once."""
+    ingest_time: datetime = Field(sa_type=UtcTime)
+    topic: str = Field(max_length=1024)
+    is_retained: bool = False
+    device_id: str = Field(default="", index=True, max_length=64)
+    error: str = Field(max_length=80)
+    detail: str = Field(max_length=1000)
+    attempts: int
+    size_bytes: int
+    payload: bytes = Field(sa_type=LargeBinary)
+    resolved_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class CloudState(SQLModel, table=True):
+    """One row: what is true of the whole store."""
+
+    __tablename__ = "cloud_state"
+
+    id: int = Field(default=1, primary_key=True)
+    change_marker: int = Field(default=0, sa_type=BigInteger)
+    stream_lag: int = Field(default=0, sa_type=BigInteger)
+    redelivered: int = Field(default=0, sa_type=BigInteger)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The Core table behind a model, for statements over many rows."""
+    return cast("Table", model.__table__)  # type: ignore[attr-defined]

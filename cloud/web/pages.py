@@ -1,0 +1,169 @@
+"""The pages, and the fragments of them that htmx swaps in when something changed.
+
+Rule: a page and its fragment are the same template part, so what is live is what a reload shows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from cloud.alerts import AlertStatus
+from cloud.api.deps import AlertId, DeviceId, StoreDep, utc_now
+from cloud.api.problems import ProblemError
+from cloud.api.security import require_same_origin
+from cloud.health import Health
+from cloud.store import queries
+from cloud.web.reading import PageReader
+from cloud.web.render import Renderer
+
+STATIC_FOLDER = Path(__file__).parent / "static"
+_LONGEST_FORM = 1000
+_LONGEST_NAME = 80
+
+router = APIRouter(include_in_schema=False)
+
+
+def _reader(request: Request) -> PageReader:
+    reader: PageReader = request.app.state.reader
+    return reader
+
+
+def _renderer(request: Request) -> Renderer:
+    renderer: Renderer = request.app.state.renderer
+    return renderer
+
+
+Reader = Annotated[PageReader, Depends(_reader)]
+Render = Annotated[Renderer, Depends(_renderer)]
+HealthFilter = Annotated[Health | None, Query()]
+Search = Annotated[str, Query(max_length=64)]
+StatusFilter = Annotated[str, Query(pattern="^(|open|acknowledged|cleared)$")]
+DeviceFilter = Annotated[str, Query(max_length=64)]
+Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
+
+
+@router.get("/")
+def fleet_page(reader: Reader, render: Render, health: HealthFilter = None, q: Search = "") -> HTMLResponse:
+    """The fleet."""
+    return render.page(
+        "pages/fleet", here="fleet", page=reader.fleet(health, q.strip()), ingest=reader.ingest()
+    )
+
+
+@router.get("/fragments/fleet")
+def fleet_part(reader: Reader, render: Render, health: HealthFilter = None, q: Search = "") -> HTMLResponse:
+    """What changes on the fleet page."""
+    return render.page("parts/fleet", page=reader.fleet(health, q.strip()))
+
+
+@router.get("/machines/{device_id}")
+def machine_page(device_id: DeviceId, reader: Reader, render: Render) -> HTMLResponse:
+    """One machine."""
+    return render.page(
+        "pages/machine", here="machine", page=reader.machine(device_id), ingest=reader.ingest()
+    )
+
+
+@router.get("/fragments/machines/{device_id}")
+def machine_part(device_id: DeviceId, reader: Reader, render: Render) -> HTMLResponse:
+    """What changes on a machine's page, its charts apart."""
+    return render.page("parts/machine", page=reader.machine(device_id))
+
+
+@router.get("/fragments/machines/{device_id}/tail")
+def machine_tail(device_id: DeviceId, reader: Reader, render: Render) -> HTMLResponse:
+    """What changes below the charts of a machine's page."""
+    return render.page("parts/machine_tail", page=reader.machine(device_id))
+
+
+@router.get("/alerts")
+def alerts_page(
+    reader: Reader,
+    render: Render,
+    status: StatusFilter = "",
+    device: DeviceFilter = "",
+    before: Before = None,
+) -> HTMLResponse:
+    """Alerts, filtered."""
+    page = reader.alerts(AlertStatus(status) if status else None, device.strip(), before)
+    return render.page("pages/alerts", here="alerts", page=page, before=before, ingest=reader.ingest())
+
+
+@router.get("/fragments/alerts")
+def alerts_part(
+    reader: Reader,
+    render: Render,
+    status: StatusFilter = "",
+    device: DeviceFilter = "",
+    before: Before = None,
+) -> HTMLResponse:
+    """What changes on the alert page."""
+    page = reader.alerts(AlertStatus(status) if status else None, device.strip(), before)
+    return render.page("parts/alerts", page=page)
+
+
+@router.get("/fragments/ingest")
+def ingest_part(reader: Reader, render: Render) -> HTMLResponse:
+    """The footer's figures."""
+    return render.page("parts/ingest", ingest=reader.ingest())
+
+
+@router.post("/alerts/{alert_id}/acknowledge", dependencies=[Depends(require_same_origin)])
+async def acknowledge(
+    alert_id: AlertId, request: Request, store: StoreDep, reader: Reader, render: Render
+) -> HTMLResponse:
+    """Note who has seen an alert; answers with the alert as it now stands."""
+    who = await _who(request)
+
+    def note() -> None:
+        with store.transaction() as session:
+            queries.acknowledge_alert(session, alert_id, who, utc_now())
+
+    await run_in_threadpool(note)
+    view = await run_in_threadpool(reader.alert, alert_id)
+    return render.page("parts/alert_line", alert=view)
+
+
+async def _who(request: Request) -> str:
+    """The name in a small urlencoded form.
+
+    Raises:
+        ProblemError: 422, no name or too long a one.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST_FORM:
+            break
+    names = parse_qs(body[:_LONGEST_FORM].decode("utf-8", "replace")).get("who", [""])
+    who = names[0].strip()
+    if not 1 <= len(who) <= _LONGEST_NAME or not who.isprintable():
+        raise ProblemError(
+            422, f"Say who you are first: a name of 1 to {_LONGEST_NAME} characters at the top of the page."
+        )
+    return who
+
+
+class _PackageFiles(StaticFiles):
+    """Files of the package: vendored ones never change under their name, our own are asked for each time."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        is_vendored = path.startswith("vendor/")
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if is_vendored else "no-cache"
+        )
+        return response
+
+
+def mount_static(app: FastAPI) -> None:
+    """Serve the package's own files under /static."""
+    app.mount("/static", _PackageFiles(directory=STATIC_FOLDER), name="static")

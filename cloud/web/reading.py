@@ -1,0 +1,257 @@
+"""Reads from the store what a page shows.
+
+Rule: one session for each page, so that its parts agree; everything about how it looks is `cloud.web.views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cloud.alerts import AlertStatus
+from cloud.errors import NotFoundError
+from cloud.health import WATCH_FROM, Health
+from cloud.store import queries
+from cloud.store.database import Database
+from cloud.store.rows import AlertRow, IngestHealth, MachineRow, TrendPoint
+from cloud.web import plots, views
+from contract.profiles import MachineProfile
+
+SPARK_SUMMARIES = 60
+"""Summaries that a sparkline covers."""
+ALERTS_PER_PAGE = 50
+_OPEN_ALERTS = 100
+_STATE_SPAN = timedelta(hours=24)
+_DEFAULT_INTERVAL_S = 60.0
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPage:
+    """The fleet, filtered."""
+
+    cards: tuple[views.HealthCard, ...]
+    machines: tuple[views.MachineView, ...]
+    alerts: tuple[views.AlertView, ...]
+    total: int
+    open_count: int
+    """Alerts that nobody has acknowledged."""
+    health: Health | None
+    search: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePage:
+    """One machine."""
+
+    machine: views.MachineView
+    profile: MachineProfile | None
+    threshold: float
+    clear_below: float
+    state_since: datetime | None
+    alerts: tuple[views.AlertView, ...]
+    """Newest first; the one that is not cleared is shown with its evidence."""
+    current: views.AlertView | None
+    sensors: tuple[views.SensorView, ...]
+    quality: tuple[views.QualityView, ...]
+    quality_time: datetime | None
+    open_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsPage:
+    """Alerts, newest first."""
+
+    alerts: tuple[views.AlertView, ...]
+    status: AlertStatus | None
+    device: str
+    next_before: int | None
+    open_count: int
+
+
+class PageReader:
+    """Reads pages.
+
+    Args:
+        database: An open store.
+        profiles: Known machine profiles, by name.
+    """
+
+    def __init__(self, database: Database, profiles: Mapping[str, MachineProfile]) -> None:
+        self._database = database
+        self._profiles = profiles
+        self._sparks: dict[str, tuple[datetime, str]] = {}  # one entry per machine, replaced when it reports
+
+    def fleet(self, health: Health | None, search: str) -> FleetPage:
+        """All machines, or those in one state, or those whose id or profile contains a text."""
+        with self._database.session() as session:
+            rows = queries.list_machines(session)
+            alerts = _uncleared(session)
+            wanted = [r for r in rows if _matches(r, health, search)]
+            machines = tuple(self._machine_view(session, row) for row in sorted(wanted, key=views.urgency))
+        clocks = {row.device_id: row.last_event_time for row in rows}
+        return FleetPage(
+            cards=views.health_cards(rows, health),
+            machines=machines,
+            alerts=tuple(
+                views.alert_view(a, self._profiles, clocks.get(a.device_id))
+                for a in views.sort_alerts(alerts)
+            ),
+            total=len(rows),
+            open_count=sum(a.status is AlertStatus.OPEN for a in alerts),
+            health=health,
+            search=search,
+        )
+
+    def machine(self, device_id: str) -> MachinePage:
+        """One machine with its newest alerts.
+
+        Raises:
+            NotFoundError: nothing was ever heard of it.
+        """
+        with self._database.session() as session:
+            row = queries.get_machine(session, device_id)
+            profile = self._profiles.get(row.profile)
+            alerts = queries.list_alerts(session, device=device_id, limit=ALERTS_PER_PAGE)
+            shown = tuple(self._evidence(session, alert, row) for alert in alerts)
+            current = next((a for a in shown if a.row.status is not AlertStatus.CLEARED), None)
+            evidence = current.row.contributions if current else ()
+            quality = queries.quality_latest(session, device_id)
+            return MachinePage(
+                machine=self._machine_view(session, row),
+                profile=profile,
+                threshold=profile.alarm.threshold if profile else WATCH_FROM,
+                clear_below=profile.alarm.clear_below if profile else WATCH_FROM,
+                state_since=_state_since(session, row, alerts),
+                alerts=shown,
+                current=current,
+                sensors=views.sensor_views(profile, _known_features(session, row), evidence),
+                quality=tuple(views.quality_view(q, profile) for q in quality),
+                quality_time=max((q.event_time for q in quality), default=None),
+                open_count=_open_count(session),
+            )
+
+    def alerts(self, status: AlertStatus | None, device: str, before: int | None) -> AlertsPage:
+        """A page of alerts, newest first."""
+        with self._database.session() as session:
+            rows = queries.list_alerts(session, status, device or None, ALERTS_PER_PAGE, before)
+            clocks = _clocks(session, {row.device_id for row in rows})
+            open_count = _open_count(session)
+        return AlertsPage(
+            alerts=tuple(views.alert_view(r, self._profiles, clocks.get(r.device_id)) for r in rows),
+            status=status,
+            device=device,
+            next_before=rows[-1].id if len(rows) == ALERTS_PER_PAGE else None,
+            open_count=open_count,
+        )
+
+    def alert(self, alert_id: int) -> views.AlertView:
+        """One alert.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        with self._database.session() as session:
+            row = queries.get_alert(session, alert_id)
+            return views.alert_view(row, self._profiles, _clocks(session, {row.device_id}).get(row.device_id))
+
+    def ingest(self) -> IngestHealth:
+        """How the road to the store is doing."""
+        with self._database.session() as session:
+            return queries.ingest_health(session)
+
+    def _machine_view(self, session: queries.Session, row: MachineRow) -> views.MachineView:
+        profile = self._profiles.get(row.profile)
+        threshold = profile.alarm.threshold if profile else WATCH_FROM
+        return views.machine_view(row, self._spark(session, row), threshold)
+
+    def _spark(self, session: queries.Session, row: MachineRow) -> str:
+        if row.last_event_time is None:
+            return ""
+        cached = self._sparks.get(row.device_id)
+        if cached and cached[0] == row.last_event_time:
+            return cached[1]
+        span = timedelta(seconds=SPARK_SUMMARIES * (row.summary_interval_s or _DEFAULT_INTERVAL_S))
+        trend = queries.score_trend(
+            session, row.device_id, row.last_event_time - span, max_points=SPARK_SUMMARIES
+        )
+        path = plots.sparkline([(p.event_time, p.score_max) for p in trend if p.score_max is not None])
+        self._sparks[row.device_id] = (row.last_event_time, path)
+        return path
+
+    def _evidence(self, session: queries.Session, alert: AlertRow, row: MachineRow) -> views.AlertView:
+        shaft_hz = self._shaft_hz(session, alert) if alert.spectrum else None
+        return views.alert_view(alert, self._profiles, row.last_event_time, shaft_hz)
+
+    def _shaft_hz(self, session: queries.Session, alert: AlertRow) -> float | None:
+        """Shaft speed when the alert opened, in Hz; None without bearing or speed."""
+        profile = self._profiles.get(alert.profile)
+        bearing = profile.bearing if profile else None
+        if profile is None or bearing is None:
+            return None
+        if not bearing.speed_sensor:
+            return bearing.nominal_speed_rpm / 60
+        span = timedelta(seconds=10 * profile.summary_interval_s)
+        names = [f"{bearing.speed_sensor}_level"]
+        trends = queries.feature_trends(
+            session, alert.device_id, alert.opened_at - span, alert.opened_at + span, names, 2
+        )
+        if not trends or not trends[0].points:
+            return None
+        per_hz = 60 if profile.sensor(bearing.speed_sensor).unit == "/min" else 1
+        return trends[0].points[-1].mean / per_hz
+
+
+def _matches(row: MachineRow, health: Health | None, search: str) -> bool:
+    text = f"{row.device_id} {row.profile} {row.regime}".lower()
+    return (health is None or row.health is health) and search.lower() in text
+
+
+def _uncleared(session: queries.Session) -> list[AlertRow]:
+    statuses = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
+    return [row for status in statuses for row in queries.list_alerts(session, status, limit=_OPEN_ALERTS)]
+
+
+def _open_count(session: queries.Session) -> int:
+    return len(queries.list_alerts(session, AlertStatus.OPEN, limit=_OPEN_ALERTS))
+
+
+def _clocks(session: queries.Session, devices: set[str]) -> dict[str, datetime | None]:
+    """Each machine's newest event time."""
+    clocks = {}
+    for device in devices:
+        try:
+            clocks[device] = queries.get_machine(session, device).last_event_time
+        except NotFoundError:
+            clocks[device] = None
+    return clocks
+
+
+def _known_features(session: queries.Session, row: MachineRow) -> list[tuple[str, str, str]]:
+    """(feature, sensor, unit) of the newest summaries."""
+    if row.last_event_time is None:
+        return []
+    since = row.last_event_time - 3 * timedelta(seconds=row.summary_interval_s or _DEFAULT_INTERVAL_S)
+    trends = queries.feature_trends(session, row.device_id, since, max_points=2)
+    return [(trend.name, trend.sensor, trend.unit) for trend in trends]
+
+
+def _state_since(session: queries.Session, row: MachineRow, alerts: Sequence[AlertRow]) -> datetime | None:
+    """Since when the machine is in its state, by its own clock; None: longer than is kept, or not known."""
+    if row.health is Health.ALARM:
+        return next((a.since for a in alerts if a.status is not AlertStatus.CLEARED), None)
+    if row.last_event_time is None or views.is_unsure(row.health):
+        return row.last_event_time
+    trend = queries.score_trend(
+        session, row.device_id, row.last_event_time - _STATE_SPAN, row.last_event_time + _MICROSECOND
+    )
+    return _run_start(trend)
+
+
+def _run_start(trend: Sequence[TrendPoint]) -> datetime | None:
+    """Start of the last run of equal states; None when it fills the trend."""
+    for older, newer in zip(reversed(trend[:-1]), reversed(trend), strict=False):
+        if older.state != newer.state:
+            return newer.event_time
+    return None

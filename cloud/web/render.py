@@ -1,0 +1,58 @@
+"""Turns templates into responses.
+
+Rule: everything is escaped unless a template's own macro wrote it; nothing is inline that the
+Content-Security-Policy would refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cloud.health import Health
+from cloud.web import plots, words
+from contract.profiles import MachineProfile, load_profile, profile_names
+
+
+class Renderer:
+    """The templates of this package, ready to use.
+
+    Args:
+        operator: Name of the site for the header; may be empty.
+    """
+
+    def __init__(self, operator: str = "") -> None:
+        self._environment = Environment(
+            loader=PackageLoader("cloud.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["utc"] = words.utc_words
+        self._environment.globals.update(
+            operator=operator, plots=plots, states=words.STATES, defects=words.DEFECTS, Health=Health
+        )
+        self.profiles: Mapping[str, MachineProfile] = {name: load_profile(name) for name in profile_names()}
+        """The profiles that ship, by name; a machine of another profile is shown by its own names."""
+
+    def page(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """A template as a response.
+
+        Args:
+            template: Path below `templates/`, without `.html`.
+            status: HTTP status.
+            context: What the template shows.
+        """
+        text = self._environment.get_template(f"{template}.html").render(**context)
+        return HTMLResponse(text, status_code=status)
+
+    def error_page(self, status: int, detail: str) -> HTMLResponse:
+        """A refusal for a person."""
+        return self.page(
+            "pages/error", status, here="", code=status, title=HTTPStatus(status).phrase, detail=detail
+        )

@@ -1,0 +1,143 @@
+// The charts of one machine's page: which are in sight, what range they show, and how they stay live.
+
+import { History } from "./history.js";
+import { number, TimeChart } from "./plot.js";
+
+const LEAST_PAUSE_MS = 1000;
+const root = document.getElementById("charts");
+const history = new History(root.dataset.device);
+const charts = new Map(); // feature name -> TimeChart
+let spans = [];
+let range = 3600;
+let isBusy = false;
+let isDue = false;
+
+const scoreChart = new TimeChart(document.getElementById("score-chart"), {
+  kind: "score",
+  height: innerWidth < 770 ? 210 : 270,
+  fixed: [0, 1],
+  threshold: Number(root.dataset.threshold),
+  labels: [["highest", 1], ["mean", 2]],
+  spans: () => spans,
+});
+
+function visibleFeatures() {
+  return [...root.querySelectorAll(".chart[data-feature]")].filter((e) => !e.closest("details:not([open])"));
+}
+
+function chartOf(element) {
+  const name = element.dataset.feature;
+  if (!charts.has(name)) {
+    charts.set(name, new TimeChart(element, {
+      kind: "band",
+      height: 104,
+      unit: element.dataset.unit,
+      labels: [["", 1], ["lowest", 2], ["highest", 3]],
+      spans: () => spans,
+    }));
+  }
+  return charts.get(name);
+}
+
+async function loadSpans() {
+  const query = new URLSearchParams({ device: root.dataset.device, limit: "100" });
+  const response = await fetch(`/api/v1/alerts?${query}`);
+  if (!response.ok) throw new Error(`alerts: ${response.status}`);
+  const { alerts } = await response.json();
+  spans = alerts.map((a) => ({ from: Date.parse(a.since) / 1000, to: a.cleared_at ? Date.parse(a.cleared_at) / 1000 : undefined }));
+}
+
+function newestKnown() {
+  const text = document.querySelector("[data-last-event]")?.dataset.lastEvent;
+  return text ? Date.parse(text) / 1000 : null;
+}
+
+function start() {
+  const newest = newestKnown();
+  return range && newest !== null ? newest - range : null;
+}
+
+async function refresh(isReload) {
+  if (isBusy) {
+    isDue = isDue || (isReload ? "reload" : "extend");
+    return;
+  }
+  isBusy = true;
+  try {
+    const names = visibleFeatures().map((e) => e.dataset.feature);
+    await loadSpans();
+    if (isReload || !(await history.extend(names))) await history.load(start(), names.length ? names : ["none"]);
+    draw();
+  } catch (error) {
+    console.warn(error.message); // the live banner tells people; the next event tries again
+  }
+  setTimeout(() => {
+    isBusy = false;
+    const due = isDue;
+    isDue = false;
+    if (due) refresh(due === "reload");
+  }, LEAST_PAUSE_MS);
+}
+
+function bounds() {
+  const last = history.lastTime;
+  if (last === null) return null;
+  return [range ? last - range : history.score[0][0], last];
+}
+
+function draw() {
+  const shown = bounds();
+  scoreChart.show(history.score, shown);
+  describe(shown);
+  for (const element of visibleFeatures()) {
+    const columns = history.features.get(element.dataset.feature) ?? [[], [], [], []];
+    chartOf(element).show(columns, shown);
+    const output = root.querySelector(`output[data-value="${element.dataset.feature}"]`);
+    const unit = document.createElement("small");
+    unit.textContent = ` ${element.dataset.unit}`;
+    output.replaceChildren(number(columns[1].at(-1)), unit);
+  }
+  if (document.getElementById("score-twin").open) fillTwin();
+}
+
+function describe(shown) {
+  const values = history.score[1].filter((v, i) => v !== null && history.score[0][i] >= (shown?.[0] ?? 0));
+  const text = values.length
+    ? `Anomaly score over time: newest ${number(values.at(-1))}, highest ${number(Math.max(...values))}, alarm threshold ${root.dataset.threshold}`
+    : "Anomaly score over time: nothing scored in this range";
+  document.getElementById("score-chart").setAttribute("aria-label", text);
+}
+
+function fillTwin() {
+  const table = document.createElement("table");
+  const head = table.createTHead().insertRow();
+  for (const text of ["Time (local)", "Highest", "Mean"]) {
+    const cell = document.createElement("th");
+    cell.scope = "col";
+    cell.textContent = text;
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  const [times, highest, mean] = history.score;
+  for (let i = times.length - 1; i >= Math.max(0, times.length - 200); i -= 1) {
+    const row = body.insertRow();
+    for (const text of [new Date(times[i] * 1000).toLocaleString(), number(highest[i]), number(mean[i])]) row.insertCell().textContent = text;
+  }
+  document.querySelector("#score-twin .twin").replaceChildren(table);
+}
+
+for (const button of root.querySelectorAll("[data-range]")) {
+  button.addEventListener("click", () => {
+    range = Number(button.dataset.range);
+    for (const other of root.querySelectorAll("[data-range]")) other.setAttribute("aria-pressed", String(other === button));
+    refresh(true);
+  });
+}
+for (const details of root.querySelectorAll(".sensor details")) details.addEventListener("toggle", () => details.open && refresh(true));
+document.getElementById("score-twin").addEventListener("toggle", (event) => event.target.open && fillTwin());
+document.addEventListener("sse:change", () => refresh(false));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const chart of [scoreChart, ...charts.values()]) chart.build();
+  draw();
+});
+refresh(true);

@@ -1,0 +1,284 @@
+"""One file with everything a device needs to score a kind of machine, and to prove that it does so rightly.
+
+Rule: a bundle is read whole or refused whole. It is an uncompressed zip of `manifest.json`, `profile.toml`,
+`model.tflite` and `golden.npz` (model inputs with the outputs they must give); the same content gives the
+same bytes, and a file that is not byte for byte what `write_bundle` makes of its parts is damaged. Whether a
+bundle comes from the right hands is not this module's question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.archive import (
+    MAX_PART_BYTES,
+    Tensor,
+    format_tensor,
+    pack,
+    parse_tensor,
+    unpack,
+    write_atomically,
+)
+from contract.errors import BundleError, ConfigError
+from contract.features import feature_specs
+from contract.messages import TEXT_PATTERN
+from contract.profiles import MachineProfile, format_profile, parse_profile
+from contract.signals import LARGEST
+
+FORMAT = 1
+MAX_BUNDLE_BYTES = 4 * MAX_PART_BYTES + 65_536
+SUFFIX = ".igb"
+
+_MANIFEST, _PROFILE, _MODEL, _GOLDEN = "manifest.json", "profile.toml", "model.tflite", "golden.npz"
+_PARTS = (_MANIFEST, _PROFILE, _MODEL, _GOLDEN)
+_GOLDEN_PARTS = ("input.npy", "output.npy")
+_TFLITE_MARK = slice(4, 8)
+"""Where a TFLite FlatBuffer says `TFL3`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Manifest:
+    """What a bundle says of itself.
+
+    Raises:
+        BundleError: a value that cannot be right.
+    """
+
+    name: str
+    version: str
+    """Of the model; travels as `model_version` in every message."""
+    profile_name: str
+    profile_version: int
+    feature_version: int
+    features: tuple[str, ...]
+    context: int
+    """Windows the model sees at once."""
+    fleet_spread: npt.NDArray[np.float32] = field(repr=False)
+    """float32 (n_features,), spread of each feature within one healthy machine, in model space."""
+    fleet_error_spread: float
+    """Standard deviation of the natural log of the model's error within one healthy machine."""
+    fleet_error_location: float
+    """Median of the natural log of the model's error over healthy machines."""
+    prior_windows: int = 12
+    """Windows of a machine's own that weigh as much as the fleet's spreads."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """What the model achieved on machines it was not trained on; plain JSON."""
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    """Where it comes from: recordings, seed, commit; plain JSON."""
+    sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of every other part; filled in by `write_bundle`."""
+
+    def __post_init__(self) -> None:
+        for name in ("name", "version", "profile_name"):
+            value = getattr(self, name)
+            _require(isinstance(value, str) and bool(value), f"manifest: {name} must be text")
+            _require(
+                bool(TEXT_PATTERN.fullmatch(value)), f"manifest: {name} must be up to 80 plain characters"
+            )
+        for name, least in (
+            ("profile_version", 1),
+            ("feature_version", 1),
+            ("context", 1),
+            ("prior_windows", 0),
+        ):
+            value = getattr(self, name)
+            is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
+            _require(is_count, f"manifest: {name} must be a whole number from {least} up")
+        is_usable = self.fleet_spread.shape == (len(self.features),)
+        is_usable = is_usable and bool(np.all(np.isfinite(self.fleet_spread) & (self.fleet_spread > 0)))
+        _require(is_usable, "manifest: fleet_spread needs one positive number for each feature")
+        _require(0 < self.fleet_error_spread < math.inf, "manifest: fleet_error_spread must be positive")
+        _require(math.isfinite(self.fleet_error_location), "manifest: fleet_error_location must be finite")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A model with everything needed to run and check it.
+
+    Raises:
+        BundleError: the parts do not fit together.
+    """
+
+    manifest: Manifest
+    profile: MachineProfile
+    model: bytes = field(repr=False)
+    """An int8 TFLite file: one input and one output of shape (1, 1, context, n_features)."""
+    golden_input: Tensor = field(repr=False)
+    """int8 (n, 1, context, n_features), quantised as the model file says."""
+    golden_output: Tensor = field(repr=False)
+    """int8 of the same shape: what the model must answer."""
+
+    def __post_init__(self) -> None:
+        manifest, profile = self.manifest, self.profile
+        says = (manifest.profile_name, manifest.profile_version, manifest.feature_version, manifest.context)
+        is_ = (profile.name, profile.version, profile.feature_version, profile.window.context)
+        _require(
+            says == is_, f"manifest is for profile, version, features, context {says}, the profile is {is_}"
+        )
+        names = tuple(spec.name for spec in feature_specs(profile))
+        _require(manifest.features == names, "the manifest's features are not those of the profile")
+        _require(self.model[_TFLITE_MARK] == b"TFL3", f"{_MODEL} is no TFLite model")
+        _require(len(self.model) <= MAX_PART_BYTES, f"{_MODEL} is larger than {MAX_PART_BYTES} bytes")
+        for tensor in (self.golden_input, self.golden_output):
+            fits = tensor.dtype == np.int8 and tensor.ndim == len(("n", 1, "T", "F")) and tensor.shape[0] >= 1
+            fits = fits and tensor.shape[1:] == (1, manifest.context, len(names))
+            _require(fits, f"golden tensors must be int8 (n, 1, {manifest.context}, {len(names)})")
+        _require(
+            self.golden_input.shape == self.golden_output.shape, "golden input and output differ in number"
+        )
+
+
+def write_bundle(path: Path, bundle: Bundle) -> None:
+    """Write a bundle; readers see the old file or the new one, never half of it.
+
+    Raises:
+        BundleError: a part is too large, or the file cannot be written.
+    """
+    data = _to_bytes(bundle)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+    except OSError as error:
+        raise BundleError(f"bundle {path} cannot be written: {error}") from error
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a bundle and check everything in it that can be checked without running the model.
+
+    Raises:
+        BundleError: one line that says what is wrong.
+    """
+    try:
+        with path.open("rb") as source:
+            data = source.read(MAX_BUNDLE_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"bundle {path} cannot be read: {error}") from error
+    try:
+        return _from_bytes(data)
+    except BundleError as error:
+        raise BundleError(f"bundle {path}: {error}") from error
+
+
+def load_bundle(name_or_path: str) -> Bundle:
+    """Read the bundle that ships for a profile (`pump`), or any bundle by path (`./mine.igb`).
+
+    Raises:
+        BundleError: there is none, or it is damaged; says how to train one.
+    """
+    folder = resources.files("contract") / "bundles_shipped"
+    is_name = "/" not in name_or_path and not name_or_path.endswith(SUFFIX)
+    path = Path(str(folder / f"{name_or_path}{SUFFIX}")) if is_name else Path(name_or_path)
+    if not path.is_file():
+        profile = name_or_path if is_name else "PROFILE"
+        raise BundleError(
+            f"no bundle {name_or_path!r}: train one with "
+            f"`industrialguard train edge --profile {profile} --data DIR --out FILE{SUFFIX}`"
+        )
+    return read_bundle(path)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise BundleError(message)
+
+
+def _to_bytes(bundle: Bundle) -> bytes:
+    tensors = dict(zip(_GOLDEN_PARTS, (bundle.golden_input, bundle.golden_output), strict=True))
+    parts = {
+        _PROFILE: format_profile(bundle.profile).encode(),
+        _MODEL: bundle.model,
+        _GOLDEN: pack({name: format_tensor(tensor) for name, tensor in tensors.items()}),
+    }
+    manifest = replace(bundle.manifest, sha256={name: _digest(part) for name, part in parts.items()})
+    return pack({_MANIFEST: _manifest_json(manifest), **parts})
+
+
+def _from_bytes(data: bytes) -> Bundle:
+    _require(len(data) <= MAX_BUNDLE_BYTES, f"larger than {MAX_BUNDLE_BYTES} bytes")
+    parts = unpack(data, _PARTS)
+    manifest = _parse_manifest(parts[_MANIFEST])
+    for name in _PARTS[1:]:
+        _require(
+            manifest.sha256.get(name) == _digest(parts[name]),
+            f"{name} is not what the manifest says: damaged",
+        )
+    try:
+        profile = parse_profile(parts[_PROFILE].decode(), _PROFILE)
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise BundleError(str(error)) from error
+    golden = unpack(parts[_GOLDEN], _GOLDEN_PARTS)
+    golden_input, golden_output = (parse_tensor(golden[name], name) for name in _GOLDEN_PARTS)
+    return Bundle(manifest, profile, parts[_MODEL], golden_input, golden_output)
+
+
+def _manifest_json(manifest: Manifest) -> bytes:
+    content = {f.name: getattr(manifest, f.name) for f in fields(Manifest)}
+    content["fleet_spread"] = manifest.fleet_spread.tolist()
+    try:
+        text = json.dumps(
+            {"format": FORMAT, **content}, indent=1, sort_keys=True, allow_nan=False, default=dict
+        )
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"manifest: metrics and lineage must be plain JSON: {error}") from error
+    return text.encode() + b"\n"
+
+
+def _parse_manifest(data: bytes) -> Manifest:
+    try:
+        content = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{_MANIFEST} is no JSON: {error}") from error
+    _require(isinstance(content, dict), f"{_MANIFEST} must be a JSON object")
+    _require(
+        content.get("format") == FORMAT, f"{_MANIFEST}: this code reads format {FORMAT}; update the agent"
+    )
+    known = {f.name for f in fields(Manifest)}
+    missing = sorted(known - set(content))
+    _require(not missing, f"{_MANIFEST}: {', '.join(missing)} is missing")
+    values = {name: content[name] for name in known}  # what a newer writer added is left aside
+    values["features"] = _text_tuple(values["features"])
+    values["fleet_spread"] = np.array(
+        [_number(v, "fleet_spread") for v in _list(values["fleet_spread"])], np.float32
+    )
+    for name in ("fleet_error_spread", "fleet_error_location"):
+        values[name] = _number(values[name], name)
+    for name in ("metrics", "lineage", "sha256"):
+        _require(isinstance(values[name], dict), f"{_MANIFEST}: {name} must be an object")
+    return Manifest(**values)
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _list(value: Any) -> list[Any]:
+    _require(isinstance(value, list), f"{_MANIFEST}: features and fleet_spread must be lists")
+    items: list[Any] = value
+    return items
+
+
+def _text_tuple(value: Any) -> tuple[str, ...]:
+    items = _list(value)
+    _require(all(isinstance(item, str) for item in items), f"{_MANIFEST}: features must be names")
+    return tuple(items)
+
+
+def _number(value: Any, name: str) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = is_number and abs(value) <= LARGEST
+    _require(is_number, f"{_MANIFEST}: {name} must be finite numbers")
+    return float(value)
+
+
+def _digest(part: bytes) -> str:
+    return hashlib.sha256(part).hexdigest()

@@ -1,0 +1,361 @@
+"""Messages as bytes: Protobuf, schema version 1.
+
+Rule: the only importer of the generated code. Whatever the bytes are, decoding gives a valid message or
+raises one of `DecodeError`, `SchemaVersionError`, `InvalidMessageError`; it never raises anything else and
+never allocates more than a small multiple of `MAX_MESSAGE_BYTES`. Changes to the schema are additive; fields
+that a newer writer added are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Any, TypeVar, cast
+
+from google.protobuf.message import DecodeError as ProtobufError
+from google.protobuf.message import Message as ProtobufMessage
+
+from contract.errors import DecodeError, InvalidMessageError, SchemaVersionError
+from contract.messages import (
+    SCHEMA_VERSION,
+    Ack,
+    Alarm,
+    AlarmTransition,
+    Birth,
+    Body,
+    BootAck,
+    ChannelQuality,
+    Contribution,
+    Death,
+    DeviceStatus,
+    FeatureAggregate,
+    Kind,
+    MachineState,
+    Message,
+    ScoreSummary,
+    Spectrum,
+)
+from contract.proto import industrialguard_pb2 as pb
+from contract.signals import QualityFlag
+
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Longer messages are neither written nor read."""
+MAX_ACK_SEQUENCES = 10_000
+"""Sequences in one Ack; a few bytes could otherwise name 2^63 of them."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_Enum = TypeVar("_Enum", bound=IntEnum)
+_Proto = TypeVar("_Proto", bound=ProtobufMessage)
+
+
+def encode(message: Message) -> bytes:
+    """Write a message; equal messages give equal bytes.
+
+    Numbers that are `float` on the wire are rounded to 32 bits.
+
+    Raises:
+        InvalidMessageError: longer than `MAX_MESSAGE_BYTES`.
+    """
+    envelope = pb.Envelope(
+        schema_version=SCHEMA_VERSION,
+        device_id=message.device_id,
+        boot_id=message.boot_id,
+        sequence=message.sequence,
+        event_time_us=_to_us(message.event_time),
+        model_version=message.model_version,
+    )
+    part = cast("ProtobufMessage", getattr(envelope, message.kind))
+    part.SetInParent()  # an empty body is still this kind
+    part.CopyFrom(_TO_PROTO[message.kind](message.body))
+    return _serialise(envelope)
+
+
+def decode(data: bytes) -> Message:
+    """Read a message.
+
+    Raises:
+        DecodeError: the bytes are too long or no envelope, or the envelope is empty.
+        SchemaVersionError: a schema version this code does not speak.
+        InvalidMessageError: values that cannot be true.
+    """
+    envelope = _parse(data, pb.Envelope())
+    _require_version(envelope.schema_version)
+    name = envelope.WhichOneof("body")
+    if name is None:
+        raise DecodeError("a message without a body")
+    return Message(
+        device_id=envelope.device_id,
+        boot_id=envelope.boot_id,
+        sequence=envelope.sequence,
+        event_time=_from_us(envelope.event_time_us, "event_time"),
+        body=_FROM_PROTO[Kind(name)](getattr(envelope, name)),
+        model_version=envelope.model_version,
+    )
+
+
+def peek_key(data: bytes) -> tuple[str, int, int] | None:
+    """The key (device, boot, sequence) of a message that may be wrong in every other way.
+
+    With it a poison message can be acknowledged as rejected. None when there is no such key, as in Birth and
+    Death.
+    """
+    try:
+        envelope = _parse(data, pb.Envelope())
+        key = (envelope.device_id, envelope.boot_id, envelope.sequence)
+        # Built only to have the key judged by the one rule there is.
+        Message(*key, _EPOCH.replace(year=2000), DeviceStatus("", 0.0, 0, 0, 0, 0))
+    except (DecodeError, InvalidMessageError):
+        return None
+    return key
+
+
+def encode_ack(ack: Ack) -> bytes:
+    """Write an acknowledgement; runs of sequences become ranges.
+
+    Raises:
+        InvalidMessageError: more than `MAX_ACK_SEQUENCES`, or longer than `MAX_MESSAGE_BYTES`.
+    """
+    if sum(len(boot.stored) + len(boot.rejected) for boot in ack.boots) > MAX_ACK_SEQUENCES:
+        raise InvalidMessageError(f"an Ack holds at most {MAX_ACK_SEQUENCES} sequences; split it")
+    parts = [
+        pb.BootAck(boot_id=b.boot_id, stored=_to_ranges(b.stored), rejected=_to_ranges(b.rejected))
+        for b in ack.boots
+    ]
+    return _serialise(pb.Ack(schema_version=SCHEMA_VERSION, boots=parts))
+
+
+def decode_ack(data: bytes) -> Ack:
+    """Read an acknowledgement.
+
+    Raises:
+        DecodeError: the bytes are too long or no Ack.
+        SchemaVersionError: a schema version this code does not speak.
+        InvalidMessageError: values that cannot be true, or more than `MAX_ACK_SEQUENCES`.
+    """
+    parsed = _parse(data, pb.Ack())
+    _require_version(parsed.schema_version)
+    ranges = [r for boot in parsed.boots for r in (*boot.stored, *boot.rejected)]
+    if any(r.first > r.last for r in ranges):
+        raise InvalidMessageError("an Ack with a range that ends before it starts")
+    if sum(r.last - r.first + 1 for r in ranges) > MAX_ACK_SEQUENCES:
+        raise InvalidMessageError(f"an Ack with more than {MAX_ACK_SEQUENCES} sequences")
+    return Ack(
+        tuple(BootAck(b.boot_id, _from_ranges(b.stored), _from_ranges(b.rejected)) for b in parsed.boots)
+    )
+
+
+def _serialise(message: ProtobufMessage) -> bytes:
+    data = message.SerializeToString(deterministic=True)
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise InvalidMessageError(f"a message of {len(data)} bytes; at most {MAX_MESSAGE_BYTES} may travel")
+    return data
+
+
+def _parse(data: bytes, empty: _Proto) -> _Proto:
+    """The one gate for Protobuf's own errors."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise DecodeError(f"a message of {len(data)} bytes; at most {MAX_MESSAGE_BYTES} may travel")
+    try:
+        empty.ParseFromString(data)
+    except (ProtobufError, ValueError) as error:
+        raise DecodeError(f"not a Protobuf message: {error}") from error
+    return empty
+
+
+def _require_version(version: int) -> None:
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise SchemaVersionError(f"schema version {version}; this code reads 1 to {SCHEMA_VERSION}")
+
+
+def _to_us(time: datetime) -> int:
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def _from_us(time_us: int, where: str) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=time_us)
+    except OverflowError as error:
+        raise InvalidMessageError(f"{where}: no such time: {time_us} us") from error
+
+
+def _to_enum(kind: type[_Enum], number: int) -> _Enum:
+    try:
+        return kind(number)
+    except ValueError as error:
+        raise InvalidMessageError(f"{kind.__name__}: unknown value {number}") from error
+
+
+def _to_ranges(sequences: Iterable[int]) -> list[pb.SequenceRange]:
+    ranges: list[pb.SequenceRange] = []
+    for sequence in sorted(sequences):
+        if ranges and ranges[-1].last == sequence - 1:
+            ranges[-1].last = sequence
+        else:
+            ranges.append(pb.SequenceRange(first=sequence, last=sequence))
+    return ranges
+
+
+def _from_ranges(ranges: Iterable[pb.SequenceRange]) -> frozenset[int]:
+    return frozenset(sequence for r in ranges for sequence in range(r.first, r.last + 1))
+
+
+def _summary_to_proto(body: ScoreSummary) -> pb.ScoreSummary:
+    return pb.ScoreSummary(
+        interval_s=body.interval_s,
+        state=int(body.state),  # type: ignore[arg-type]  # the stub knows only names
+        window_count=body.window_count,
+        scored_count=body.scored_count,
+        score_mean=body.score_mean,
+        score_max=body.score_max,
+        score_p50=body.score_p50,
+        score_p90=body.score_p90,
+        confidence=body.confidence,
+        regime=body.regime,
+        features=[
+            pb.FeatureAggregate(name=f.name, mean=f.mean, minimum=f.minimum, maximum=f.maximum)
+            for f in body.features
+        ],
+        quality=[
+            pb.ChannelQuality(
+                sensor=q.sensor, good=q.good, uncertain=q.uncertain, bad=q.bad, flags=int(q.flags)
+            )
+            for q in body.quality
+        ],
+    )
+
+
+def _summary_from_proto(part: pb.ScoreSummary) -> ScoreSummary:
+    return ScoreSummary(
+        interval_s=part.interval_s,
+        state=_to_enum(MachineState, part.state),
+        window_count=part.window_count,
+        scored_count=part.scored_count,
+        score_mean=part.score_mean,
+        score_max=part.score_max,
+        score_p50=part.score_p50,
+        score_p90=part.score_p90,
+        confidence=part.confidence,
+        regime=part.regime,
+        features=tuple(FeatureAggregate(f.name, f.mean, f.minimum, f.maximum) for f in part.features),
+        quality=tuple(
+            ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, QualityFlag(q.flags)) for q in part.quality
+        ),
+    )
+
+
+def _alarm_to_proto(body: Alarm) -> pb.Alarm:
+    part = pb.Alarm(
+        alarm_id=body.alarm_id,
+        transition=int(body.transition),  # type: ignore[arg-type]  # the stub knows only names
+        score=body.score,
+        threshold=body.threshold,
+        since_us=_to_us(body.since),
+        regime=body.regime,
+        contributions=[
+            pb.Contribution(feature=c.feature, sensor=c.sensor, share=c.share, deviation=c.deviation)
+            for c in body.contributions
+        ],
+        error_profile=body.error_profile,
+    )
+    if body.spectrum is not None:
+        s = body.spectrum
+        part.spectrum.CopyFrom(
+            pb.Spectrum(
+                sensor=s.sensor, start_hz=s.start_hz, step_hz=s.step_hz, unit=s.unit, amplitude=s.amplitude
+            )
+        )
+    return part
+
+
+def _alarm_from_proto(part: pb.Alarm) -> Alarm:
+    spectrum = None
+    if part.HasField("spectrum"):
+        s = part.spectrum
+        spectrum = Spectrum(s.sensor, s.start_hz, s.step_hz, s.unit, tuple(s.amplitude))
+    return Alarm(
+        alarm_id=part.alarm_id,
+        transition=_to_enum(AlarmTransition, part.transition),
+        score=part.score,
+        threshold=part.threshold,
+        since=_from_us(part.since_us, "since"),
+        regime=part.regime,
+        contributions=tuple(
+            Contribution(c.feature, c.sensor, c.share, c.deviation) for c in part.contributions
+        ),
+        error_profile=tuple(part.error_profile),
+        spectrum=spectrum,
+    )
+
+
+def _status_to_proto(body: DeviceStatus) -> pb.DeviceStatus:
+    return pb.DeviceStatus(
+        agent_version=body.agent_version,
+        uptime_s=body.uptime_s,
+        samples=body.samples,
+        windows=body.windows,
+        outbox_messages=body.outbox_messages,
+        outbox_bytes=body.outbox_bytes,
+        dropped={str(kind): count for kind, count in body.dropped.items()},
+        rejected=body.rejected,
+        window_cost_us=body.window_cost_us,
+        rss_bytes=body.rss_bytes,
+        quality_flags=int(body.quality_flags),
+    )
+
+
+def _status_from_proto(part: pb.DeviceStatus) -> DeviceStatus:
+    return DeviceStatus(
+        agent_version=part.agent_version,
+        uptime_s=part.uptime_s,
+        samples=part.samples,
+        windows=part.windows,
+        outbox_messages=part.outbox_messages,
+        outbox_bytes=part.outbox_bytes,
+        dropped=dict(part.dropped),
+        rejected=part.rejected,
+        window_cost_us=part.window_cost_us,
+        rss_bytes=part.rss_bytes,
+        quality_flags=QualityFlag(part.quality_flags),
+    )
+
+
+def _birth_to_proto(body: Birth) -> pb.Birth:
+    return pb.Birth(
+        agent_version=body.agent_version,
+        profile_name=body.profile_name,
+        profile_version=body.profile_version,
+        feature_version=body.feature_version,
+        sensors=body.sensors,
+    )
+
+
+def _birth_from_proto(part: pb.Birth) -> Birth:
+    return Birth(
+        part.agent_version, part.profile_name, part.profile_version, part.feature_version, tuple(part.sensors)
+    )
+
+
+def _death_to_proto(body: Death) -> pb.Death:
+    return pb.Death(reason=body.reason)
+
+
+def _death_from_proto(part: pb.Death) -> Death:
+    return Death(part.reason)
+
+
+_TO_PROTO: dict[Kind, Callable[[Any], ProtobufMessage]] = {
+    Kind.SUMMARY: _summary_to_proto,
+    Kind.ALARM: _alarm_to_proto,
+    Kind.STATUS: _status_to_proto,
+    Kind.BIRTH: _birth_to_proto,
+    Kind.DEATH: _death_to_proto,
+}
+_FROM_PROTO: dict[Kind, Callable[[Any], Body]] = {
+    Kind.SUMMARY: _summary_from_proto,
+    Kind.ALARM: _alarm_from_proto,
+    Kind.STATUS: _status_from_proto,
+    Kind.BIRTH: _birth_from_proto,
+    Kind.DEATH: _death_from_proto,
+}

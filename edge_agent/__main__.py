@@ -1,0 +1,161 @@
+"""Entry point: `industrialguard agent …`.
+
+Rule: settings are built here and nowhere else; stdout carries one JSON line with the counters at the end,
+everything else is a log line on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from contract.bundle import load_bundle
+
+from contract.errors import ConfigError
+from contract.logs import configure_logging
+from contract.signals import Reading
+from edge_agent.agent import Agent
+from edge_agent.sensors import PacedSource, SensorSource, open_source
+from edge_agent.settings import AgentSettings, parse_mqtt_url
+
+PASSWORD_VARIABLE = "INDUSTRIALGUARD_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+EXAMPLES = f"""\
+examples:
+  industrialguard agent --profile pump --source sim:bearing_wear --device pump-7 --mqtt mqtt://broker.local
+  industrialguard agent --profile pump --source tail:/var/log/pump.csv --device pump-7 --mqtt
+  mqtts://pump-7@broker.local industrialguard agent --bundle ./rig.igb --source csv:run.csv --device rig
+  --speed 0 --offline
+
+The broker's password may stand in the URL or, better, in {PASSWORD_VARIABLE}.
+Outbox and learned state live in --state and survive restarts; one folder for each device.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Watch one machine until SIGTERM, SIGINT, the end of the source or `--seconds`.
+
+    Args:
+        argv: Arguments without the program's name; the process's own when None.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        IndustrialGuardError: anything a person can act on; `industrialguard` prints it as one line.
+    """
+    options = build_parser().parse_args(argv)
+    configure_logging(options.log_level)
+    bundle = load_bundle(options.bundle or options.profile)
+    source: SensorSource = PacedSource(open_source(options.source, bundle.profile), options.speed)
+    if math.isfinite(options.seconds):
+        source = TimeLimit(source, options.seconds)
+    agent = Agent(build_settings(options), source, bundle)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    agent.start()
+    try:
+        agent.run(stop)
+    finally:
+        agent.close()
+    print(json.dumps(dataclasses.asdict(agent.counters)), flush=True)
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; it also writes the help text."""
+    parser = argparse.ArgumentParser(
+        prog="industrialguard agent",
+        description="Watch one machine: sensors in, scores and alarms out, nothing lost on the way.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument(
+        "--profile", help="machine profile whose shipped model bundle is used, for instance pump"
+    )
+    model.add_argument("--bundle", help="model bundle file (.igb), profile included")
+    parser.add_argument(
+        "--source", required=True, metavar="SCHEME:SPEC", help="where readings come from: tail:, csv:, sim: …"
+    )
+    parser.add_argument("--device", required=True, help="this device's id: letters, digits, - and _")
+    parser.add_argument(
+        "--state", type=Path, help="folder for outbox and learned state (default: ./state/DEVICE)"
+    )
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--mqtt", metavar="URL", help="the broker: mqtt://user:pw@host:1883 or mqtts://host")
+    way.add_argument("--offline", action="store_true", help="connect to nothing; messages stay in the outbox")
+    parser.add_argument("--ca-file", type=Path, help="certificates to trust for mqtts (PEM)")
+    parser.add_argument("--cert-file", type=Path, help="this device's certificate for mqtts (PEM)")
+    parser.add_argument("--key-file", type=Path, help="its private key (PEM)")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="machine seconds per second, for recordings; 0: as fast as possible",
+    )
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so much machine time")
+    parser.add_argument("--log-level", default="info", choices=LOG_LEVELS)
+    return parser
+
+
+def build_settings(options: argparse.Namespace) -> AgentSettings:
+    """Turn the command line and the password variable into settings.
+
+    Raises:
+        ConfigError: a value that cannot be right.
+    """
+    if not options.seconds > 0:
+        raise ConfigError("--seconds must be positive")
+    mqtt = None
+    if options.mqtt:
+        mqtt = dataclasses.replace(
+            parse_mqtt_url(options.mqtt, os.environ.get(PASSWORD_VARIABLE, "")),
+            ca_file=options.ca_file,
+            cert_file=options.cert_file,
+            key_file=options.key_file,
+        )
+    return AgentSettings(options.device, options.state or Path("state") / options.device, mqtt)
+
+
+class TimeLimit:
+    """Ends a source after so many seconds of machine time."""
+
+    def __init__(self, source: SensorSource, seconds: float) -> None:
+        self._source = source
+        self._seconds = seconds
+        self._end_s: float | None = None
+        self._is_over = False
+
+    def read(self) -> Reading | None:
+        """The next reading within the time."""
+        reading = None if self._is_over else self._source.read()
+        if reading is None:
+            return None
+        if self._end_s is None:
+            self._end_s = reading.monotonic_s + self._seconds
+        self._is_over = reading.monotonic_s >= self._end_s
+        return None if self._is_over else reading
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the time is over or the source has ended."""
+        return self._is_over or self._source.is_exhausted
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,370 @@
+"""The agent: one machine's readings in, messages for the cloud out.
+
+Rule: what goes into the outbox depends on the readings alone, their event times and values; the wall clock
+and the network only decide when it is delivered. One thread scores, another one sends; they meet in the
+outbox.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from os import environ
+
+from contract.bundle import Bundle
+from contract.codec import encode
+from contract.errors import IndustrialGuardError
+from contract.extract import FeatureExtractor
+from contract.features import FeatureVector, feature_specs, vibration_spectrum
+from contract.messages import (
+    EARLIEST,
+    LATEST,
+    MAX_INT63,
+    Alarm,
+    AlarmTransition,
+    Birth,
+    DeviceStatus,
+    MachineState,
+    Message,
+    ScoreSummary,
+    Spectrum,
+)
+from contract.signals import QualityFlag
+from edge_agent.aggregate import Aggregator
+from edge_agent.alarm import AlarmEdge, AlarmRule
+from edge_agent.health import ServiceNotifier, read_rss_bytes
+from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
+from edge_agent.scorer import Evidence, Scorer, Verdict
+from edge_agent.sensors import SensorSource
+from edge_agent.settings import AgentSettings
+from edge_agent.state import StateFile, StateStamp
+from edge_agent.tflite import ModelRunner
+from edge_agent.uplink import Presence, Uplink
+
+_LOG = logging.getLogger(__name__)
+IDLE_S = 0.05
+"""Pause of `run` after a source that had nothing, so that one that returns at once burns no processor."""
+
+
+@dataclass(slots=True)
+class AgentCounters:
+    """What the agent did since its start."""
+
+    samples: int = 0
+    windows: int = 0
+    scored: int = 0
+    messages: dict[str, int] = field(default_factory=dict)
+    """Put into the outbox, by kind."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Given up by the outbox, by kind."""
+    acknowledged: int = 0
+    rejected: int = 0
+    scoring_s: float = 0.0
+    """From samples to decision, all windows together."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one step did."""
+
+    event_time_s: float | None
+    """Stamp of the reading; None when the source had none."""
+    windows_scored: int
+    is_exhausted: bool
+
+
+class Agent:
+    """A device's whole program but for its command line; several fit into one process.
+
+    Args:
+        settings: This device.
+        source: Its sensors; closed by `close`.
+        bundle: Model, profile and priors.
+
+    Raises:
+        ModelError: the model does not load here, fails its self-test or does not fit the profile.
+    """
+
+    def __init__(self, settings: AgentSettings, source: SensorSource, bundle: Bundle) -> None:
+        profile, manifest = bundle.profile, bundle.manifest
+        runner = ModelRunner(bundle.model)
+        runner.self_test(bundle.golden_input, bundle.golden_output)
+        self._settings = settings
+        self._source = source
+        self._bundle = bundle
+        self._extractor = FeatureExtractor(profile)
+        self._scorer = Scorer(bundle, runner)
+        self._alarm = AlarmRule(profile.alarm)
+        self._aggregator = Aggregator(profile, feature_specs(profile))
+        stamp = StateStamp(manifest.name, manifest.version, profile.name, profile.version)
+        self._state_file = StateFile(settings.state_dir / "state.json", stamp)
+        self._boot_id = secrets.randbelow(MAX_INT63) + 1
+        self._sequence = 0
+        self._first_s: float | None = None
+        self._last_s: float | None = None
+        self._next_status_s = 0.0
+        self._quality_flags = QualityFlag.NONE
+        self._outbox: Outbox | None = None
+        self._uplink: Uplink | None = None
+        self._uplink_thread: threading.Thread | None = None
+        self._stop_uplink = threading.Event()
+        self._dropped_before: dict[str, int] = {}
+        self._counters = AgentCounters()
+
+    @property
+    def boot_id(self) -> int:
+        """Random, new at every start."""
+        return self._boot_id
+
+    @property
+    def counters(self) -> AgentCounters:
+        """What has been done since the start; a snapshot that later steps do not change."""
+        now = self._counters
+        uplink = self._uplink.counters if self._uplink else None
+        return AgentCounters(
+            samples=now.samples,
+            windows=now.windows,
+            scored=now.scored,
+            messages=dict(now.messages),
+            dropped=self._dropped(),
+            acknowledged=uplink.acknowledged if uplink else 0,
+            rejected=uplink.rejected if uplink else 0,
+            scoring_s=now.scoring_s,
+        )
+
+    def start(self) -> None:
+        """Open outbox and learned state, and begin to connect (unless offline).
+
+        Raises:
+            StateFolderError: the state folder cannot be used.
+        """
+        settings = self._settings
+        limits = OutboxLimits(settings.outbox_max_bytes, settings.outbox_max_age_s)
+        self._outbox = Outbox(settings.state_dir / "outbox.sqlite", limits)
+        self._dropped_before = dict(self._outbox.drops)
+        self._restore_state()
+        if settings.mqtt is not None:
+            self._uplink = Uplink(settings, settings.mqtt, self._outbox, self._presence())
+            name = f"uplink-{settings.device_id}"
+            self._uplink_thread = threading.Thread(
+                target=self._supervise, args=(self._uplink,), name=name, daemon=True
+            )
+            self._uplink_thread.start()
+
+    def step(self) -> StepResult:
+        """Take one reading the whole road: sample → window → features → score → alarm → summary → outbox."""
+        reading = self._source.read()
+        if reading is None:
+            return StepResult(None, 0, self._source.is_exhausted)
+        started = time.perf_counter()
+        self._counters.samples += len(reading.values)
+        scored = 0
+        for vector in self._extractor.add(reading):
+            scored += self._judge(vector)
+        self._counters.scoring_s += time.perf_counter() - started
+        return StepResult(reading.event_time_s, scored, self._source.is_exhausted)
+
+    def run(self, stop: threading.Event) -> None:
+        """Step until told to stop or the source ends, at the source's pace, feeding the systemd watchdog."""
+        notifier = ServiceNotifier.from_environment(environ)
+        notifier.ready()
+        try:
+            while not stop.is_set():
+                result = self.step()
+                notifier.ping()
+                if result.is_exhausted:
+                    break
+                if result.event_time_s is None:
+                    stop.wait(IDLE_S)
+        finally:
+            notifier.stopping()
+            notifier.close()
+
+    def close(self) -> None:
+        """Flush summary and learned state; what is not acknowledged in time stays in the outbox."""
+        self._source.close()
+        if self._outbox is None:
+            return
+        for timed in self._aggregator.flush():
+            self._send(timed.event_time_s, timed.summary)
+        self._save_state()
+        self._stop_uplink.set()
+        if self._uplink_thread is not None:
+            self._uplink_thread.join()
+        self._outbox.close()
+
+    # -- the road --------------------
+
+    def _judge(self, vector: FeatureVector) -> bool:
+        """One window's features → score → alarm → summary → status; whether it was scored."""
+        verdict = self._scorer.score(vector, self._alarm.is_active)
+        edge = self._alarm.update(vector.event_time_s, verdict.score)
+        if edge is not None:
+            self._send(edge.event_time_s, self._describe_alarm(edge, verdict))
+        state = MachineState.ALARMING if self._alarm.is_active else verdict.state
+        for timed in self._aggregator.add(verdict, state, vector):
+            self._send(timed.event_time_s, timed.summary)
+        self._note(vector, verdict)
+        self._report_status(vector)
+        if edge is not None or self._counters.windows % self._settings.state_every_windows == 0:
+            self._save_state()
+        return verdict.score is not None
+
+    def _note(self, vector: FeatureVector, verdict: Verdict) -> None:
+        self._counters.windows += 1
+        self._counters.scored += verdict.score is not None
+        for flags in vector.flags.values():
+            self._quality_flags |= flags
+        if self._first_s is None:
+            self._first_s = vector.event_time_s
+            self._next_status_s = vector.event_time_s + self._settings.status_interval_s
+        self._last_s = vector.event_time_s
+
+    def _describe_alarm(self, edge: AlarmEdge, verdict: Verdict) -> Alarm:
+        """An alarm with its evidence; never a raw stream."""
+        since = _to_datetime(edge.since_s)
+        is_raised = edge.transition is AlarmTransition.RAISED
+        evidence = self._scorer.explain() if is_raised else Evidence((), ())
+        level = logging.WARNING if is_raised else logging.INFO
+        _LOG.log(
+            level,
+            "alarm %s",
+            edge.transition.name.lower(),
+            extra={"device": self._settings.device_id, "score": edge.score},
+        )
+        return Alarm(
+            alarm_id=_alarm_id(self._settings.device_id, since),
+            transition=edge.transition,
+            score=edge.score,
+            threshold=self._bundle.profile.alarm.threshold,
+            since=since,
+            regime=verdict.regime,
+            contributions=evidence.contributions,
+            error_profile=evidence.error_profile,
+            spectrum=self._spectrum(evidence),
+        )
+
+    def _spectrum(self, evidence: Evidence) -> Spectrum | None:
+        """Of the waveform sensor that contributes most and has a burst."""
+        shares: dict[str, float] = {}
+        for part in evidence.contributions:
+            shares[part.sensor] = shares.get(part.sensor, 0.0) + part.share
+        for sensor in sorted(shares, key=lambda name: -shares[name]):
+            burst = self._extractor.last_burst.get(sensor)
+            if burst is not None and len(burst) >= 64:  # what a spectrum needs
+                return vibration_spectrum(burst, self._bundle.profile.sensor(sensor))
+        return None
+
+    def _report_status(self, vector: FeatureVector) -> None:
+        if self._first_s is None or vector.event_time_s < self._next_status_s:
+            return
+        interval_s = self._settings.status_interval_s
+        self._next_status_s += interval_s * (1 + (vector.event_time_s - self._next_status_s) // interval_s)
+        counters, outbox = self.counters, self._opened_outbox()
+        status = DeviceStatus(
+            agent_version=agent_version(),
+            uptime_s=vector.event_time_s - self._first_s,
+            samples=counters.samples,
+            windows=counters.windows,
+            outbox_messages=outbox.depth,
+            outbox_bytes=outbox.size_bytes,
+            dropped=counters.dropped,
+            rejected=counters.rejected,
+            window_cost_us=1e6 * counters.scoring_s / counters.windows,
+            rss_bytes=read_rss_bytes(),
+            quality_flags=self._quality_flags,
+        )
+        self._quality_flags = QualityFlag.NONE
+        self._send(vector.event_time_s, status)
+
+    def _send(self, event_time_s: float, body: ScoreSummary | Alarm | DeviceStatus) -> None:
+        """Into the outbox, where it stays until the cloud has it."""
+        self._sequence += 1
+        device_id, version = self._settings.device_id, self._bundle.manifest.version
+        message = Message(device_id, self._boot_id, self._sequence, _to_datetime(event_time_s), body, version)
+        entry = OutboxEntry(self._boot_id, self._sequence, message.kind, encode(message))
+        self._opened_outbox().add(entry)
+        self._counters.messages[message.kind] = self._counters.messages.get(message.kind, 0) + 1
+
+    # -- state and presence --------------------
+
+    def _restore_state(self) -> None:
+        content = self._state_file.load()
+        if content is None:
+            return
+        try:
+            alarm = AlarmRule(self._bundle.profile.alarm)
+            alarm.restore(content["alarm"])
+            self._scorer.restore(content["scorer"])
+            self._alarm = alarm
+        except (KeyError, ValueError, TypeError, IndustrialGuardError) as error:
+            self._state_file.set_aside(f"content does not fit: {error}")
+
+    def _save_state(self) -> None:
+        self._state_file.save({"scorer": self._scorer.to_state(), "alarm": self._alarm.to_state()})
+
+    def _presence(self) -> Presence:
+        profile = self._bundle.profile
+        birth = Birth(
+            agent_version=agent_version(),
+            profile_name=profile.name,
+            profile_version=profile.version,
+            feature_version=profile.feature_version,
+            sensors=tuple(sensor.name for sensor in profile.sensors),
+        )
+        return Presence(
+            self._settings.device_id, self._boot_id, birth, self._bundle.manifest.version, self._now
+        )
+
+    def _now(self) -> datetime:
+        """The device's clock: the newest window's event time; before the first window, the wall's."""
+        last_s = self._last_s
+        return _to_datetime(time.time() if last_s is None else last_s)
+
+    def _dropped(self) -> dict[str, int]:
+        if self._outbox is None:
+            return {}
+        gone = {kind: count - self._dropped_before.get(kind, 0) for kind, count in self._outbox.drops.items()}
+        return {kind: count for kind, count in gone.items() if count}
+
+    def _opened_outbox(self) -> Outbox:
+        if self._outbox is None:
+            raise RuntimeError("step() before start()")
+        return self._outbox
+
+    def _supervise(self, uplink: Uplink) -> None:
+        """The one supervisor of this process: a defect in the uplink must not stop the machine's watch."""
+        while True:
+            try:
+                uplink.run(self._stop_uplink)
+            except Exception:  # noqa: BLE001 - logged with its traceback, and the uplink is started again
+                _LOG.exception("uplink failed unexpectedly; starting it again")
+                if not self._stop_uplink.wait(self._settings.max_backoff_s):
+                    continue
+            return
+
+
+def agent_version() -> str:
+    """The installed version; `unknown` when the code runs without having been installed."""
+    try:
+        return metadata.version("industrialguard")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _alarm_id(device_id: str, since: datetime) -> int:
+    """The same for RAISED and CLEARED, also when a restart lies between; 1..2^63-1."""
+    digest = hashlib.blake2b(f"{device_id}/{since.isoformat()}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % MAX_INT63 + 1
+
+
+def _to_datetime(seconds: float) -> datetime:
+    """Aware UTC; a clock that was never set is held at the edge of what a message may carry."""
+    earliest, latest = EARLIEST.timestamp(), LATEST.timestamp() - 1
+    return datetime.fromtimestamp(round(min(max(seconds, earliest), latest), 6), UTC)

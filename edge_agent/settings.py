@@ -1,0 +1,141 @@
+r"""Everything that differs between two agents, frozen and checked once.
+
+Rule: settings are built in one place (`__main__`, or whoever starts agents in one process) and passed down;
+nothing reads the environment later. A password never shows in a `repr`, a log or an error.
+
+>>> parse_mqtt_url("mqtt://press:s3cret@broker.local").port
+1883
+>>> parse_mqtt_url("mqtts://broker.local")
+MqttSettings(host='broker.local', port=8883, username='', is_tls=True, ca_file=None, cert_file=None,
+key_file=None, \ keepalive_s=30, connect_timeout_s=10.0)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from contract.errors import ConfigError
+from contract.messages import DEVICE_ID_PATTERN
+
+DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+MIB = 1024 * 1024
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """Where the broker is and how to prove who we are.
+
+    Raises:
+        ConfigError: a value no broker could be reached with.
+    """
+
+    host: str
+    port: int = 1883
+    username: str = ""
+    password: str = field(default="", repr=False)
+    is_tls: bool = False
+    ca_file: Path | None = None
+    """Certificates to trust instead of the system's; PEM."""
+    cert_file: Path | None = None
+    """The device's own certificate; PEM."""
+    key_file: Path | None = None
+    """Its private key; PEM."""
+    keepalive_s: int = 30
+    """Longest silence before broker and device believe each other gone, in s."""
+    connect_timeout_s: float = 10.0
+    """Longest wait for the broker's answer to connect and subscribe, in s."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.host) and not any(c.isspace() for c in self.host), "mqtt: host must not be empty")
+        _require(0 < self.port < 65_536, f"mqtt: port must lie between 1 and 65535, not {self.port}")
+        _require(not self.password or bool(self.username), "mqtt: a password needs a username")
+        _require(self.is_tls or not (self.ca_file or self.cert_file), "mqtt: certificates need mqtts://")
+        _require(
+            (self.cert_file is None) == (self.key_file is None), "mqtt: give cert_file and key_file together"
+        )
+        _require(5 <= self.keepalive_s <= 3600, "mqtt: keepalive_s must lie between 5 and 3600")
+        _require(0 < self.connect_timeout_s <= 120, "mqtt: connect_timeout_s must lie between 0 and 120")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """One agent's settings; times in s, sizes in bytes.
+
+    Raises:
+        ConfigError: a value that cannot be right.
+    """
+
+    device_id: str
+    state_dir: Path
+    """Folder for outbox and learned state; made when missing; one agent each."""
+    mqtt: MqttSettings | None = None
+    """None: offline, everything stays in the outbox."""
+    outbox_max_bytes: int = 64 * MIB
+    outbox_max_age_s: float = 30 * 86_400.0
+    """Longest time a message waits, counted while the agent runs."""
+    inflight_limit: int = 64
+    """Messages sent but not acknowledged by the cloud; a quarter is kept free for alarms."""
+    ack_timeout_s: float = 5.0
+    """Wait for the cloud's acknowledgement before sending again; doubles with every try."""
+    max_ack_timeout_s: float = 60.0
+    min_backoff_s: float = 0.5
+    """Back-off before the second attempt to connect; doubles, with full jitter."""
+    max_backoff_s: float = 30.0
+    drain_s: float = 5.0
+    """Longest time a clean stop waits for acknowledgements."""
+    status_interval_s: float = 60.0
+    """Machine time between two device statuses."""
+    state_every_windows: int = 60
+    """Windows between two writes of the learned state."""
+
+    def __post_init__(self) -> None:
+        is_id = bool(DEVICE_ID_PATTERN.fullmatch(self.device_id))
+        _require(is_id, f"device id {self.device_id[:80]!r}: use 1-64 letters, digits, - and _")
+        _require(self.outbox_max_bytes >= 64 * 1024, "outbox_max_bytes must be at least 65536")
+        _require(self.outbox_max_age_s > 0, "outbox_max_age_s must be positive")
+        _require(4 <= self.inflight_limit <= 10_000, "inflight_limit must lie between 4 and 10000")
+        _require(
+            0 < self.ack_timeout_s <= self.max_ack_timeout_s < math.inf, "needs 0 < ack_timeout_s <= max"
+        )
+        _require(
+            0 < self.min_backoff_s <= self.max_backoff_s < math.inf,
+            "needs 0 < min_backoff_s <= max_backoff_s",
+        )
+        _require(0 <= self.drain_s < math.inf, "drain_s must not be negative")
+        _require(0 < self.status_interval_s < math.inf, "status_interval_s must be positive")
+        _require(self.state_every_windows >= 1, "state_every_windows must be at least 1")
+
+
+def parse_mqtt_url(url: str, password: str = "") -> MqttSettings:
+    """Read `mqtt://user:pw@host:1883` or `mqtts://…`; user and password may be percent-encoded.
+
+    Args:
+        url: The broker's address.
+        password: Used when the URL has none, so that it need not stand on a command line.
+
+    Raises:
+        ConfigError: not such a URL; the message never repeats the password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError("mqtt URL: the port must be a number; write mqtt://user:pw@host:1883") from error
+    is_plain = not parts.path.strip("/") and not parts.query and not parts.fragment
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or not is_plain:
+        raise ConfigError("not an MQTT address; write mqtt://user:pw@host:1883 or mqtts://host")
+    return MqttSettings(
+        host=parts.hostname,
+        port=port if port is not None else DEFAULT_PORTS[parts.scheme],
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or "") or (password if parts.username else ""),
+        is_tls=parts.scheme == "mqtts",
+    )

@@ -1,0 +1,55 @@
+"""What training is asked to do.
+
+Rule: read without TensorFlow, so that a mistake on the command line costs no one its loading time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contract.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """How the network is trained."""
+
+    epochs: int = 60
+    """Most rounds over all contexts."""
+    patience: int = 12
+    """Rounds without a better error on the held-out machines before it stops."""
+    batch: int = 64
+    learning_rate: float = 2e-3
+    noise: float = 0.3
+    """Standard deviation of the noise added to the input, in the machine's own spreads."""
+    lost_features: float = 0.1
+    """Share of features that are masked throughout a context."""
+    lost_windows: float = 0.2
+    """Share of contexts in which windows are missing, every second or at random."""
+    max_contexts: int = 12_000
+    """Contexts per round; more are drawn anew each round."""
+    seed: int = 1
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """What was asked for on the command line."""
+
+    profile: str
+    """Shipped profile name, or path of a .toml file."""
+    data: str
+    """Recordings, as `scheme:place`."""
+    out: Path
+    exclude: tuple[str, ...] = ()
+    """Machines to leave out: names, or patterns with `*`."""
+    healthy_fraction: float = 1.0
+    """Share of each recording, from its start, that is believed healthy; in (0, 1]."""
+    fit: FitConfig = field(default_factory=FitConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.healthy_fraction <= 1:
+            raise ConfigError(f"--healthy-fraction must lie in (0, 1], not {self.healthy_fraction}")
+        if self.fit.epochs < 1:
+            raise ConfigError(f"--epochs must be at least 1, not {self.fit.epochs}")

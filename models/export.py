@@ -1,0 +1,86 @@
+"""From a trained, quantised and calibrated model to a bundle.
+
+Rule: golden outputs are computed by the device's runtime from the very file that ships; the version is made
+of the content, so that two different models never share one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.bundle import Bundle, Manifest
+from contract.features import feature_specs
+from contract.profiles import MachineProfile
+from models.calibrate import FleetError
+from models.dataset import PRIOR_WINDOWS, MachineVectors
+from models.parity import DeviceModel
+from models.representative import representative_set
+
+GOLDEN_CONTEXTS = 8
+"""Pairs of input and output that a device checks itself with, widened ones among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """Everything that training found out."""
+
+    profile: MachineProfile
+    model: bytes = field(repr=False)
+    fleet_spread: npt.NDArray[np.float32] = field(repr=False)
+    fleet_error: FleetError
+    metrics: Mapping[str, float]
+    lineage: Mapping[str, Any]
+
+
+def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: int) -> Bundle:
+    """Put a bundle together.
+
+    Args:
+        trained: What training found out.
+        contexts: float32 (n, T, F), healthy; golden inputs are drawn from them.
+        seed: Which of them.
+    """
+    device = DeviceModel(trained.model)
+    golden_input = device.input.quantise(representative_set(contexts, seed)[:GOLDEN_CONTEXTS, np.newaxis])
+    profile = trained.profile
+    manifest = Manifest(
+        name=profile.name,
+        version=f"{profile.version}.{profile.feature_version}-{hashlib.sha256(trained.model).hexdigest()[:10]}",
+        profile_name=profile.name,
+        profile_version=profile.version,
+        feature_version=profile.feature_version,
+        features=tuple(spec.name for spec in feature_specs(profile)),
+        context=profile.window.context,
+        fleet_spread=trained.fleet_spread,
+        fleet_error_spread=trained.fleet_error.spread,
+        fleet_error_location=trained.fleet_error.location,
+        prior_windows=PRIOR_WINDOWS,
+        metrics=dict(trained.metrics),
+        lineage=dict(trained.lineage),
+    )
+    return Bundle(manifest, profile, trained.model, golden_input, device.run(golden_input))
+
+
+def data_digest(machines: Sequence[MachineVectors]) -> str:
+    """A fingerprint of what was learned from: machines, times and feature values."""
+    digest = hashlib.sha256()
+    for machine in sorted(machines, key=lambda m: m.machine_id):
+        digest.update(machine.machine_id.encode())
+        for vector in machine.vectors:
+            digest.update(np.float64(vector.event_time_s).tobytes() + vector.values.tobytes())
+    return digest.hexdigest()
+
+
+def code_version() -> str:
+    """The installed version of this project, or `unknown`."""
+    try:
+        return importlib.metadata.version("industrialguard")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

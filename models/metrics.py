@@ -1,0 +1,111 @@
+"""What a trained bundle achieved on machines that it was not trained on, beside what no network would have.
+
+Rule: only held-out machines; figures are plain numbers for the manifest. Detection is measured on healthy
+contexts into which a known deviation was put, so that it can be measured for every profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.profiles import MachineProfile
+from contract.scoring import Z_CLIP, ErrorCalibration
+from models.calibrate import machine_errors
+from models.dataset import PRIOR_WINDOWS, Contexts
+from models.parity import DeviceModel
+
+Floats = npt.NDArray[np.float64]
+
+SHIFT_SPREADS = 2.0
+"""Deviation put into contexts, in the machine's own spreads."""
+SHIFTED_SHARE = 0.1
+"""Share of the features that deviate."""
+CONTEXTS = 600
+"""Contexts that are measured on."""
+
+
+def auc(healthy: Floats, deviating: Floats) -> float:
+    """Probability that a deviating context has the higher error (Mann-Whitney; ties count half).
+
+    >>> auc(np.array([1.0, 2.0]), np.array([2.0, 3.0]))
+    0.875
+    """
+    order = np.sort(healthy)
+    below = np.searchsorted(order, deviating, "left")
+    not_above = np.searchsorted(order, deviating, "right")
+    return float((below + not_above).mean() / 2 / len(healthy))
+
+
+def shifted(machine: Contexts, random: np.random.Generator) -> Contexts:
+    """The same contexts with some features moved by `SHIFT_SPREADS` throughout a context."""
+    count, _, width = machine.standardised.shape
+    ranks = random.permuted(np.tile(np.arange(width), (count, 1)), axis=1)
+    chosen = ranks < max(1, round(SHIFTED_SHARE * width))
+    sign = random.choice([-1.0, 1.0], (count, width))
+    moved = machine.standardised + (SHIFT_SPREADS * sign * chosen)[:, np.newaxis]
+    clipped = np.clip(np.where(machine.valid, moved, 0.0), -Z_CLIP, Z_CLIP).astype(np.float32)
+    return Contexts(machine.machine_id, machine.event_times_s, clipped, machine.valid)
+
+
+def measure(
+    held_out: Sequence[Contexts], model: DeviceModel, profile: MachineProfile, error_spread: float, seed: int
+) -> dict[str, float]:
+    """Figures for the manifest.
+
+    Returns:
+        held_out_error (median, squared spreads), windows, false_window_rate (share of healthy windows at or
+        above the alarm threshold), shift_auc of the model and of the mean squared deviation alone.
+    """
+    random = np.random.default_rng(seed)
+    some = [_thin(m, CONTEXTS // len(held_out) + 1, random) for m in held_out]
+    deviating = [shifted(m, random) for m in some]
+    errors = [machine_errors(m, model) for m in held_out]
+    scores = [s for e in errors for s in _scores(e, profile, error_spread)]
+    return {
+        "held_out_machines": float(len(held_out)),
+        "held_out_error": _rounded(np.median(np.concatenate(errors))),
+        "scored_windows": float(len(scores)),
+        "false_window_rate": _rounded(
+            np.mean(np.array(scores) >= profile.alarm.threshold) if scores else 0.0
+        ),
+        "shift_auc": _rounded(
+            auc(*(np.concatenate([machine_errors(m, model) for m in ms]) for ms in (some, deviating)))
+        ),
+        "shift_auc_without_network": _rounded(
+            auc(*(np.concatenate([_mean_square(m) for m in ms]) for ms in (some, deviating)))
+        ),
+    }
+
+
+def _scores(errors: Floats, profile: MachineProfile, error_spread: float) -> list[float]:
+    calibration = ErrorCalibration(profile, error_spread, prior_windows=PRIOR_WINDOWS)
+    scores = []
+    for error in errors.tolist():
+        if calibration.is_ready():
+            scores.append(calibration.score(error))
+        else:
+            calibration.observe(error)
+    return scores
+
+
+def _thin(machine: Contexts, count: int, random: np.random.Generator) -> Contexts:
+    chosen = np.sort(random.permutation(len(machine.standardised))[:count])
+    return Contexts(
+        machine.machine_id,
+        machine.event_times_s[chosen],
+        machine.standardised[chosen],
+        machine.valid[chosen],
+    )
+
+
+def _mean_square(machine: Contexts) -> Floats:
+    counts = np.maximum(machine.valid.sum(axis=(1, 2)), 1)
+    total: Floats = (machine.standardised.astype(np.float64) ** 2).sum(axis=(1, 2)) / counts
+    return total
+
+
+def _rounded(value: float | np.floating[npt.NBitBase]) -> float:
+    return round(float(value), 4)

@@ -1,0 +1,149 @@
+"""The story of a bundle: read, standardise, train, quantise, calibrate, measure, write.
+
+Rule: each step is a module of its own; this one only says the order, and what is too little to go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from typing import Any
+
+from contract.bundle import Bundle, write_bundle
+from contract.errors import ConfigError, DataError
+from contract.profiles import MachineProfile, load_profile
+from contract.scoring import Baseline
+from models.calibrate import fleet_error, machine_errors
+from models.config import TrainConfig
+from models.dataset import (
+    PRIOR_WINDOWS,
+    Contexts,
+    MachineVectors,
+    Values,
+    cut_contexts,
+    fleet_spread,
+    read_vectors,
+    split_machines,
+)
+from models.errors import TooLittleDataError
+from models.export import TrainedModel, code_version, data_digest, make_bundle
+from models.metrics import measure
+from models.parity import DeviceModel
+from models.progress import Progress
+from models.recordings import Recording, open_recordings
+
+LEAST_CONTEXTS = 200
+"""Fewest contexts to train on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Machines as the model will see them."""
+
+    profile: MachineProfile
+    machines: tuple[MachineVectors, ...] = field(repr=False)
+    fleet_spread: Values = field(repr=False)
+    """float32 (F,), in model space."""
+    learning: tuple[Contexts, ...] = field(repr=False)
+    held_out: tuple[Contexts, ...] = field(repr=False)
+
+
+def prepare(config: TrainConfig) -> TrainingData:
+    """Read and standardise what training needs; TensorFlow is not loaded yet.
+
+    Raises:
+        ConfigError: the profile is unknown or malformed, or nothing is left to train on.
+        DataError: the recordings cannot be read, are of another profile, or are too little.
+    """
+    profile = load_profile(config.profile)
+    machines = read_machines(choose_recordings(config, profile), profile, config.healthy_fraction)
+    spread = fleet_spread(machines, profile)
+    contexts = [cut_contexts(m, profile, lambda: Baseline(profile, spread, PRIOR_WINDOWS)) for m in machines]
+    learning, held_out = split_machines(contexts, config.fit.seed)
+    _require_enough(learning)
+    return TrainingData(profile, tuple(machines), spread, tuple(learning), tuple(held_out))
+
+
+def train(config: TrainConfig) -> Bundle:
+    """Train a bundle and write it to `config.out`.
+
+    Raises:
+        ConfigError, DataError: as `prepare`.
+        BundleError: the file cannot be written.
+    """
+    data = prepare(config)
+    from models.fit import fit, stack
+    from models.quantize import quantize
+
+    seed = config.fit.seed
+    fitted = fit(data.learning, data.held_out, config.fit)
+    model = quantize(fitted.model, stack(data.learning)[0], seed)
+    device = DeviceModel(model)
+    everyone = (*data.learning, *data.held_out)
+    errors = fleet_error([machine_errors(m, device) for m in everyone], data.profile)
+    metrics = measure(data.held_out, device, data.profile, errors.spread, seed)
+    metrics |= {"float_error": round(fitted.error, 4), "model_bytes": float(len(model))}
+    lineage = _lineage(config, data.machines, fitted.epochs)
+    trained = TrainedModel(data.profile, model, data.fleet_spread, errors, metrics, lineage)
+    bundle = make_bundle(trained, stack(data.held_out)[0], seed)
+    write_bundle(config.out, bundle)
+    return bundle
+
+
+def choose_recordings(config: TrainConfig, profile: MachineProfile) -> list[Recording]:
+    """The recordings to train on, without those excluded.
+
+    Raises:
+        DataError: they cannot be read, or one belongs to another profile.
+        ConfigError: an exclusion matches nothing (a misspelt one would train on what should be left out), or
+            nothing is left.
+    """
+    # A table says nothing of its profile; every other format does, and must be asked.
+    told = config.profile if config.data.startswith("csv:") else None
+    recordings = open_recordings(config.data, told)
+    for pattern in config.exclude:
+        if not any(fnmatch(r.machine_id, pattern) for r in recordings):
+            raise ConfigError(f"--exclude {pattern}: no such machine in {config.data}")
+    chosen = [r for r in recordings if not any(fnmatch(r.machine_id, p) for p in config.exclude)]
+    if not chosen:
+        raise ConfigError(f"all {len(recordings)} machines of {config.data} are excluded; leave some in")
+    others = {r.profile for r in chosen} - {profile.name, config.profile}
+    if others:
+        raise DataError(f"{config.data} is of profile {', '.join(sorted(others))}, not {profile.name}")
+    return chosen
+
+
+def read_machines(
+    recordings: Sequence[Recording], profile: MachineProfile, healthy_fraction: float
+) -> list[MachineVectors]:
+    """Compute every machine's feature vectors, with progress."""
+    progress = Progress("reading: machine", len(recordings))
+    machines = []
+    for number, recording in enumerate(recordings, start=1):
+        machines.append(read_vectors(recording, profile, healthy_fraction))
+        progress.advance(number, recording.machine_id)
+    return machines
+
+
+def _require_enough(learning: Sequence[Contexts]) -> None:
+    count = sum(len(m.standardised) for m in learning)
+    if count < LEAST_CONTEXTS:
+        raise TooLittleDataError(
+            f"only {count} contexts to learn from, at least {LEAST_CONTEXTS} are needed: add machines, "
+            "record longer, or raise --healthy-fraction"
+        )
+
+
+def _lineage(config: TrainConfig, machines: Sequence[MachineVectors], epochs: int) -> dict[str, Any]:
+    return {
+        "code_version": code_version(),
+        "data_format": config.data.partition(":")[0],
+        "data_sha256": data_digest(machines),
+        "machines": sorted(m.machine_id for m in machines),
+        "windows": sum(len(m.vectors) for m in machines),
+        "excluded": sorted(config.exclude),
+        "healthy_fraction": config.healthy_fraction,
+        "seed": config.fit.seed,
+        "epochs": epochs,
+    }

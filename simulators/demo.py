@@ -1,0 +1,249 @@
+"""`industrialguard demo`: the whole road on one machine, on embedded defaults.
+
+Rule: the parts are the real ones, each in a process of its own, started in the order in which they need each
+other and stopped so that nothing is lost; the figures at the end are read from the store and the agents.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from contract.errors import ConfigError
+from simulators.broker import broker_command
+from simulators.demo_options import DemoOptions, parse_options
+from simulators.demo_plan import DemoMachine, plan_machines
+from simulators.demo_report import DemoReport, build_report, write_report
+from simulators.fleet import FleetMachine, FleetPlan
+from simulators.processes import PartError, PartSpec, Supervisor, module_command, raise_interrupt_on_sigterm
+from simulators.terminal import Progress, Terminal, format_duration
+
+HOST = "127.0.0.1"
+FIRST_HTTP_PORT = 8080
+READY_TIMEOUT_S = 60.0
+REFRESH_S = 0.25
+MEMORY_PERIOD_S = 1.0
+DRAIN_S = 45.0
+"""How long agents wait at the end of a timed run for the cloud to take over everything."""
+INTERRUPT_DRAIN_S = 8.0
+"""The same when a person is waiting for the prompt."""
+BACKDATED_S = 86_400.0
+"""Machine time outruns the wall; an open-ended demo starts yesterday, so that it does not reach the future."""
+
+
+class Demo:
+    """One run of the demo; the parts live in `folder`."""
+
+    def __init__(self, options: DemoOptions, machines: tuple[DemoMachine, ...], folder: Path) -> None:
+        self._options = options
+        self._machines = machines
+        self._folder = folder
+        self._mqtt_port = _free_port()
+        self._http_port = options.http_port or _first_free_port(FIRST_HTTP_PORT)
+        self._kills = sorted(options.kills, key=lambda kill: kill.at_s)
+        self._started = time.monotonic()
+        self._said: set[int] = set()
+        self._memory_at = 0.0
+        self._memory_bytes = 0
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return f"http://{HOST}:{self._http_port}/"
+
+    def run(self) -> DemoReport:
+        """Start everything, watch it, stop it, and count."""
+        with Supervisor() as parts, Terminal() as terminal:
+            began = time.monotonic()
+            self._start_cloud(parts)
+            self._start_fleet(parts)
+            terminal.say(f"{len(self._machines)} machines, up in {time.monotonic() - began:.1f} s.")
+            terminal.say(f"The page: {self.address}", style="bold")
+            interrupted = self._watch(parts, terminal)
+            self._stop(parts, terminal, interrupted)
+            usage = parts.peak_rss_bytes, parts.restarts()
+        return build_report(self._options, self._machines, self._folder, usage)
+
+    # -- starting --------------------
+
+    def _start_cloud(self, parts: Supervisor) -> None:
+        parts.start(self._part("broker", broker_command(self._mqtt_port, self._folder), self._is_broker_up))
+        parts.wait_ready("broker", READY_TIMEOUT_S)
+        common = ["--data", str(self._folder / "cloud"), "--mqtt", self._mqtt_url]
+        serve = ["cloud", "serve", *common, "--http", f"{HOST}:{self._http_port}"]
+        parts.start(self._part("serve", _industrialguard(serve), self._is_page_up))
+        parts.wait_ready("serve", READY_TIMEOUT_S)
+        ingest = _industrialguard(["cloud", "ingest", *common])
+        parts.start(self._part("ingest", ingest, lambda: _logged_ready(self._log("ingest"))))
+        parts.wait_ready("ingest", READY_TIMEOUT_S)
+
+    def _start_fleet(self, parts: Supervisor) -> None:
+        plan = FleetPlan(
+            machines=tuple(FleetMachine(m.device_id, m.profile, m.source) for m in self._machines),
+            mqtt_url=self._mqtt_url,
+            state_dir=str(self._folder / "devices"),
+            speed=self._options.speed,
+            machine_seconds=self._options.machine_seconds,
+            start_s=time.time() - (self._options.machine_seconds or BACKDATED_S),
+            drain_s=DRAIN_S if self._options.seconds is not None else INTERRUPT_DRAIN_S,
+        )
+        path = self._folder / "plan.json"
+        plan.write(path)
+        command = module_command(sys.executable, "simulators.fleet", [str(path)])
+        progress = self._folder / "progress.json"
+        parts.start(self._part("fleet", command, progress.exists, restarts=False))
+        parts.wait_ready("fleet", READY_TIMEOUT_S)
+
+    def _part(self, name: str, command: Sequence[str], is_ready: Any, *, restarts: bool = True) -> PartSpec:
+        return PartSpec(name, tuple(command), self._log(name), is_ready, restarts)
+
+    def _log(self, name: str) -> Path:
+        return self._folder / "logs" / f"{name}.log"
+
+    @property
+    def _mqtt_url(self) -> str:
+        return f"mqtt://{HOST}:{self._mqtt_port}"
+
+    def _is_broker_up(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((HOST, self._mqtt_port)) == 0
+
+    def _is_page_up(self) -> bool:
+        return self._ask("readyz") is not None
+
+    # -- watching --------------------
+
+    def _watch(self, parts: Supervisor, terminal: Terminal) -> bool:
+        """Until the fleet has covered its time (False) or a person stops it (True)."""
+        self._started = time.monotonic()
+        try:
+            while parts.is_running("fleet"):
+                self._kill_when_due(parts, terminal)
+                for event in parts.poll():
+                    terminal.say(event, style="yellow")
+                self._say_new_alerts(terminal)
+                terminal.show(self._progress(parts))
+                time.sleep(REFRESH_S)
+        except KeyboardInterrupt:
+            return True
+        if parts.exit_code("fleet") != 0:
+            raise PartError(
+                f"the fleet ended with exit code {parts.exit_code('fleet')}; see {self._log('fleet')}"
+            )
+        return False
+
+    def _kill_when_due(self, parts: Supervisor, terminal: Terminal) -> None:
+        while self._kills and time.monotonic() - self._started >= self._kills[0].at_s:
+            kill = self._kills.pop(0)
+            parts.kill(kill.part, kill.hold_s)
+            terminal.say(
+                f"killed {kill.part}; it stays down for {format_duration(kill.hold_s)}", style="yellow"
+            )
+
+    def _say_new_alerts(self, terminal: Terminal) -> None:
+        for alert in reversed((self._ask("api/v1/alerts") or {}).get("items", [])):
+            if alert["id"] not in self._said:
+                self._said.add(alert["id"])
+                terminal.say(f"{alert['device_id']}: {alert['title']}", style="bold red")
+
+    def _progress(self, parts: Supervisor) -> Progress:
+        fleet = _read_json(self._folder / "progress.json")
+        health = self._ask("api/v1/ingest/health") or {}
+        counters = fleet.get("machines", {}).values()
+        if time.monotonic() - self._memory_at > MEMORY_PERIOD_S:
+            self._memory_at = time.monotonic()
+            self._memory_bytes = sum(parts.rss_bytes().values())
+        return Progress(
+            wall_s=time.monotonic() - self._started,
+            machine_s=fleet.get("machine_seconds", 0.0),
+            machine_total_s=self._options.machine_seconds,
+            machines=len(self._machines),
+            offline=len(fleet.get("ended", [])),
+            messages_stored=health.get("messages_stored", 0),
+            messages_per_s=health.get("messages_per_s", 0.0),
+            windows=sum(c["scored"] for c in counters),
+            open_alerts=len(self._said),
+            memory_bytes=self._memory_bytes,
+        )
+
+    def _ask(self, path: str) -> dict[str, Any] | None:
+        """One question to the API; None while it cannot answer."""
+        try:
+            with urllib.request.urlopen(f"{self.address}{path}", timeout=2.0) as answer:  # noqa: S310 - our own address
+                content: dict[str, Any] = json.load(answer)
+                return content
+        except (urllib.error.URLError, OSError, ValueError):
+            return None
+
+    # -- stopping --------------------
+
+    def _stop(self, parts: Supervisor, terminal: Terminal, interrupted: bool) -> None:
+        """The fleet first, so that the cloud can still acknowledge; then the road in the direction of the data."""
+        if interrupted:
+            terminal.say("Stopping: the agents hand over what they have …")
+        parts.stop("fleet", timeout_s=INTERRUPT_DRAIN_S + 5.0)
+        for name in ("ingest", "serve", "broker"):
+            parts.stop(name, timeout_s=10.0)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; returns 0 when every message was stored exactly once."""
+    options = parse_options(argv)
+    machines = plan_machines(options)
+    raise_interrupt_on_sigterm()
+    folder = _open_folder(options)
+    try:
+        report = Demo(options, machines, folder).run()
+        write_report(report, options.json_path)
+    finally:
+        if options.data_dir is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    return report.exit_code
+
+
+def _open_folder(options: DemoOptions) -> Path:
+    folder = options.data_dir or Path(tempfile.mkdtemp(prefix="industrialguard-demo-"))
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(
+            f"--data {folder} is not empty: give a new folder, so that old counts do not mix with new ones"
+        )
+    for name in ("cloud", "devices", "logs"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _industrialguard(arguments: Sequence[str]) -> tuple[str, ...]:
+    return module_command(sys.executable, "industrialguard", arguments)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _first_free_port(first: int) -> int:
+    for port in range(first, first + 100):
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) != 0:
+                return port
+    raise ConfigError(f"no free port between {first} and {first + 99}; give one with --port")
+
+
+def _logged_ready(path: Path) -> bool:
+    return path.exists() and '"message": "ready"' in path.read_text("utf-8", errors="replace")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content

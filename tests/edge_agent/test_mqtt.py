@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.errors import LinkError
+from edge_agent.mqtt import MqttLink, Will
+from edge_agent.settings import MqttSettings
+from tests.edge_agent.wire import RestartableBroker, free_port, wait_until
+
+WILL = Will("test/will", b"gone")
+
+
+def settings(port: int, **more: object) -> MqttSettings:
+    return MqttSettings("127.0.0.1", port, connect_timeout_s=2.0, **more)  # type: ignore[arg-type]
+
+
+def connect(port: int, client_id: str, topic: str = "") -> MqttLink:
+    link = MqttLink(settings(port), client_id, WILL)
+    link.open()
+    if topic:
+        link.subscribe(topic)
+    return link
+
+
+def collect(link: MqttLink, count: int, timeout_s: float = 10.0) -> list[bytes]:
+    arrived: list[bytes] = []
+
+    def has_all() -> bool:
+        arrived.extend(link.poll(0.05))
+        return len(arrived) >= count
+
+    wait_until(has_all, f"{count} messages", timeout_s)
+    return arrived
+
+
+def test_what_one_link_publishes_arrives_at_another_in_order(broker: RestartableBroker) -> None:
+    receiver, sender = connect(broker.port, "r", "test/data"), connect(broker.port, "s")
+    payloads = [bytes([i]) * 2000 for i in range(200)]
+    for payload in payloads:
+        sender.publish("test/data", payload)
+    assert sender.settle(10.0)
+
+    assert collect(receiver, 200) == payloads
+    sender.close()
+    receiver.close()
+
+
+def test_messages_that_arrive_while_waiting_are_not_lost(broker: RestartableBroker) -> None:
+    link = connect(broker.port, "a", "test/echo")
+    link.publish("test/echo", b"1")
+    assert link.settle(5.0)
+    time.sleep(0.1)
+    link.subscribe("test/other")
+
+    assert collect(link, 1) == [b"1"]
+    link.close()
+
+
+def test_an_abandoned_link_leaves_its_will_retained_and_a_closed_one_does_not(
+    broker: RestartableBroker,
+) -> None:
+    polite, watcher = connect(broker.port, "polite"), connect(broker.port, "w", "test/will")
+    polite.close()
+    assert watcher.poll(0.3) == []
+
+    connect(broker.port, "rude").abandon()
+    assert collect(watcher, 1) == [b"gone"]
+    late = connect(broker.port, "late", "test/will")
+    assert collect(late, 1) == [b"gone"]
+    watcher.close()
+    late.close()
+
+
+def test_an_unreachable_broker_is_a_retriable_link_error() -> None:
+    link = MqttLink(settings(free_port()), "a", WILL)
+    with pytest.raises(LinkError, match=r"no connection to 127\.0\.0\.1") as failure:
+        link.open()
+    assert failure.value.retriable
+
+
+def test_an_unknown_host_is_a_link_error() -> None:
+    link = MqttLink(MqttSettings("no-such-host.invalid", connect_timeout_s=2.0), "a", WILL)
+    with pytest.raises(LinkError, match="no-such-host"):
+        link.open()
+
+
+def test_a_server_that_accepts_and_says_nothing_runs_into_the_timeout() -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        link = MqttLink(MqttSettings("127.0.0.1", mute.getsockname()[1], connect_timeout_s=0.3), "a", WILL)
+        with pytest.raises(LinkError, match="did not accept"):
+            link.open()
+        link.abandon()
+
+
+def test_a_broker_that_dies_is_noticed(broker: RestartableBroker) -> None:
+    link = connect(broker.port, "a")
+    broker.kill()
+    with pytest.raises(LinkError):
+        for _ in range(50):
+            link.poll(0.1)
+    with pytest.raises(LinkError):
+        link.poll(0.0)
+        link.publish("test/data", b"x")
+        link.poll(0.0)
+    link.abandon()
+
+
+def test_a_server_that_speaks_no_mqtt_is_a_link_error() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        link = MqttLink(settings(server.getsockname()[1]), "a", WILL)
+        server.settimeout(5)
+
+        def answer() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 50)
+                time.sleep(0.5)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(LinkError):
+            link.open()
+        thread.join()
+        link.abandon()
+
+
+def test_a_wrong_password_says_what_to_check(mosquitto: str, tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\n")
+    process = subprocess.Popen([mosquitto, "-c", str(tmp_path / "conf")], stderr=subprocess.DEVNULL)
+    try:
+        link = MqttLink(settings(port, username="press", password="hunter2"), "a", WILL)
+        wait_until(lambda: is_listening(port), "broker listens")
+        with pytest.raises(LinkError, match=r"refused us.*check user, password") as failure:
+            link.open()
+        assert "hunter2" not in str(failure.value)
+        link.abandon()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
