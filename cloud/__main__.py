@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = build_settings(arguments, os.environ)
         configure_logging(arguments.log_level or os.environ.get("INDUSTRIALGUARD_LOG_LEVEL", "INFO"))
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         if arguments.command == REPLAY:
             counts = asyncio.run(run_replay(settings))
             print(f"passed {counts.passed}, still dead {counts.still_dead}, incomplete {counts.incomplete}")

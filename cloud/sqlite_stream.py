@@ -70,6 +70,10 @@ class SqliteStream:
         self._consumers.append(consumer)
         return consumer
 
+    async def trim(self, retention_s: float) -> int:
+        """Delete records that every group has consumed and that are older than this; returns how many."""
+        return await self._worker.run(lambda log: log.trim(retention_s))
+
     async def close(self) -> None:
         """See `cloud.stream.Stream.close`."""
         for consumer in self._consumers:

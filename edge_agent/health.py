@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
+SEND_TIMEOUT_S = 0.2
+"""Longest wait for a busy systemd; then the line is given up, and the loop goes on."""
 _STATM = Path("/proc/self/statm")
 
 
@@ -37,7 +39,7 @@ class ServiceNotifier:
         self._last_ping_s = float("-inf")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if address else None
         if self._socket is not None:
-            self._socket.setblocking(False)
+            self._socket.settimeout(SEND_TIMEOUT_S)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ServiceNotifier:

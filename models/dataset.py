@@ -23,10 +23,16 @@ from models.recordings import Recording
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-PRIOR_WINDOWS = 12
-"""Windows of a machine's own that weigh as much as the fleet's spreads (`Manifest.prior_windows`)."""
+PRIOR_SHARE = 4
+"""The fleet's spreads weigh as much as this many baselines of a machine's own (`Manifest.prior_windows`): a
+warm-up of minutes shows noise, not how a healthy machine wanders over days. It may widen what the fleet says,
+but hardly narrow it."""
+LEAST_LOG_SPREAD = 0.08
+"""Decades. Zone limits of ISO 20816-1 rise in steps of 1.6 (0.2 decades): one such step counts as 2.5
+spreads,
+however still the machines were that were recorded."""
 LEAST_SPREAD = 1e-3
-"""No fleet spread is below this, in decades or in its unit: a constant must not be infinitely sure."""
+"""The same for what is no logarithm, in the feature's unit: a constant must not be infinitely sure."""
 MIN_MACHINES = 3
 """Fewest machines to train on: two to learn from, one to stop by."""
 
@@ -105,7 +111,13 @@ def fleet_spread(machines: Sequence[MachineVectors], profile: MachineProfile) ->
             "baseline_windows; record longer or lower it"
         )
     spread = np.nan_to_num(_median(np.array(strays)), nan=0.0)
-    return np.maximum(spread, LEAST_SPREAD).astype(np.float32)
+    least = np.array([LEAST_LOG_SPREAD if spec.scale == "log" else LEAST_SPREAD for spec in specs])
+    return np.maximum(spread, least).astype(np.float32)
+
+
+def prior_windows(profile: MachineProfile) -> int:
+    """Windows of a machine's own that weigh as much as the fleet's spreads."""
+    return PRIOR_SHARE * profile.warmup.baseline_windows
 
 
 def cut_contexts(

@@ -19,7 +19,7 @@ from contract.bundle import Bundle, Manifest
 from contract.features import feature_specs
 from contract.profiles import MachineProfile
 from models.calibrate import FleetError
-from models.dataset import PRIOR_WINDOWS, MachineVectors
+from models.dataset import MachineVectors, prior_windows
 from models.parity import DeviceModel
 from models.representative import representative_set
 
@@ -61,7 +61,7 @@ def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: 
         fleet_spread=trained.fleet_spread,
         fleet_error_spread=trained.fleet_error.spread,
         fleet_error_location=trained.fleet_error.location,
-        prior_windows=PRIOR_WINDOWS,
+        prior_windows=prior_windows(profile),
         metrics=dict(trained.metrics),
         lineage=dict(trained.lineage),
     )

@@ -1,7 +1,8 @@
 """What a device would say about a whole recording, computed at once.
 
-Rule: the same parts as on the device (extraction, baseline, int8 model, calibration) in the same order; only the k-of-n rule
-is written a second time, because the agent's package is out of reach here. A test holds it against the agent's own.
+Rule: the same parts as on the device (extraction, baseline, int8 model, calibration) in the same order; only
+the k-of-n rule is written a second time, because the agent's package is out of reach here. A test holds it
+against the agent's own.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from contract.profiles import MachineProfile
 from contract.scoring import Z_CLIP, ErrorCalibration
 from models.calibrate import machine_errors
-from models.dataset import PRIOR_WINDOWS, Contexts
+from models.dataset import Contexts, prior_windows
 from models.parity import DeviceModel
 
 Floats = npt.NDArray[np.float64]
@@ -81,7 +81,7 @@ def measure(
 
 
 def _scores(errors: Floats, profile: MachineProfile, error_spread: float) -> list[float]:
-    calibration = ErrorCalibration(profile, error_spread, prior_windows=PRIOR_WINDOWS)
+    calibration = ErrorCalibration(profile, error_spread, prior_windows=prior_windows(profile))
     scores = []
     for error in errors.tolist():
         if calibration.is_ready():

@@ -17,12 +17,12 @@ from contract.scoring import Baseline
 from models.calibrate import fleet_error, machine_errors
 from models.config import TrainConfig
 from models.dataset import (
-    PRIOR_WINDOWS,
     Contexts,
     MachineVectors,
     Values,
     cut_contexts,
     fleet_spread,
+    prior_windows,
     read_vectors,
     split_machines,
 )
@@ -58,8 +58,8 @@ def prepare(config: TrainConfig) -> TrainingData:
     """
     profile = load_profile(config.profile)
     machines = read_machines(choose_recordings(config, profile), profile, config.healthy_fraction)
-    spread = fleet_spread(machines, profile)
-    contexts = [cut_contexts(m, profile, lambda: Baseline(profile, spread, PRIOR_WINDOWS)) for m in machines]
+    spread, prior = fleet_spread(machines, profile), prior_windows(profile)
+    contexts = [cut_contexts(m, profile, lambda: Baseline(profile, spread, prior)) for m in machines]
     learning, held_out = split_machines(contexts, config.fit.seed)
     _require_enough(learning)
     return TrainingData(profile, tuple(machines), spread, tuple(learning), tuple(held_out))

@@ -1,0 +1,4 @@
+"""Signed releases over the air, which a later version brings.
+
+Rule: knows bytes and keys, not machines.
+"""

@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from amqtt.broker import Broker
-from amqtt.errors import AMQTTError
+from amqtt.errors import BrokerError as AmqttBrokerError
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
@@ -205,7 +205,7 @@ async def _start_broker(host: str, port: int) -> tuple[Broker, int]:
     broker = _Broker(config)
     try:
         await broker.start()
-    except AMQTTError as error:
+    except AmqttBrokerError as error:
         reason = error.__cause__ or error
         raise BrokerError(
             f"the broker cannot listen on {host}:{port}: {reason}; choose another --port"

@@ -37,7 +37,7 @@ DRAIN_S = 45.0
 INTERRUPT_DRAIN_S = 8.0
 """The same when a person is waiting for the prompt."""
 BACKDATED_S = 86_400.0
-"""Machine time outruns the wall; an open-ended demo starts yesterday, so that it does not reach the future."""
+"""Machine time outruns the wall; an open-ended demo starts yesterday, so as not to reach the future."""
 
 
 class Demo:
@@ -52,6 +52,7 @@ class Demo:
         self._kills = sorted(options.kills, key=lambda kill: kill.at_s)
         self._started = time.monotonic()
         self._said: set[int] = set()
+        self._open_alerts = 0
         self._memory_at = 0.0
         self._memory_bytes = 0
 
@@ -150,7 +151,9 @@ class Demo:
             )
 
     def _say_new_alerts(self, terminal: Terminal) -> None:
-        for alert in reversed((self._ask("api/v1/alerts") or {}).get("items", [])):
+        alerts = (self._ask("api/v1/alerts?limit=500") or {}).get("alerts", [])
+        self._open_alerts = sum(alert["status"] != "cleared" for alert in alerts)
+        for alert in reversed(alerts):
             if alert["id"] not in self._said:
                 self._said.add(alert["id"])
                 terminal.say(f"{alert['device_id']}: {alert['title']}", style="bold red")
@@ -171,14 +174,14 @@ class Demo:
             messages_stored=health.get("messages_stored", 0),
             messages_per_s=health.get("messages_per_s", 0.0),
             windows=sum(c["scored"] for c in counters),
-            open_alerts=len(self._said),
+            open_alerts=self._open_alerts,
             memory_bytes=self._memory_bytes,
         )
 
     def _ask(self, path: str) -> dict[str, Any] | None:
         """One question to the API; None while it cannot answer."""
         try:
-            with urllib.request.urlopen(f"{self.address}{path}", timeout=2.0) as answer:  # noqa: S310 - our own address
+            with urllib.request.urlopen(f"{self.address}{path}", timeout=2.0) as answer:  # noqa: S310
                 content: dict[str, Any] = json.load(answer)
                 return content
         except (urllib.error.URLError, OSError, ValueError):
@@ -187,7 +190,7 @@ class Demo:
     # -- stopping --------------------
 
     def _stop(self, parts: Supervisor, terminal: Terminal, interrupted: bool) -> None:
-        """The fleet first, so that the cloud can still acknowledge; then the road in the direction of the data."""
+        """The fleet first, so that the cloud can still acknowledge; then along the road."""
         if interrupted:
             terminal.say("Stopping: the agents hand over what they have …")
         parts.stop("fleet", timeout_s=INTERRUPT_DRAIN_S + 5.0)

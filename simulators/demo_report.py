@@ -14,8 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cloud.store import queries
 from cloud.settings import CloudSettings
+from cloud.store import queries
 from cloud.store.database import open_database, sqlite_url
 from cloud.store.rows import AlertRow
 from contract.errors import DataError
@@ -128,7 +128,7 @@ def build_report(
 
 def write_report(report: DemoReport, json_path: Path | None) -> None:
     """Print the summary for people and, when asked, write it for scripts."""
-    Console(highlight=False).print(_as_table(report))
+    Console(highlight=False, soft_wrap=True).print(_as_table(report))
     if json_path is not None:
         json_path.write_text(json.dumps(asdict(report), indent=2) + "\n", "utf-8")
 
@@ -166,14 +166,17 @@ def _as_table(report: DemoReport) -> Table:
         "cost of a window": f"{report.window_cost_us:.0f} µs on the device's thread",
         "messages": f"{counts.sent:,} sent, {counts.stored:,} stored, {counts.duplicated} duplicated, "
         f"{counts.dead_lettered} dead letters",
-        "on the wire": f"{counts.redelivered} redelivered, {counts.dropped} dropped, {counts.waiting} still waiting",
+        "on the wire": f"{counts.redelivered} redelivered, {counts.dropped} dropped, "
+        f"{counts.waiting} still waiting",
         "degrading machines": ", ".join(report.degrading) or "none",
         "machines with alerts": ", ".join(report.alerts) or "none",
         "alerts on healthy machines": ", ".join(unexpected) or "none",
         "peak memory": f"{report.peak_rss_bytes / 1e6:.0f} MB in all processes",
-        "restarts": ", ".join(f"{name} {n}" for name, n in report.restarts.items() if n) or "none",
+        "restarts": ", ".join(f"{name} {n}" for name, n in report.restarts.items()) or "none",
     }
     table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
     for name, value in rows.items():
         table.add_row(name, value)
     return table

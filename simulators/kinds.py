@@ -48,15 +48,15 @@ BEARING_RIG = MachineKind(
         vane_count=17.0,
         vane_ms2=0.12,
         modes=(
-            (ModeSpec(3200.0, 0.12, 1.0), ModeSpec(1300.0, 0.12, 0.4), ModeSpec(5000.0, 0.08, 0.45)),
+            (ModeSpec(3100.0, 0.12, 1.0), ModeSpec(1300.0, 0.20, 0.45), ModeSpec(4900.0, 0.08, 0.4)),
             (
-                ModeSpec(1900.0, 0.10, 0.6),
-                ModeSpec(5100.0, 0.06, 0.8),
-                ModeSpec(7800.0, 0.06, 0.6),
+                ModeSpec(2200.0, 0.20, 0.8),
+                ModeSpec(5100.0, 0.08, 1.0),
+                ModeSpec(7600.0, 0.06, 0.8),
                 ModeSpec(9900.0, 0.04, 1.0),
             ),
         ),
-        floor=0.1,
+        floor=0.03,
     ),
     slow=SlowSpec(speed_rpm=1800.0),
 )

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,6 @@ class _Part:
     spec: PartSpec
     process: subprocess.Popen[bytes]
     log_file: IO[bytes]
-    starts: int = 1
     restart_at: float | None = None
 
 
@@ -60,6 +60,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self._parts: dict[str, _Part] = {}
+        self._restarts: Counter[str] = Counter()
         self._peak_rss = 0
 
     def __enter__(self) -> Supervisor:
@@ -103,7 +104,7 @@ class Supervisor:
             elif now >= part.restart_at:
                 part.process = _spawn(part.spec, part.log_file)
                 part.restart_at = None
-                part.starts += 1
+                self._restarts[part.spec.name] += 1
         return events
 
     def kill(self, name: str, hold_s: float) -> None:
@@ -118,8 +119,8 @@ class Supervisor:
         return self._parts[name].process.pid
 
     def restarts(self) -> dict[str, int]:
-        """How often each part had to be started again."""
-        return {name: part.starts - 1 for name, part in self._parts.items()}
+        """How often each part had to be started again; parts that never had are left out."""
+        return dict(self._restarts)
 
     def is_running(self, name: str) -> bool:
         """Whether the part is alive at this moment."""

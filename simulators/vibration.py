@@ -309,10 +309,10 @@ def _draw_axis(
 def _mode_response(
     frequencies: npt.NDArray[np.float64], tuned_hz: float, damping: float
 ) -> npt.NDArray[np.complex128]:
-    """Acceleration per impulse of force of a damped oscillator; its ring is exp(-ζωt) sin(ωt)."""
+    """A damped oscillator: 1 at its resonance, falling to both sides; it rings as exp(-ζωt)."""
     ratio = frequencies / tuned_hz
     resistance = (1.0 - ratio**2).astype(np.complex128) + 2j * damping * ratio
-    response: npt.NDArray[np.complex128] = (2 * damping * ratio**2).astype(np.complex128) / resistance
+    response: npt.NDArray[np.complex128] = 2j * damping * ratio / resistance
     return response
 
 

@@ -110,18 +110,16 @@ class SeededFleet:
             (hot,) = list_alerts(session, device="pump-08")
             acknowledge_alert(session, hot.id, "Aylin Kaya", self.now - timedelta(minutes=9))
 
-    def raise_alarm(self, device_id: str, score: float = 0.88, fault: str = "outer_race") -> None:
+    def raise_alarm(self, device_id: str, score: float = 0.88, alarm_id: int = 40) -> None:
         """An alarm of this machine, as if it arrived now."""
-        self._write(
-            device_id,
-            datetime.now(UTC),
-            _alarm(fault, score, datetime.now(UTC) - timedelta(minutes=2), len(self._sequences) + 40),
-        )
+        time = datetime.now(UTC)
+        self._write(device_id, time, _alarm("outer_race", score, time - timedelta(minutes=2), alarm_id))
 
-    def clear_alarm(self, device_id: str, alarm_id: int) -> None:
-        """The end of an alarm."""
-        body = Alarm(alarm_id, AlarmTransition.CLEARED, 0.2, 0.5, datetime.now(UTC) - timedelta(minutes=2))
-        self._write(device_id, datetime.now(UTC), body)
+    def clear_alarm(self, device_id: str, alarm_id: int = 40) -> None:
+        """The end of that alarm."""
+        time = datetime.now(UTC)
+        since = time - timedelta(minutes=2)
+        self._write(device_id, time, Alarm(alarm_id, AlarmTransition.CLEARED, 0.2, 0.5, since))
 
     def summarise(self, device_id: str, score: float) -> None:
         """One more summary of a pump."""

@@ -144,6 +144,12 @@ def test_a_wrong_header_names_file_line_and_what_to_do(path: Path, header: str, 
     assert "log.csv:1" in str(failure.value)
 
 
+def test_a_header_that_is_no_text_is_a_data_error(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00time\n")
+    with pytest.raises(DataError, match=r"log\.csv:1: no CSV header"):
+        open_tail(str(path), rig_profile())
+
+
 def test_a_file_that_does_not_exist_or_an_unknown_option_is_one_line(path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no file"):
         open_tail(str(path) + "x", rig_profile())

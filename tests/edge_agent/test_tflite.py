@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,12 +18,11 @@ from tests.edge_agent.rig import TINY_MODEL
 RUNNER = ModelRunner(TINY_MODEL.read_bytes())
 
 
-def smooth(
-    context: np.ndarray[tuple[int, int], np.dtype[np.float32]],
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def smooth(context: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """What the tiny model computes, in floats."""
     padded = np.pad(context.astype(np.float64), ((1, 1), (0, 0)))
-    return 0.15 * padded[:-2] + 0.3 * padded[1:-1] + 0.15 * padded[2:]
+    answer: npt.NDArray[np.float64] = 0.15 * padded[:-2] + 0.3 * padded[1:-1] + 0.15 * padded[2:]
+    return answer
 
 
 @given(st.integers(0, 2**32), st.floats(0.01, 4.0))

@@ -1,4 +1,4 @@
-"""Every simulated profile has a kind of machine; a profile of the user's own gets its own bearing and speed."""
+"""Every simulated profile has a kind of machine; a profile of one's own gets its own bearing and speed."""
 
 from dataclasses import replace
 

@@ -7,12 +7,12 @@ from contract.errors import ConfigError
 from contract.profiles import load_profile
 from contract.signals import UCUM_UNITS, Quantity, SensorKind, SensorSpec
 from simulators.degradation import FailureMode
+from simulators.regimes import Series
 from simulators.slow_signals import (
     BODY_RISE_AT_FAILURE_C,
     BODY_TAU_S,
     RMS_GROWTH,
     Conditions,
-    Series,
     SlowSignals,
     SlowSpec,
     to_unit,

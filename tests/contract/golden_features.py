@@ -1,0 +1,85 @@
+"""The feature values that are kept for each feature version, and the tool that writes them.
+
+`python -m tests.contract.golden_features` writes the files of a feature version that has none yet; it never overwrites. Each file
+holds a profile, the samples of a few windows and the vector each of them must give.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.features import compute_features, feature_specs
+from contract.profiles import FEATURE_VERSION, MachineProfile, format_profile, load_profile, parse_profile, profile_names
+from contract.signals import QualityFlag, Samples, SensorKind, SensorSpec
+from contract.windows import Window
+
+FOLDER = Path(__file__).resolve().parent.parent / "golden" / "features"
+WINDOWS = 3
+_START_S = 1_700_000_000.0
+
+
+def synthesise(spec: SensorSpec, profile: MachineProfile, rng: np.random.Generator, index: int) -> Samples:
+    """Believable samples of one sensor; the last window lacks some."""
+    if spec.kind is SensorKind.WAVEFORM:
+        times_s = np.arange(spec.burst_samples) / spec.rate_hz
+        ring = np.exp(-(times_s % 0.0093) * 900) * np.sin(2 * np.pi * 0.31 * spec.rate_hz * times_s)
+        scale = min(1.0, spec.range_max) / 10
+        tone = np.sin(2 * np.pi * 55.0 * times_s)
+        return (scale * (tone + index * ring + 0.3 * rng.normal(size=times_s.size))).astype(np.float32)
+    low, high = max(spec.range_min, -1e4), min(spec.range_max, 1e4)
+    count = max(1, round(profile.window.length_s * spec.rate_hz))
+    row = low + (high - low) * (0.4 + 0.01 * index + 0.002 * rng.normal(size=count))
+    return row[: 0 if index == WINDOWS - 1 and spec is profile.sensors[-1] else count].astype(np.float32)
+
+
+def to_window(profile: MachineProfile, samples: dict[str, Samples]) -> Window:
+    """A window of these samples, all good."""
+    offsets_s = {
+        s.name: (np.arange(samples[s.name].size) + 0.5) / s.rate_hz
+        for s in profile.sensors
+        if s.kind is SensorKind.SCALAR
+    }
+    counts = {name: (row.size, 0, 0) for name, row in samples.items()}
+    end_s = _START_S + profile.window.length_s
+    return Window(_START_S, end_s, samples, offsets_s, counts, dict.fromkeys(samples, QualityFlag.NONE))
+
+
+def write(folder: Path) -> None:
+    """Write one feature version, one file per shipped profile."""
+    folder.mkdir(parents=True)
+    for name in profile_names():
+        profile = load_profile(name)
+        rng = np.random.default_rng(20240517)
+        content: dict[str, npt.NDArray[Any]] = {
+            "profile": np.array(format_profile(profile)),
+            "names": np.array([spec.name for spec in feature_specs(profile)]),
+        }
+        for index in range(WINDOWS):
+            samples = {s.name: synthesise(s, profile, rng, index) for s in profile.sensors}
+            vector = compute_features(to_window(profile, samples), profile)
+            content.update({f"in{index}_{sensor}": row for sensor, row in samples.items()})
+            content.update({f"values{index}": vector.values, f"regime{index}": np.array(vector.regime)})
+        np.savez_compressed(folder / f"{name}.npz", **content)
+
+
+def read(path: Path) -> tuple[MachineProfile, list[str], list[tuple[Window, npt.NDArray[Any], str]]]:
+    """A profile, the names of its features, and windows with the vector and regime they must give."""
+    with np.load(path, allow_pickle=False) as content:
+        profile = parse_profile(str(content["profile"]), str(path))
+        cases = []
+        for index in range(WINDOWS):
+            samples = {s.name: content[f"in{index}_{s.name}"] for s in profile.sensors}
+            cases.append((to_window(profile, samples), content[f"values{index}"], str(content[f"regime{index}"])))
+        return profile, content["names"].tolist(), cases
+
+
+if __name__ == "__main__":
+    target = FOLDER / f"v{FEATURE_VERSION}"
+    if target.exists():
+        sys.exit(f"{target} exists: raise FEATURE_VERSION before features change")
+    write(target)

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from contract.bundle import Bundle
+from contract.errors import StateError
+from contract.extract import FeatureExtractor
+from contract.features import FeatureVector
+from contract.messages import MachineState
+from edge_agent.errors import ModelError
+from edge_agent.scorer import Scorer, Verdict
+from edge_agent.tflite import ModelRunner
+from tests.edge_agent.rig import START_S, rig_profile, rig_readings
+
+WARMING_UP, WATCHING = MachineState.WARMING_UP, MachineState.WATCHING
+STANDSTILL, BLIND = MachineState.STANDSTILL, MachineState.BLIND
+WARM = 12 + 7 + 12  # baseline, windows until the context is full, calibration
+
+
+def vectors(seconds: int, **ranges: range) -> list[FeatureVector]:
+    extractor = FeatureExtractor(rig_profile())
+    return [v for reading in rig_readings(seconds, **ranges) for v in extractor.add(reading)]  # type: ignore[arg-type]
+
+
+def new_scorer(bundle: Bundle) -> Scorer:
+    return Scorer(bundle, ModelRunner(bundle.model))
+
+
+def judge(bundle: Bundle, found: list[FeatureVector], is_alarming: bool = False) -> list[Verdict]:
+    scorer = new_scorer(bundle)
+    return [scorer.score(v, is_alarming) for v in found]
+
+
+def states(verdicts: list[Verdict]) -> list[MachineState]:
+    return [v.state for v in verdicts]
+
+
+def test_a_machine_warms_up_then_is_watched(bundle: Bundle) -> None:
+    verdicts = judge(bundle, vectors(60))
+
+    scored = [v.score is not None for v in verdicts]
+    assert scored.index(True) == WARM
+    assert all(scored[WARM:])
+    assert states(verdicts[:30]) == [WARMING_UP] * 30
+    assert set(states(verdicts[WARM:])) == {WATCHING}
+    assert [v.error is None for v in verdicts[:WARM]] == [True] * 19 + [False] * 12
+
+
+def test_a_healthy_machine_scores_low_and_a_broken_one_high(bundle: Bundle) -> None:
+    verdicts = judge(bundle, vectors(120, broken=range(100, 120)))
+    score = {round(v.event_time_s - START_S): v.score for v in verdicts}
+
+    assert max(s for t, s in score.items() if s is not None and t < 100) < 0.5
+    assert min(s for t, s in score.items() if s is not None and t > 106) > 0.9
+
+
+def test_the_same_readings_give_the_same_verdicts(bundle: Bundle) -> None:
+    assert judge(bundle, vectors(80)) == judge(bundle, vectors(80))
+
+
+def test_standstill_is_not_scored_and_empties_the_context(bundle: Bundle) -> None:
+    verdicts = judge(bundle, vectors(70, standing=range(50, 55)))
+
+    # Windows lie half a sample early: those in which the machine stops and starts still run.
+    assert states(verdicts[51:55]) == [STANDSTILL] * 4
+    assert {v.regime for v in verdicts[51:55]} == {"standstill"}
+    assert [v.score for v in verdicts[51:62]] == [None] * 11
+    assert states(verdicts[55:62]) == [WATCHING] * 7, "learned already: the context fills again, nothing else"
+    assert verdicts[62].score is not None
+
+
+def test_a_gap_empties_the_context(bundle: Bundle) -> None:
+    found = vectors(60)
+    found[45] = dataclasses.replace(found[45], gap_before=True)
+    verdicts = judge(bundle, found)
+
+    assert [v.score is None for v in verdicts[44:54]] == [False] + [True] * 7 + [False] * 2
+
+
+def test_a_blind_window_is_not_scored_and_costs_no_more_than_itself(bundle: Bundle) -> None:
+    verdicts = judge(bundle, vectors(70, blind=range(50, 51)))
+
+    assert verdicts[50].state is BLIND and verdicts[50].score is None
+    assert verdicts[50].confidence < 0.5
+    assert verdicts[52].score is not None
+    assert max(v.score for v in verdicts[52:] if v.score is not None) < 0.5
+
+
+def test_long_blindness_is_blind_until_half_the_context_is_believable(bundle: Bundle) -> None:
+    verdicts = judge(bundle, vectors(80, blind=range(50, 60)))
+    after = states(verdicts[50:])
+
+    assert after[:10] == [BLIND] * 10
+    assert after[10:13] == [BLIND] * 3
+    assert after[14:] == [WATCHING] * len(after[14:])
+
+
+def test_an_unknown_regime_is_blind(bundle: Bundle) -> None:
+    found = vectors(40)
+    found[35] = dataclasses.replace(found[35], regime="unknown")
+
+    assert judge(bundle, found)[35].state is BLIND
+
+
+def test_nothing_is_learned_while_an_alarm_is_active(bundle: Bundle) -> None:
+    scorer = new_scorer(bundle)
+    fresh = scorer.to_state()
+    for vector in vectors(30):
+        scorer.score(vector, is_alarming=True)
+    assert scorer.to_state() == fresh
+
+
+def test_what_was_learned_is_frozen(bundle: Bundle) -> None:
+    scorer = new_scorer(bundle)
+    found = vectors(100, broken=range(60, 100))
+    for vector in found[:50]:
+        scorer.score(vector)
+    learned = scorer.to_state()
+    for vector in found[50:]:
+        scorer.score(vector)
+
+    assert scorer.to_state() == learned
+
+
+def test_a_masked_sensor_is_left_out_of_the_error(bundle: Bundle) -> None:
+    found = vectors(60)
+    lost = np.array(["temperature" in name or "current" in name for name in bundle.manifest.features])
+    for i in range(40, 60):
+        values, valid = found[i].values.copy(), found[i].valid.copy()
+        values[lost], valid[lost] = np.nan, False
+        found[i] = dataclasses.replace(found[i], values=values, valid=valid, confidence=float(valid.mean()))
+    verdicts = judge(bundle, found)
+
+    assert all(v.score is not None and v.score < 0.5 for v in verdicts[40:])
+    assert verdicts[50].confidence == pytest.approx(14 / 17)
+
+
+def test_evidence_names_what_broke(bundle: Bundle) -> None:
+    scorer = new_scorer(bundle)
+    for vector in vectors(100, broken=range(90, 100)):
+        scorer.score(vector)
+    evidence = scorer.explain()
+
+    assert {c.sensor for c in evidence.contributions} <= {"vib", "temperature"}
+    assert len(evidence.contributions) == 8
+    shares = [c.share for c in evidence.contributions]
+    assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 1.0 + 1e-6
+    assert next(c for c in evidence.contributions if c.feature == "vib_rms").deviation == 8.0
+    assert len(evidence.error_profile) == 8
+    assert min(evidence.error_profile) > 1.0
+
+
+def test_evidence_of_an_unscored_window_is_refused(bundle: Bundle) -> None:
+    scorer = new_scorer(bundle)
+    scorer.score(vectors(3)[0])
+    with pytest.raises(ValueError, match="not scored"):
+        scorer.explain()
+
+
+@pytest.mark.parametrize("cut", [5, 12, 25, 31, 50])
+def test_learning_goes_on_after_a_restart(bundle: Bundle, cut: int) -> None:
+    found = vectors(90)
+    first, second = new_scorer(bundle), new_scorer(bundle)
+    for vector in found[:cut]:
+        first.score(vector)
+    second.restore(json.loads(json.dumps(first.to_state())))
+    verdicts = [second.score(v) for v in found[cut:]]
+
+    uninterrupted = judge(bundle, found)
+    if cut >= WARM or cut <= 12:  # no calibration lost to the refilling context
+        assert [v.score for v in verdicts[-20:]] == [v.score for v in uninterrupted[-20:]]
+    assert verdicts[-1].score is not None
+    assert [v.score for v in verdicts[:7]] == [None] * 7, "a restart is a gap"
+
+
+def test_a_damaged_state_is_refused_and_changes_nothing(bundle: Bundle) -> None:
+    scorer = new_scorer(bundle)
+    for vector in vectors(50):
+        scorer.score(vector)
+    good = json.loads(json.dumps(scorer.to_state()))
+    with pytest.raises(StateError):
+        scorer.restore({**good, "calibration": {"version": 1, "learning": "x", "ready": None}})
+    with pytest.raises(KeyError):
+        scorer.restore({})
+
+    assert json.loads(json.dumps(scorer.to_state())) == good
+
+
+def test_a_model_of_another_shape_is_refused(bundle: Bundle) -> None:
+    shorter = dataclasses.replace(rig_profile(), window=dataclasses.replace(rig_profile().window, context=12))
+
+    class Part:
+        profile, manifest = shorter, bundle.manifest
+
+    with pytest.raises(ModelError, match="train anew"):
+        Scorer(Part(), ModelRunner(bundle.model))  # type: ignore[arg-type]
