@@ -1,15 +1,17 @@
 """Structured logs: one JSON object a line, the same fields in every process.
 
-Rule: whoever logs passes facts as `extra={...}`; keys that smell of a secret are masked before anything is
-written.
+Rule: whoever logs passes facts as `extra={...}`; keys that smell of a secret are masked, at any depth, before
+anything is written.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -29,10 +31,23 @@ class JsonFormatter(logging.Formatter):
         }
         for key, value in vars(record).items():
             if key not in _STANDARD:
-                entry[key] = "***" if _SECRET.search(key) else value
+                entry[key] = _mask(key, value)
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
         return json.dumps(entry, default=str, ensure_ascii=False)
+
+
+def _mask(key: str, value: object) -> object:
+    """A fact as JSON can hold it, without secrets, however deep they sit."""
+    if _SECRET.search(key):
+        return "***"
+    if isinstance(value, Mapping):
+        return {str(name): _mask(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mask("", item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def configure_logging(level: str = "INFO") -> None:

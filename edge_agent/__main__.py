@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.bundle import load_bundle
-
 from contract.errors import ConfigError
 from contract.logs import configure_logging
 from contract.signals import Reading
@@ -31,10 +30,9 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 EXAMPLES = f"""\
 examples:
-  industrialguard agent --profile pump --source sim:bearing_wear --device pump-7 --mqtt mqtt://broker.local
-  industrialguard agent --profile pump --source tail:/var/log/pump.csv --device pump-7 --mqtt
-  mqtts://pump-7@broker.local industrialguard agent --bundle ./rig.igb --source csv:run.csv --device rig
-  --speed 0 --offline
+  industrialguard agent --profile pump --source sim:seed=3 --device pump-7 --mqtt mqtt://broker.local
+  industrialguard agent --profile pump --source tail:/var/log/pump.csv --device pump-7 --mqtt mqtts://p7@broker
+  industrialguard agent --bundle ./rig.igb --source csv:run.csv --device rig --speed 0 --offline
 
 The broker's password may stand in the URL or, better, in {PASSWORD_VARIABLE}.
 Outbox and learned state live in --state and survive restarts; one folder for each device.
@@ -55,11 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(argv)
     configure_logging(options.log_level)
+    settings = build_settings(options)
     bundle = load_bundle(options.bundle or options.profile)
     source: SensorSource = PacedSource(open_source(options.source, bundle.profile), options.speed)
     if math.isfinite(options.seconds):
         source = TimeLimit(source, options.seconds)
-    agent = Agent(build_settings(options), source, bundle)
+    agent = Agent(settings, source, bundle)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -117,6 +116,11 @@ def build_settings(options: argparse.Namespace) -> AgentSettings:
     """
     if not options.seconds > 0:
         raise ConfigError("--seconds must be positive")
+    for file in (options.ca_file, options.cert_file, options.key_file):
+        if file is not None and not file.is_file():
+            raise ConfigError(
+                f"there is no file {str(file)!r}; give the certificates and the key as PEM files"
+            )
     mqtt = None
     if options.mqtt:
         mqtt = dataclasses.replace(

@@ -7,40 +7,43 @@ outbox.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib import metadata
+from datetime import datetime
 from os import environ
 
 from contract.bundle import Bundle
 from contract.codec import encode
 from contract.errors import IndustrialGuardError
 from contract.extract import FeatureExtractor
-from contract.features import FeatureVector, feature_specs, vibration_spectrum
+from contract.features import FeatureVector, feature_specs
 from contract.messages import (
-    EARLIEST,
-    LATEST,
     MAX_INT63,
     Alarm,
     AlarmTransition,
-    Birth,
     DeviceStatus,
     MachineState,
     Message,
     ScoreSummary,
-    Spectrum,
 )
 from contract.signals import QualityFlag
 from edge_agent.aggregate import Aggregator
 from edge_agent.alarm import AlarmEdge, AlarmRule
 from edge_agent.health import ServiceNotifier, read_rss_bytes
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
-from edge_agent.scorer import Evidence, Scorer, Verdict
+from edge_agent.reports import (
+    NO_EVIDENCE,
+    AlarmContext,
+    agent_version,
+    build_alarm,
+    build_birth,
+    pick_spectrum,
+    to_datetime,
+)
+from edge_agent.scorer import Scorer, Verdict
 from edge_agent.sensors import SensorSource
 from edge_agent.settings import AgentSettings
 from edge_agent.state import StateFile, StateStamp
@@ -114,6 +117,7 @@ class Agent:
         self._uplink: Uplink | None = None
         self._uplink_thread: threading.Thread | None = None
         self._stop_uplink = threading.Event()
+        self._is_closed = False
         self._dropped_before: dict[str, int] = {}
         self._counters = AgentCounters()
 
@@ -187,7 +191,13 @@ class Agent:
             notifier.close()
 
     def close(self) -> None:
-        """Flush summary and learned state; what is not acknowledged in time stays in the outbox."""
+        """Flush summary and learned state; what is not acknowledged in time stays in the outbox.
+
+        A second call does nothing.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._source.close()
         if self._outbox is None:
             return
@@ -206,7 +216,7 @@ class Agent:
         verdict = self._scorer.score(vector, self._alarm.is_active)
         edge = self._alarm.update(vector.event_time_s, verdict.score)
         if edge is not None:
-            self._send(edge.event_time_s, self._describe_alarm(edge, verdict))
+            self._announce(edge, verdict)
         state = MachineState.ALARMING if self._alarm.is_active else verdict.state
         for timed in self._aggregator.add(verdict, state, vector):
             self._send(timed.event_time_s, timed.summary)
@@ -226,40 +236,17 @@ class Agent:
             self._next_status_s = vector.event_time_s + self._settings.status_interval_s
         self._last_s = vector.event_time_s
 
-    def _describe_alarm(self, edge: AlarmEdge, verdict: Verdict) -> Alarm:
-        """An alarm with its evidence; never a raw stream."""
-        since = _to_datetime(edge.since_s)
+    def _announce(self, edge: AlarmEdge, verdict: Verdict) -> None:
+        """Send an alarm's edge; its beginning with the evidence."""
         is_raised = edge.transition is AlarmTransition.RAISED
-        evidence = self._scorer.explain() if is_raised else Evidence((), ())
         level = logging.WARNING if is_raised else logging.INFO
-        _LOG.log(
-            level,
-            "alarm %s",
-            edge.transition.name.lower(),
-            extra={"device": self._settings.device_id, "score": edge.score},
-        )
-        return Alarm(
-            alarm_id=_alarm_id(self._settings.device_id, since),
-            transition=edge.transition,
-            score=edge.score,
-            threshold=self._bundle.profile.alarm.threshold,
-            since=since,
-            regime=verdict.regime,
-            contributions=evidence.contributions,
-            error_profile=evidence.error_profile,
-            spectrum=self._spectrum(evidence),
-        )
-
-    def _spectrum(self, evidence: Evidence) -> Spectrum | None:
-        """Of the waveform sensor that contributes most and has a burst."""
-        shares: dict[str, float] = {}
-        for part in evidence.contributions:
-            shares[part.sensor] = shares.get(part.sensor, 0.0) + part.share
-        for sensor in sorted(shares, key=lambda name: -shares[name]):
-            burst = self._extractor.last_burst.get(sensor)
-            if burst is not None and len(burst) >= 64:  # what a spectrum needs
-                return vibration_spectrum(burst, self._bundle.profile.sensor(sensor))
-        return None
+        facts = {"device": self._settings.device_id, "score": edge.score, "regime": verdict.regime}
+        _LOG.log(level, "alarm %s", edge.transition.name.lower(), extra=facts)
+        evidence = self._scorer.explain() if is_raised else NO_EVIDENCE
+        spectrum = pick_spectrum(evidence, self._extractor.last_burst, self._bundle.profile)
+        threshold = self._bundle.profile.alarm.threshold
+        context = AlarmContext(self._settings.device_id, verdict.regime, threshold, evidence, spectrum)
+        self._send(edge.event_time_s, build_alarm(edge, context))
 
     def _report_status(self, vector: FeatureVector) -> None:
         if self._first_s is None or vector.event_time_s < self._next_status_s:
@@ -287,10 +274,11 @@ class Agent:
         """Into the outbox, where it stays until the cloud has it."""
         self._sequence += 1
         device_id, version = self._settings.device_id, self._bundle.manifest.version
-        message = Message(device_id, self._boot_id, self._sequence, _to_datetime(event_time_s), body, version)
+        message = Message(device_id, self._boot_id, self._sequence, to_datetime(event_time_s), body, version)
         entry = OutboxEntry(self._boot_id, self._sequence, message.kind, encode(message))
         self._opened_outbox().add(entry)
-        self._counters.messages[message.kind] = self._counters.messages.get(message.kind, 0) + 1
+        kind = str(message.kind)
+        self._counters.messages[kind] = self._counters.messages.get(kind, 0) + 1
 
     # -- state and presence --------------------
 
@@ -310,14 +298,7 @@ class Agent:
         self._state_file.save({"scorer": self._scorer.to_state(), "alarm": self._alarm.to_state()})
 
     def _presence(self) -> Presence:
-        profile = self._bundle.profile
-        birth = Birth(
-            agent_version=agent_version(),
-            profile_name=profile.name,
-            profile_version=profile.version,
-            feature_version=profile.feature_version,
-            sensors=tuple(sensor.name for sensor in profile.sensors),
-        )
+        birth = build_birth(self._bundle.profile)
         return Presence(
             self._settings.device_id, self._boot_id, birth, self._bundle.manifest.version, self._now
         )
@@ -325,7 +306,7 @@ class Agent:
     def _now(self) -> datetime:
         """The device's clock: the newest window's event time; before the first window, the wall's."""
         last_s = self._last_s
-        return _to_datetime(time.time() if last_s is None else last_s)
+        return to_datetime(time.time() if last_s is None else last_s)
 
     def _dropped(self) -> dict[str, int]:
         if self._outbox is None:
@@ -348,23 +329,3 @@ class Agent:
                 if not self._stop_uplink.wait(self._settings.max_backoff_s):
                     continue
             return
-
-
-def agent_version() -> str:
-    """The installed version; `unknown` when the code runs without having been installed."""
-    try:
-        return metadata.version("industrialguard")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
-def _alarm_id(device_id: str, since: datetime) -> int:
-    """The same for RAISED and CLEARED, also when a restart lies between; 1..2^63-1."""
-    digest = hashlib.blake2b(f"{device_id}/{since.isoformat()}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % MAX_INT63 + 1
-
-
-def _to_datetime(seconds: float) -> datetime:
-    """Aware UTC; a clock that was never set is held at the edge of what a message may carry."""
-    earliest, latest = EARLIEST.timestamp(), LATEST.timestamp() - 1
-    return datetime.fromtimestamp(round(min(max(seconds, earliest), latest), 6), UTC)

@@ -253,6 +253,8 @@ class Outbox:
     # -- reading and removing --------------------
 
     def _choose(self, limit: int, exclude: Collection[Key], alarm_reserve: int) -> list[OutboxEntry]:
+        if self._tally.depth == 0:
+            return []
         skipped = frozenset(exclude)
         chosen = self._select("priority = 2 ORDER BY id DESC", limit, skipped)
         room = limit - alarm_reserve - max(0, len(chosen) - alarm_reserve)

@@ -3,11 +3,9 @@ r"""Everything that differs between two agents, frozen and checked once.
 Rule: settings are built in one place (`__main__`, or whoever starts agents in one process) and passed down;
 nothing reads the environment later. A password never shows in a `repr`, a log or an error.
 
->>> parse_mqtt_url("mqtt://press:s3cret@broker.local").port
-1883
->>> parse_mqtt_url("mqtts://broker.local")
-MqttSettings(host='broker.local', port=8883, username='', is_tls=True, ca_file=None, cert_file=None,
-key_file=None, \ keepalive_s=30, connect_timeout_s=10.0)
+>>> settings = parse_mqtt_url("mqtts://press:s3cret@broker.local")
+>>> settings.port, "s3cret" in repr(settings)
+(8883, False)
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 
 from cloud.alerts import AlertStatus
 from cloud.errors import NotFoundError
@@ -20,6 +21,8 @@ from contract.profiles import MachineProfile
 
 SPARK_SUMMARIES = 60
 """Summaries that a sparkline covers."""
+SPARK_PAUSE_S = 3.0
+"""A sparkline is read anew at most this often, in s: in a large fleet, reading them is what a page costs."""
 ALERTS_PER_PAGE = 50
 _OPEN_ALERTS = 100
 _STATE_SPAN = timedelta(hours=24)
@@ -70,6 +73,16 @@ class AlertsPage:
     open_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Spark:
+    """A sparkline and how fresh it is."""
+
+    event_time: datetime
+    read_s: float
+    """By the process's monotonic clock, in s."""
+    path: str
+
+
 class PageReader:
     """Reads pages.
 
@@ -81,7 +94,7 @@ class PageReader:
     def __init__(self, database: Database, profiles: Mapping[str, MachineProfile]) -> None:
         self._database = database
         self._profiles = profiles
-        self._sparks: dict[str, tuple[datetime, str]] = {}  # one entry per machine, replaced when it reports
+        self._sparks: dict[str, _Spark] = {}  # one entry per machine, replaced when it has reported
 
     def fleet(self, health: Health | None, search: str) -> FleetPage:
         """All machines, or those in one state, or those whose id or profile contains a text."""
@@ -170,14 +183,16 @@ class PageReader:
         if row.last_event_time is None:
             return ""
         cached = self._sparks.get(row.device_id)
-        if cached and cached[0] == row.last_event_time:
-            return cached[1]
+        if cached and (
+            cached.event_time == row.last_event_time or monotonic() - cached.read_s < SPARK_PAUSE_S
+        ):
+            return cached.path
         span = timedelta(seconds=SPARK_SUMMARIES * (row.summary_interval_s or _DEFAULT_INTERVAL_S))
         trend = queries.score_trend(
             session, row.device_id, row.last_event_time - span, max_points=SPARK_SUMMARIES
         )
         path = plots.sparkline([(p.event_time, p.score_max) for p in trend if p.score_max is not None])
-        self._sparks[row.device_id] = (row.last_event_time, path)
+        self._sparks[row.device_id] = _Spark(row.last_event_time, monotonic(), path)
         return path
 
     def _evidence(self, session: queries.Session, alert: AlertRow, row: MachineRow) -> views.AlertView:

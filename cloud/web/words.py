@@ -151,7 +151,8 @@ def unit_words(ucum: str) -> str:
     """
     base = ucum.removesuffix("/min")
     if base and base != ucum and ucum not in UNITS:
-        return f"{UNITS.get(base, base)}/min"
+        shown = UNITS.get(base, base)
+        return f"{shown}/min" if shown else "per min"
     return UNITS.get(ucum, ucum)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -189,9 +190,11 @@ def test_over_http_an_alert_is_a_change(
 def test_one_client_too_many_is_told_so(server: tuple[ApiServer, threading.Thread]) -> None:
     url = f"http://127.0.0.1:{server[0].bound_port}/api/v1/events"
     with httpx.stream("GET", url) as first, httpx.stream("GET", url) as second:
-        assert next(first.iter_lines()) and next(second.iter_lines())
-        refused = httpx.get(url)
-    assert refused.status_code == 503 and "max_clients" in refused.json()["detail"]
+        lines = [first.iter_lines(), second.iter_lines()]  # dropping these would close the streams
+        assert [next(stream) for stream in lines] == ["retry: 2000"] * 2
+        with httpx.stream("GET", url) as refused:
+            assert refused.status_code == 503
+            assert "max_clients" in json.loads(refused.read())["detail"]
 
 
 def test_stopping_ends_open_streams_and_frees_the_port(server: tuple[ApiServer, threading.Thread]) -> None:

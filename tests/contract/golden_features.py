@@ -1,7 +1,7 @@
 """The feature values that are kept for each feature version, and the tool that writes them.
 
-`python -m tests.contract.golden_features` writes the files of a feature version that has none yet; it never overwrites. Each file
-holds a profile, the samples of a few windows and the vector each of them must give.
+`python -m tests.contract.golden_features` writes the files that the current feature version lacks; it never
+overwrites. Each file holds a profile, the samples of a few windows and the vector each of them must give.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.features import compute_features, feature_specs
-from contract.profiles import FEATURE_VERSION, MachineProfile, format_profile, load_profile, parse_profile, profile_names
+from contract.profiles import (
+    FEATURE_VERSION,
+    MachineProfile,
+    format_profile,
+    load_profile,
+    parse_profile,
+    profile_names,
+)
 from contract.signals import QualityFlag, Samples, SensorKind, SensorSpec
 from contract.windows import Window
 
@@ -30,11 +37,11 @@ def synthesise(spec: SensorSpec, profile: MachineProfile, rng: np.random.Generat
         ring = np.exp(-(times_s % 0.0093) * 900) * np.sin(2 * np.pi * 0.31 * spec.rate_hz * times_s)
         scale = min(1.0, spec.range_max) / 10
         tone = np.sin(2 * np.pi * 55.0 * times_s)
-        return (scale * (tone + index * ring + 0.3 * rng.normal(size=times_s.size))).astype(np.float32)
+        return np.asarray(scale * (tone + index * ring + 0.3 * rng.normal(size=times_s.size)), np.float32)
     low, high = max(spec.range_min, -1e4), min(spec.range_max, 1e4)
     count = max(1, round(profile.window.length_s * spec.rate_hz))
     row = low + (high - low) * (0.4 + 0.01 * index + 0.002 * rng.normal(size=count))
-    return row[: 0 if index == WINDOWS - 1 and spec is profile.sensors[-1] else count].astype(np.float32)
+    return np.asarray(row[: 0 if index == WINDOWS - 1 and spec is profile.sensors[-1] else count], np.float32)
 
 
 def to_window(profile: MachineProfile, samples: dict[str, Samples]) -> Window:
@@ -49,10 +56,11 @@ def to_window(profile: MachineProfile, samples: dict[str, Samples]) -> Window:
     return Window(_START_S, end_s, samples, offsets_s, counts, dict.fromkeys(samples, QualityFlag.NONE))
 
 
-def write(folder: Path) -> None:
-    """Write one feature version, one file per shipped profile."""
-    folder.mkdir(parents=True)
-    for name in profile_names():
+def write_missing(folder: Path) -> list[str]:
+    """Write the files of shipped profiles that have none in this feature version; returns their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in profile_names() if not (folder / f"{name}.npz").exists()]
+    for name in missing:
         profile = load_profile(name)
         rng = np.random.default_rng(20240517)
         content: dict[str, npt.NDArray[Any]] = {
@@ -65,6 +73,7 @@ def write(folder: Path) -> None:
             content.update({f"in{index}_{sensor}": row for sensor, row in samples.items()})
             content.update({f"values{index}": vector.values, f"regime{index}": np.array(vector.regime)})
         np.savez_compressed(folder / f"{name}.npz", **content)
+    return missing
 
 
 def read(path: Path) -> tuple[MachineProfile, list[str], list[tuple[Window, npt.NDArray[Any], str]]]:
@@ -74,12 +83,11 @@ def read(path: Path) -> tuple[MachineProfile, list[str], list[tuple[Window, npt.
         cases = []
         for index in range(WINDOWS):
             samples = {s.name: content[f"in{index}_{s.name}"] for s in profile.sensors}
-            cases.append((to_window(profile, samples), content[f"values{index}"], str(content[f"regime{index}"])))
+            cases.append(
+                (to_window(profile, samples), content[f"values{index}"], str(content[f"regime{index}"]))
+            )
         return profile, content["names"].tolist(), cases
 
 
 if __name__ == "__main__":
-    target = FOLDER / f"v{FEATURE_VERSION}"
-    if target.exists():
-        sys.exit(f"{target} exists: raise FEATURE_VERSION before features change")
-    write(target)
+    sys.stdout.write(f"written: {', '.join(write_missing(FOLDER / f'v{FEATURE_VERSION}')) or 'nothing'}\n")

@@ -1,6 +1,7 @@
 """The messages whose bytes are kept for ever, and the tool that writes them.
 
-`python -m tests.contract.golden_wire` writes the bytes of a schema version that has none yet; it never overwrites.
+`python -m tests.contract.golden_wire` writes the bytes of a schema version that has none yet; it never
+overwrites.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ EXAMPLES: dict[str, Message] = {
             score_p90=0.25,
             confidence=0.75,
             regime="full_load",
-            features=(FeatureAggregate("vib_h_rms", 1.5, 1.25, 2.0), FeatureAggregate("speed_level", 1480.0, 1475.5, 1490.0)),
+            features=(
+                FeatureAggregate("vib_h_rms", 1.5, 1.25, 2.0),
+                FeatureAggregate("speed_level", 1480.0, 1475.5, 1490.0),
+            ),
             quality=(ChannelQuality("vib_h", 24_000, 500, 76, QualityFlag.CLIPPED | QualityFlag.GAP),),
         ),
         "pump 2024.1",
@@ -72,7 +76,10 @@ EXAMPLES: dict[str, Message] = {
             threshold=0.5,
             since=datetime(2024, 5, 17, 11, 20, tzinfo=UTC),
             regime="full_load",
-            contributions=(Contribution("vib_h_env_bpfo", "vib_h", 0.625, 7.5), Contribution("temperature_level", "temperature", 0.125, -2.0)),
+            contributions=(
+                Contribution("vib_h_env_bpfo", "vib_h", 0.625, 7.5),
+                Contribution("temperature_level", "temperature", 0.125, -2.0),
+            ),
             error_profile=(0.5, 1.0, 4.0, 16.0),
             spectrum=Spectrum("vib_h", 0.0, 100.0, "m/s2", (0.5, 0.25, 2.0)),
         ),
@@ -83,7 +90,19 @@ EXAMPLES: dict[str, Message] = {
         _BOOT,
         43,
         _TIME,
-        DeviceStatus("0.1.0", 3600.5, 9_000_000_000, 720, 3, 1234, {"summary": 5, "status": 2}, 1, 650.25, 52_428_800, QualityFlag.STUCK),
+        DeviceStatus(
+            "0.1.0",
+            3600.5,
+            9_000_000_000,
+            720,
+            3,
+            1234,
+            {"summary": 5, "status": 2},
+            1,
+            650.25,
+            52_428_800,
+            QualityFlag.STUCK,
+        ),
     ),
     "birth": Message("press-7", _BOOT, 0, _TIME, Birth("0.1.0", "pump", 1, 1, ("vib_h", "speed"))),
     "death": Message("press-7", _BOOT, 0, _TIME, Death("connection lost")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,7 @@ def machine(
 def reading(
     sensor: str,
     at_s: float,
-    values: Sequence[float] | Samples | float,
+    values: Sequence[float] | npt.NDArray[Any] | float,
     monotonic_s: float | None = None,
 ) -> Reading:
     """A reading at a time since `START_S`; the monotonic clock agrees unless told otherwise."""
@@ -89,7 +90,7 @@ def reading(
 
 
 def checked(
-    sensor: str, at_s: float, values: Sequence[float] | Samples, flags: Sequence[int] | None = None
+    sensor: str, at_s: float, values: Sequence[float] | npt.NDArray[Any], flags: Sequence[int] | None = None
 ) -> CheckedReading:
     """A checked reading with given flags, as `QualityCheck` makes it."""
     from contract.quality import BAD_FLAGS
@@ -131,7 +132,9 @@ def windows_of(profile: MachineProfile, readings: Iterable[Reading]) -> list[Win
 
 
 def burst_window(
-    profile: MachineProfile, values: dict[str, Samples], offsets_s: dict[str, npt.NDArray[np.float64]] | None = None
+    profile: MachineProfile,
+    values: dict[str, Samples],
+    offsets_s: dict[str, npt.NDArray[np.float64]] | None = None,
 ) -> Window:
     """A window with the given samples and nothing against them."""
     from contract.signals import QualityFlag
@@ -139,7 +142,9 @@ def burst_window(
     spec = profile.window
     rows = {s.name: np.asarray(values.get(s.name, ()), np.float32) for s in profile.sensors}
     times = {
-        s.name: np.arange(rows[s.name].size) / s.rate_hz for s in profile.sensors if s.kind is SensorKind.SCALAR
+        s.name: np.arange(rows[s.name].size) / s.rate_hz
+        for s in profile.sensors
+        if s.kind is SensorKind.SCALAR
     }
     return Window(
         START_S,

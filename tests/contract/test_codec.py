@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -32,7 +32,7 @@ from contract.messages import (
     ScoreSummary,
 )
 from contract.proto import industrialguard_pb2 as pb
-from tests.contract.golden_wire import EXAMPLES, EXAMPLE_ACK
+from tests.contract.golden_wire import EXAMPLE_ACK, EXAMPLES
 from tests.contract.strategies import acks, messages
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
@@ -68,10 +68,10 @@ def test_scores_do_not_leave_their_range_by_rounding() -> None:
 
 
 def _malformed(count: int, seed: int) -> Iterator[bytes]:
-    """Noise, flipped bits, truncations, spliced fields, repetitions: what a broken or hostile sender may send."""
+    """Noise, flipped bits, truncations, spliced fields, repetitions: what broken or hostile senders send."""
     rng = random.Random(seed)
     good = [encode(message) for message in EXAMPLES.values()] + [encode_ack(EXAMPLE_ACK)]
-    makers = [
+    makers: list[Callable[[bytes], bytes]] = [
         lambda base: rng.randbytes(rng.randrange(200)),
         lambda base: _flip(base, rng),
         lambda base: base[: rng.randrange(len(base))],
@@ -93,17 +93,18 @@ def _flip(base: bytes, rng: random.Random) -> bytes:
 
 def test_malformed_payloads_are_refused_or_true_and_never_crash() -> None:
     outcomes: Counter[str] = Counter()
+    readers: tuple[Callable[[bytes], Message | Ack], ...] = (decode, decode_ack)
     for data in _malformed(MALFORMED_PAYLOADS, seed=1):
-        for reader in (decode, decode_ack):
+        for reader in readers:
             try:
-                again = reader(data)  # type: ignore[operator]
+                again: Message | Ack = reader(data)
             except MessageError as error:
                 outcomes[type(error).__name__] += 1
                 assert "\n" not in str(error)
             else:
                 outcomes["read"] += 1
                 # What is read could have been sent.
-                assert (encode if isinstance(again, Message) else encode_ack)(again)  # type: ignore[arg-type]
+                assert encode(again) if isinstance(again, Message) else encode_ack(again)
         key = peek_key(data)
         assert key is None or (0 < key[1] < 2**63 and 0 < key[2] < 2**63)
     assert sum(outcomes.values()) == 2 * MALFORMED_PAYLOADS
@@ -154,7 +155,9 @@ def test_an_envelope_without_a_body_is_refused() -> None:
 
 
 def test_the_last_of_two_bodies_counts() -> None:
-    two = encode(Message("d", 1, 0, NOON, Birth("0", "p", 1, 1, ()))) + encode(Message("d", 1, 0, NOON, Death("x")))
+    two = encode(Message("d", 1, 0, NOON, Birth("0", "p", 1, 1, ()))) + encode(
+        Message("d", 1, 0, NOON, Death("x"))
+    )
     assert decode(two).body == Death("x")
 
 
@@ -192,8 +195,20 @@ def test_the_key_of_a_poison_message_can_be_read() -> None:
 
 
 def test_a_key_that_could_not_be_acknowledged_is_none() -> None:
-    for bad in ({"device_id": "a/b"}, {"boot_id": 0}, {"sequence": 0}, {"sequence": 2**63}, {"boot_id": 2**64 - 1}):
-        fields: dict[str, object] = {"schema_version": 1, "device_id": "d", "boot_id": 1, "sequence": 1, **bad}
+    for bad in (
+        {"device_id": "a/b"},
+        {"boot_id": 0},
+        {"sequence": 0},
+        {"sequence": 2**63},
+        {"boot_id": 2**64 - 1},
+    ):
+        fields: dict[str, object] = {
+            "schema_version": 1,
+            "device_id": "d",
+            "boot_id": 1,
+            "sequence": 1,
+            **bad,
+        }
         assert peek_key(pb.Envelope(**fields).SerializeToString()) is None  # type: ignore[arg-type]
     assert peek_key(b"\xff\xff") is None
     assert peek_key(b"\0" * (MAX_MESSAGE_BYTES + 1)) is None

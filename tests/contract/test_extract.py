@@ -17,9 +17,7 @@ def burst(seed: int, samples: int = 2048) -> Samples:
 def test_it_is_quality_then_windows_then_features() -> None:
     profile = machine(scalar(), waveform())
     values = np.random.default_rng(0).normal(20, 1, 60).astype(np.float32)
-    readings = in_order(
-        stream(scalar(), values, [3]), [reading("vib", 5.0 * i, burst(i)) for i in range(12)]
-    )
+    readings = in_order(stream(scalar(), values, [3]), [reading("vib", 5.0 * i, burst(i)) for i in range(12)])
     extractor = FeatureExtractor(profile)
     vectors = [vector for r in readings for vector in extractor.add(r)]
     expected = [compute_features(window, profile) for window in windows_of(profile, readings)]

@@ -44,7 +44,9 @@ def test_names_are_the_sensors_then_the_feature(name: str) -> None:
     specs = feature_specs(profile)
     assert len({spec.name for spec in specs}) == len(specs)
     sensors = [s.name for s in profile.sensors]
-    assert [sensors.index(spec.sensor) for spec in specs] == sorted(sensors.index(spec.sensor) for spec in specs)
+    assert [sensors.index(spec.sensor) for spec in specs] == sorted(
+        sensors.index(spec.sensor) for spec in specs
+    )
     assert all(spec.name.startswith(f"{spec.sensor}_") for spec in specs)
     assert all((spec.scale == "log") == (spec.floor > 0) for spec in specs)
 
@@ -53,7 +55,14 @@ def test_the_pump_has_these_features() -> None:
     names = [spec.name for spec in feature_specs(load_profile("pump"))]
     shape = ["rms", "velocity_rms", "peak", "crest", "kurtosis"]
     each = [*shape, *(f"band{i}" for i in range(1, 9)), "env_bpfo", "env_bpfi", "env_bsf"]
-    slow = ["temperature_level", "pressure_level", "pressure_spread", "current_level", "current_spread", "speed_level"]
+    slow = [
+        "temperature_level",
+        "pressure_level",
+        "pressure_spread",
+        "current_level",
+        "current_spread",
+        "speed_level",
+    ]
     assert names == [f"{s}_{f}" for s in ("vib_h", "vib_v") for f in each] + slow
 
 
@@ -93,7 +102,9 @@ def test_fewer_than_half_of_the_samples_say_nothing(samples: int, valid: int) ->
     assert np.isnan(vector.values).tolist() == (~vector.valid).tolist()
 
 
-@pytest.mark.parametrize(("samples", "valid"), [(1, [True, False, False]), (2, [True, False, True]), (3, [True] * 3)])
+@pytest.mark.parametrize(
+    ("samples", "valid"), [(1, [True, False, False]), (2, [True, False, True]), (3, [True] * 3)]
+)
 def test_a_slope_needs_three_samples_and_a_spread_two(samples: int, valid: list[bool]) -> None:
     vector = vector_of(machine(scalar(), length_s=2.0, hop_s=2.0), level=[1.0, 2.0, 5.0][:samples])
     assert vector.valid.tolist() == valid
@@ -133,7 +144,13 @@ REGIME = RegimeSpec("level", (10.0, 20.0), ("low", "middle", "high"))
 
 @pytest.mark.parametrize(
     ("values", "regime"),
-    [([5] * 5, "low"), ([10] * 5, "middle"), ([19.9] * 5, "middle"), ([20] * 5, "high"), ([], UNKNOWN_REGIME)],
+    [
+        ([5] * 5, "low"),
+        ([10] * 5, "middle"),
+        ([19.9] * 5, "middle"),
+        ([20] * 5, "high"),
+        ([], UNKNOWN_REGIME),
+    ],
 )
 def test_the_regime_is_the_bin_of_its_sensors_level(values: list[float], regime: str) -> None:
     assert vector_of(machine(scalar(), regime=REGIME), level=values).regime == regime
@@ -171,12 +188,17 @@ def test_a_spectrum_shows_a_sine_where_it_is(frequency_hz: float, amplitude: flo
     assert spectrum.unit == "m/s2"
     assert spectrum.step_hz * bands == pytest.approx(6400)
     top = int(np.argmax(spectrum.amplitude))
-    assert abs(spectrum.start_hz + (top + 0.5) * spectrum.step_hz - frequency_hz) <= spectrum.step_hz / 2 + 2 * 6.25
+    assert (
+        abs(spectrum.start_hz + (top + 0.5) * spectrum.step_hz - frequency_hz)
+        <= spectrum.step_hz / 2 + 2 * 6.25
+    )
     # Hann: a line between two bins loses at most 15 %.
     assert 0.8 < spectrum.amplitude[top] / (amplitude * STANDARD_GRAVITY) < 1.05
 
 
 @pytest.mark.parametrize("samples", [64, 65, 100, 2048])
 def test_a_short_burst_has_fewer_bands(samples: int) -> None:
-    spectrum = vibration_spectrum(np.random.default_rng(0).normal(0, 1, samples).astype(np.float32), waveform())
+    spectrum = vibration_spectrum(
+        np.random.default_rng(0).normal(0, 1, samples).astype(np.float32), waveform()
+    )
     assert len(spectrum.amplitude) == min(64, samples // 2)

@@ -39,7 +39,9 @@ def test_good_samples_are_good_and_untouched() -> None:
 
 
 def test_no_number_and_out_of_range_are_bad() -> None:
-    (only,) = check(machine(scalar(limits=(0, 10))), reading("level", 0, [1, NAN, INF, -INF, 11, -0.1, 10, 0]))
+    (only,) = check(
+        machine(scalar(limits=(0, 10))), reading("level", 0, [1, NAN, INF, -INF, 11, -0.1, 10, 0])
+    )
     assert only.quality.tolist() == [GOOD, BAD, BAD, BAD, BAD, BAD, GOOD, GOOD]
     nan, high = QualityFlag.NOT_A_NUMBER, QualityFlag.OUT_OF_RANGE
     assert only.sample_flags.tolist() == [0, nan, nan, nan, high, high, 0, 0]
@@ -108,7 +110,10 @@ def test_a_coarse_converter_far_from_its_limits_is_not_clipped() -> None:
 
 def test_a_gap_marks_the_first_sample_after_it() -> None:
     one, two, three = check(
-        machine(scalar()), reading("level", 0, [1, 2]), reading("level", 2.4, [3]), reading("level", 4, [4, 5])
+        machine(scalar()),
+        reading("level", 0, [1, 2]),
+        reading("level", 2.4, [3]),
+        reading("level", 4, [4, 5]),
     )
     assert two.flags == QualityFlag.NONE, "1.4 periods are jitter"
     assert three.sample_flags.tolist() == [QualityFlag.GAP, 0]

@@ -31,7 +31,10 @@ from tests.contract.machines import machine, scalar, waveform
 LEVEL = (ScalarFeature.LEVEL,)
 WARMUP = 20
 PROFILE = machine(
-    scalar("a", features=LEVEL), scalar("b", features=LEVEL), scalar("c", features=LEVEL), warmup=WarmupSpec(WARMUP, 12)
+    scalar("a", features=LEVEL),
+    scalar("b", features=LEVEL),
+    scalar("c", features=LEVEL),
+    warmup=WarmupSpec(WARMUP, 12),
 )
 ONES = np.ones(3, np.float32)
 
@@ -93,16 +96,16 @@ def test_logarithmic_features_are_standardised_as_logarithms() -> None:
     np.testing.assert_allclose(baseline.standardise(vector(*(2 * row))), 3.01, atol=0.01)
 
 
-@pytest.mark.parametrize(("prior", "expected"), [(0, 1.0), (WARMUP, math.sqrt((1 + 16) / 2)), (10**7, 4.0)])
+@pytest.mark.parametrize(("prior", "expected"), [(0, 1.0), (WARMUP, math.sqrt((1 + 4) / 2)), (10**7, 2.0)])
 def test_the_fleet_steadies_a_short_warm_up(prior: int, expected: float) -> None:
     rng = np.random.default_rng(3)
     noise = rng.normal(size=WARMUP)
     noise = (noise - noise.mean()) / noise.std()
     robust = 1.4826 * float(np.median(np.abs(noise - np.median(noise))))
     own = math.sqrt((1 + robust**2) / 2)
-    baseline = trained([vector(value, 0, 0) for value in noise], prior, np.full(3, 4.0, np.float32))
+    baseline = trained([vector(value, 0, 0) for value in noise], prior, np.full(3, 2.0, np.float32))
     spread = 1 / (baseline.standardise(vector(1.0, 0, 0))[0] - baseline.standardise(vector(0.0, 0, 0))[0])
-    exact = math.sqrt((WARMUP * own**2 + prior * 16) / (WARMUP + prior))
+    exact = math.sqrt((WARMUP * own**2 + prior * 4) / (WARMUP + prior))
     assert spread == pytest.approx(exact, rel=1e-3)
     assert spread == pytest.approx(expected, rel=0.25)
 
@@ -156,7 +159,14 @@ def test_a_regime_that_is_not_ready_is_masked() -> None:
 
 
 @pytest.mark.parametrize(
-    "spread", [np.ones(2), np.array([1, 0, 1]), np.array([1, -1, 1]), np.array([1, math.nan, 1]), np.array([1, math.inf, 1])]
+    "spread",
+    [
+        np.ones(2),
+        np.array([1, 0, 1]),
+        np.array([1, -1, 1]),
+        np.array([1, math.nan, 1]),
+        np.array([1, math.inf, 1]),
+    ],
 )
 def test_a_fleet_spread_that_cannot_be_is_refused(spread: npt.NDArray[Any]) -> None:
     with pytest.raises(ConfigError, match="3 positive"):
@@ -191,14 +201,25 @@ def test_a_restart_changes_nothing(before: list[Any], after: list[Any]) -> None:
     assert original.to_state() == again.to_state()
 
 
+NONSENSE: list[Any] = [None, [], 5, {"": None}, {"": 3}]
+NO_ROWS: list[Any] = [None, [], [1, 2], ["a", "b", "c"], [None, 1.0, 2.0], [1.0, -1.0, math.inf]]
+
+
 def damaged(state: dict[str, Any]) -> list[Any]:
     """States that no agent wrote."""
     ready = state["ready"][""]
-    out: list[Any] = [{}, {"version": 1}, [], None, "text", {**state, "version": 2}, {**state, "features": ["x"]}]
-    out += [{**state, key: wrong} for key in ("learning", "ready") for wrong in (None, [], 5, {"": None}, {"": 3})]
+    out: list[Any] = [
+        {},
+        {"version": 1},
+        [],
+        None,
+        "text",
+        {**state, "version": 2},
+        {**state, "features": ["x"]},
+    ]
+    out += [{**state, key: wrong} for key in ("learning", "ready") for wrong in NONSENSE]
     for key in ("level", "spread", "known"):
-        for wrong in (None, [], [1, 2], ["a", "b", "c"], [None, 1.0, 2.0], [1.0, -1.0, math.inf]):
-            out.append({**state, "ready": {"": {**ready, key: wrong}}})
+        out += [{**state, "ready": {"": {**ready, key: wrong}}} for wrong in NO_ROWS]
     out.append({**state, "ready": {"": {**ready, "spread": [1.0, 0.0, 1.0]}}})
     out.append({**state, "learning": {"": [[1.0, 2.0]]}})
     out.append({**state, "learning": {"": [[1.0, 2.0, 3.0]] * WARMUP}})
@@ -239,7 +260,7 @@ def test_calibration_is_ready_after_its_windows_and_frozen_then() -> None:
 
 
 def test_fixed_points_of_the_score() -> None:
-    # With a huge prior the spread is the fleet's and the location the median: the formula can be checked by hand.
+    # With a huge prior the spread is the fleet's and the location the median: this can be checked by hand.
     calibration = calibrated([1.0] * 12, spread=0.5, prior=10**9)
     assert calibration.score(1.0) == pytest.approx(-math.log10(0.5) / 8)
     u_at_1e_4 = math.log(1e4 - 1) * math.sqrt(3) / math.pi
@@ -353,4 +374,6 @@ def test_model_space_is_what_a_baseline_learns_in() -> None:
     baseline = Baseline(profile, np.full(len(specs), 0.1, np.float32), 1)
     for _ in range(8):
         baseline.observe(vector(*row))
-    np.testing.assert_allclose(baseline.to_state()["ready"][""]["level"], to_model_space(row, specs), rtol=1e-6)
+    np.testing.assert_allclose(
+        baseline.to_state()["ready"][""]["level"], to_model_space(row, specs), rtol=1e-6
+    )

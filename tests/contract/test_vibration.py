@@ -21,17 +21,21 @@ SHAFT_HZ = 30.0
 
 
 def sine(frequency_hz: float, amplitude: float = 1.0) -> npt.NDArray[np.float64]:
-    return amplitude * np.sin(2 * np.pi * frequency_hz * TIMES_S + 0.3)
+    return np.asarray(amplitude * np.sin(2 * np.pi * frequency_hz * TIMES_S + 0.3))
 
 
 def noise(seed: int = 0, count: int = SAMPLES) -> npt.NDArray[np.float64]:
     return np.random.default_rng(seed).normal(0, 1, count)
 
 
-def features(values: npt.NDArray[np.float64], profile: MachineProfile | None = None, **more: Samples) -> dict[str, float]:
+def features(
+    values: npt.NDArray[np.float64], profile: MachineProfile | None = None, **more: Samples
+) -> dict[str, float]:
     profile = profile or machine(waveform())
     row = compute_features(burst_window(profile, {"vib": values.astype(np.float32), **more}), profile).values
-    return {spec.name.removeprefix("vib_"): float(v) for spec, v in zip(feature_specs(profile), row, strict=True)}
+    return {
+        spec.name.removeprefix("vib_"): float(v) for spec, v in zip(feature_specs(profile), row, strict=True)
+    }
 
 
 def impulses(defect_hz: float, jitter: float = 0.0, seed: int = 0) -> npt.NDArray[np.float64]:

@@ -17,7 +17,7 @@ KINDS = [str(kind) for kind in Kind]
 
 
 def test_every_released_version_has_its_bytes() -> None:
-    assert VERSIONS == [f"v{number}" for number in range(1, SCHEMA_VERSION + 1)]
+    assert [f"v{number}" for number in range(1, SCHEMA_VERSION + 1)] == VERSIONS
     for version in VERSIONS:
         names = {path.name for path in (FOLDER / version).iterdir()}
         assert names == {f"{n}.{e}" for n in (*KINDS, "ack") for e in ("bin", "json")} | {"descriptor.json"}

@@ -35,6 +35,7 @@ from edge_agent.errors import ModelError, StateFolderError
 from edge_agent.outbox import Outbox, OutboxLimits
 from edge_agent.settings import AgentSettings, MqttSettings
 from edge_agent.state import StateFile, StateStamp
+from edge_agent.uplink import Uplink
 from tests.edge_agent.rig import START_S, ListSource, rig_readings
 from tests.edge_agent.wire import Cloud, RestartableBroker, wait_until
 
@@ -273,6 +274,36 @@ def test_a_failing_database_does_not_stop_the_scoring(bundle: Bundle, tmp_path: 
 
     assert agent.counters.windows == 60
     assert agent.counters.dropped == {"summary": 15}
+
+
+def test_a_defect_in_the_uplink_does_not_stop_the_watch(
+    bundle: Bundle,
+    tmp_path: Path,
+    broker: RestartableBroker,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole, calls = Uplink.run, []
+
+    def fails_once(self: Uplink, stop: threading.Event) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ZeroDivisionError("a defect")
+        whole(self, stop)
+
+    monkeypatch.setattr(Uplink, "run", fails_once)
+    mqtt = MqttSettings("127.0.0.1", broker.port)
+    settings = AgentSettings("press-7", tmp_path, mqtt, max_backoff_s=0.5)
+    agent = Agent(settings, ListSource(rig_readings(60)), bundle)
+    agent.start()
+    agent.run(threading.Event())
+    wait_until(lambda: len(calls) == 2, "started again")
+    agent.close()
+    agent.close()
+
+    assert agent.counters.acknowledged == sum(agent.counters.messages.values()) > 0
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_everything_reaches_the_cloud_exactly_once_in_effect(

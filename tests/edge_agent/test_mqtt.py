@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import getpass
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import pytest
 from edge_agent.errors import LinkError
 from edge_agent.mqtt import MqttLink, Will
 from edge_agent.settings import MqttSettings
+from tests.conftest import find_program, require
 from tests.edge_agent.wire import RestartableBroker, free_port, wait_until
 
 WILL = Will("test/will", b"gone")
@@ -145,6 +147,64 @@ def test_a_wrong_password_says_what_to_check(mosquitto: str, tmp_path: Path) -> 
             link.open()
         assert "hunter2" not in str(failure.value)
         link.abandon()
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A throw-away certificate for localhost and its key."""
+    openssl = find_program("openssl")
+    require(openssl is not None, "openssl is not installed: apt-get install openssl")
+    assert openssl is not None
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
+# After a refused handshake paho leaves its socket to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+def test_tls_carries_messages_and_refuses_a_broker_it_cannot_trust(
+    mosquitto: str, tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    cert, key = certificate
+    port = free_port()
+    (tmp_path / "conf").write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser {getpass.getuser()}\n"
+        f"cafile {cert}\ncertfile {cert}\nkeyfile {key}\nrequire_certificate true\n"
+    )
+    process = subprocess.Popen([mosquitto, "-c", str(tmp_path / "conf")], stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: is_listening(port), "broker listens")
+        trusting = MqttSettings("localhost", port, is_tls=True, ca_file=cert, cert_file=cert, key_file=key)
+        link = MqttLink(trusting, "a", WILL)
+        link.open()
+        link.subscribe("test/echo")
+        link.publish("test/echo", b"x" * 100_000)
+        assert collect(link, 1) == [b"x" * 100_000]
+        link.close()
+        for distrusting in (
+            MqttSettings("localhost", port, is_tls=True),
+            MqttSettings("127.0.0.1", port, is_tls=True, ca_file=cert),
+        ):
+            stranger = MqttLink(distrusting, "b", WILL)
+            with pytest.raises(LinkError, match="no connection"):
+                stranger.open()
+            stranger.abandon()
     finally:
         process.kill()
         process.wait()

@@ -1,0 +1,125 @@
+"""Opening, migrating and the gate for errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlmodel import SQLModel, select
+
+from cloud.errors import RecordRefusedError, StoreError, StoreUnavailableError
+from cloud.migrations.run import downgrade, upgrade
+from cloud.store import database as module
+from cloud.store import queries, tables
+from cloud.store.database import Database, open_database, sqlite_url
+from cloud.store.writer import StoreWriter
+from tests.cloud.samples import arrive, at, summary
+
+
+def table_names(database: Database) -> set[str]:
+    with database.connection() as connection:
+        rows = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").all()
+    return {name for (name,) in rows if not name.startswith("sqlite_")}
+
+
+def test_the_migrations_build_exactly_the_models(database: Database) -> None:
+    with database.connection() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+
+
+def test_up_down_and_up_again(database: Database) -> None:
+    before = table_names(database)
+    with database.connection() as connection:
+        downgrade(connection)
+    assert table_names(database) == {"alembic_version"}
+    with database.connection() as connection:
+        upgrade(connection)
+    assert table_names(database) == before == {*SQLModel.metadata.tables, "alembic_version"}
+    with database.session() as session:
+        assert queries.change_marker(session) == 0
+
+
+def test_opening_again_keeps_everything(tmp_path: Path, database: Database, writer: StoreWriter) -> None:
+    writer.write(arrive(summary(1)))
+    again = open_database(sqlite_url(tmp_path / "store.db"))
+    with again.session() as session:
+        assert queries.message_counts(session).total.stored == 1
+    again.close()
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path, database: Database) -> None:
+    with database.connection() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer version"):
+        open_database(sqlite_url(tmp_path / "store.db"))
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"something else entirely" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        open_database(sqlite_url(tmp_path / "store.db"))
+
+
+@pytest.mark.parametrize("url", ["mysql://user:secret@host/x", "nonsense", "postgresql://user:secret@host/x"])
+def test_other_databases_are_refused_without_their_password(url: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        open_database(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_reading_session_cannot_write(database: Database) -> None:
+    with pytest.raises(StoreError), database.session() as session:
+        session.add(tables.Machine(device_id="press-1"))
+        session.commit()
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.transaction() as session:
+        session.add(tables.Machine(device_id="press-1"))
+        session.flush()
+        raise ZeroDivisionError
+    with database.session() as session:
+        assert queries.list_machines(session) == []
+
+
+def test_broken_constraints_and_impossible_values_are_refusals(database: Database) -> None:
+    orphan = tables.StoredMessage(
+        device_id="nobody", boot_id=1, sequence=1, kind="alarm", event_time=at(0), ingest_time=at(0)
+    )
+    with pytest.raises(RecordRefusedError, match="FOREIGN KEY"), database.transaction() as session:
+        session.add(orphan)
+    for impossible in (2**70, object()):
+        with pytest.raises(RecordRefusedError), database.transaction() as session:
+            session.add(tables.Machine(device_id="press-1", presence_boot_id=impossible))
+    naive = at(0).replace(tzinfo=None)
+    with pytest.raises(RecordRefusedError), database.transaction() as session:
+        session.add(tables.Machine(device_id="press-1", last_event_time=naive))
+
+
+def test_a_locked_store_is_unavailable_and_may_pass(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_TIMEOUT_MS", 20)
+    impatient = Database(database.url)
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailableError) as caught, impatient.transaction() as session:
+        session.exec(select(tables.Machine)).all()
+    assert caught.value.retriable
+    other.execute("ROLLBACK")
+    other.close()
+    impatient.close()
+
+
+def test_readers_see_one_moment_while_a_writer_works(database: Database, writer: StoreWriter) -> None:
+    writer.write(arrive(summary(1)))
+    with database.session() as session:
+        before = queries.change_marker(session)
+        writer.write(arrive(summary(2)))
+        assert queries.change_marker(session) == before
+        assert queries.message_counts(session).total.stored == 1
+    with database.session() as session:
+        assert queries.message_counts(session).total.stored == 2

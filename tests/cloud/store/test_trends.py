@@ -1,0 +1,100 @@
+"""History, thinned without hiding a peak."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.store import queries
+from cloud.store.columns import from_microseconds, to_microseconds
+from cloud.store.database import Database
+from cloud.store.packing import names_digest, pack_features, unpack_features
+from cloud.store.writer import StoreWriter
+from contract.messages import FeatureAggregate, MachineState
+from tests.cloud.samples import arrive, at, birth, summary
+
+
+def test_scores_in_event_time_order(writer: StoreWriter, database: Database) -> None:
+    writer.write(arrive(summary(3, score=0.375), summary(1, score=0.125), summary(2, scored_count=0)))
+    with database.session() as session:
+        points = queries.score_trend(session, "press-1")
+    assert [p.event_time for p in points] == [at(60), at(120), at(180)]
+    assert [p.score_mean for p in points] == [0.125, None, 0.375]
+    assert points[1].score_max is None
+    assert points[0].state is MachineState.WATCHING
+
+
+def test_bounds_are_half_open(writer: StoreWriter, database: Database) -> None:
+    writer.write(arrive(*(summary(n) for n in range(1, 6))))
+    with database.session() as session:
+        points = queries.score_trend(session, "press-1", since=at(120), until=at(240))
+        assert [p.event_time for p in points] == [at(120), at(180)]
+        assert queries.score_trend(session, "nobody") == []
+        assert queries.feature_trends(session, "nobody") == []
+        assert queries.quality_latest(session, "nobody") == []
+
+
+def test_thinning_keeps_the_peak_and_weighs_the_mean(writer: StoreWriter, database: Database) -> None:
+    scores = [0.9 if n == 137 else 0.1 for n in range(1, 301)]
+    states = [MachineState.ALARMING if n == 137 else MachineState.WATCHING for n in range(1, 301)]
+    writer.write(arrive(*(summary(n, score=s, state=states[n - 1]) for n, s in enumerate(scores, 1))))
+    with database.session() as session:
+        points = queries.score_trend(session, "press-1", max_points=20)
+    assert len(points) <= 20
+    assert points[-1].event_time == at(60 * 300)
+    peaks = [p for p in points if p.score_max == 1.0]
+    assert len(peaks) == 1
+    assert peaks[0].state is MachineState.ALARMING
+    assert peaks[0].score_mean is not None
+    assert 0.1 < peaks[0].score_mean < 0.2
+
+
+def test_features_have_units_and_extremes(writer: StoreWriter, database: Database) -> None:
+    writer.write(arrive(birth(), *(summary(n) for n in range(1, 101))))
+    with database.session() as session:
+        vibration, temperature = queries.feature_trends(session, "press-1", max_points=10)
+        (alone,) = queries.feature_trends(session, "press-1", names={"temp_level"})
+    assert (vibration.name, vibration.unit, vibration.sensor) == ("vib_h_rms", "m/s2", "vib_h")
+    assert temperature.unit == ""  # no sensor of this profile
+    assert len(vibration.points) <= 10
+    assert max(p.maximum for p in vibration.points) == 104.0
+    assert {p.minimum for p in vibration.points} == {1.0}
+    assert len(alone.points) == 100
+    assert alone.points[0].mean == -3.25
+
+
+def test_features_of_a_changed_profile_stand_side_by_side(writer: StoreWriter, database: Database) -> None:
+    other = (FeatureAggregate("flow_level", 1.0, 1.0, 1.0),)
+    writer.write(arrive(summary(1), summary(2, features=other), summary(3, features=()), summary(4)))
+    with database.session() as session:
+        trends = {t.name: len(t.points) for t in queries.feature_trends(session, "press-1", max_points=1)}
+        assert trends == {"vib_h_rms": 1, "temp_level": 1, "flow_level": 1}
+
+
+def test_a_profile_named_like_a_path_is_not_opened(writer: StoreWriter, database: Database) -> None:
+    named = birth()
+    object.__setattr__(named.body, "profile_name", "/etc/passwd.toml")
+    writer.write(arrive(named, summary(1)))
+    with database.session() as session:
+        assert {t.unit for t in queries.feature_trends(session, "press-1")} == {""}
+
+
+def test_quality_of_the_newest_summary(writer: StoreWriter, database: Database) -> None:
+    writer.write(arrive(summary(2), summary(1)))
+    with database.session() as session:
+        (sensor,) = queries.quality_latest(session, "press-1")
+    assert (sensor.sensor, sensor.good, sensor.uncertain, sensor.bad) == ("vib_h", 90, 6, 4)
+    assert set(sensor.flags) == {"clipped", "gap"}
+    assert sensor.event_time == at(120)
+
+
+@given(st.datetimes(timezones=st.just(at(0).tzinfo), min_value=at(-1e9).replace(tzinfo=None)))
+def test_times_survive_the_database_exactly(time: object) -> None:
+    assert from_microseconds(to_microseconds(time)) == time  # type: ignore[arg-type]
+
+
+def test_packing_is_float32_rows_of_three() -> None:
+    features = [FeatureAggregate("a", 1.5, 1.0, 2.0), FeatureAggregate("b", 0.0, -1.0, 1.0)]
+    assert unpack_features(pack_features(features)).tolist() == [[1.5, 1.0, 2.0], [0.0, -1.0, 1.0]]
+    assert len(pack_features(features)) == 24
+    assert names_digest(["a", "b"]) != names_digest(["b", "a"])

@@ -1,0 +1,89 @@
+"""Settings refuse what cannot be right, and never show a password."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.settings import CloudSettings, MqttSettings, parse_http_address, parse_mqtt_url
+from contract.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "tls"),
+    [
+        ("mqtt://localhost", "localhost", 1883, False),
+        ("mqtt://10.0.0.7:18830/", "10.0.0.7", 18830, False),
+        ("mqtts://broker.plant", "broker.plant", 8883, True),
+        ("mqtt://[::1]:1884", "::1", 1884, False),
+    ],
+)
+def test_mqtt_urls(url: str, host: str, port: int, tls: bool) -> None:
+    found = parse_mqtt_url(url)
+    assert (found.host, found.port, found.uses_tls, found.username) == (host, port, tls, "")
+
+
+def test_credentials_are_decoded_and_not_shown() -> None:
+    found = parse_mqtt_url("mqtts://cloud:p%40ss%2Fword@broker:8884")
+    assert (found.username, found.password) == ("cloud", "p@ss/word")
+    assert "p@ss" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "broker", "http://secret@broker", "mqtt://", "mqtt://:1883", "mqtt://h:99999", "mqtt://h:x", "mqtt://h/t", "mqtt://h:0", "mqtt://u:secret@[::1"],
+)
+def test_wrong_mqtt_urls_are_one_line_without_the_url(url: str) -> None:
+    with pytest.raises(ConfigError, match="mqtt") as caught:
+        parse_mqtt_url(url.replace("MQTT", "mqtt"))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        (":0", ("127.0.0.1", 0)),
+        ("[::1]:80", ("::1", 80)),
+        ("plant:65535", ("plant", 65535)),
+    ],
+)
+def test_http_addresses(text: str, address: tuple[str, int]) -> None:
+    assert parse_http_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "8080", "host", "host:", "host:x", "host:65536", "host:-1", "host:²"])
+def test_wrong_http_addresses(text: str) -> None:
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        parse_http_address(text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"partitions": 0},
+        {"partitions": 2000},
+        {"ingest_batch": 0},
+        {"sink_batch": 10**6},
+        {"ingest_wait_s": -1.0},
+        {"retention_s": -1.0},
+    ],
+)
+def test_settings_that_cannot_be_right(change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        CloudSettings(Path("x"), **change)
+
+
+@pytest.mark.parametrize("change", [{"host": ""}, {"port": 0}, {"max_unacknowledged": 0}, {"backoff_base_s": 9.0}])
+def test_mqtt_settings_that_cannot_be_right(change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="mqtt"):
+        MqttSettings(**change)
+
+
+def test_stream_and_store_lie_in_the_data_folder() -> None:
+    settings = CloudSettings(Path("d"), partitions=3, retention_s=7.0, max_stream_bytes=10**6)
+    assert settings.stream.path == Path("d/stream.db")
+    assert (settings.stream.partitions, settings.stream.retention_s, settings.stream.max_bytes) == (3, 7.0, 10**6)
+    assert settings.store_path == Path("d/store.db")

@@ -1,0 +1,233 @@
+"""The pages as the server renders them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+import cloud.web
+from cloud.api.app import create_app
+from cloud.api.settings import ApiSettings
+from cloud.store.database import Database, open_database, sqlite_url
+from cloud.web import reading
+from cloud.web.reading import PageReader
+from tests.browser.seeded_fleet import FLEET, SeededFleet
+
+OWN = "http://127.0.0.1"
+HTML = {"accept": "text/html"}
+STATIC = Path(cloud.web.__file__).parent / "static"
+VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta"}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    opened = open_database(sqlite_url(tmp_path_factory.mktemp("web") / "store.db"))
+    SeededFleet(opened).fill()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def client(database: Database) -> Iterator[TestClient]:
+    with TestClient(create_app(ApiSettings(operator="Plant 2"), database), base_url=OWN) as opened:
+        yield opened
+
+
+class Outline(HTMLParser):
+    """Checks that tags nest, and collects ids and links."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if values.get("id"):
+            self.ids.append(str(values["id"]))
+        for key in ("href", "src", "hx-get", "action"):
+            if values.get(key):
+                self.links.add(str(values[key]))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass  # SVG shapes
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes <{self.open[-1:]}>"
+        self.open.pop()
+
+
+def outline(client: TestClient, path: str) -> Outline:
+    answer = client.get(path, headers=HTML)
+    assert answer.status_code == 200, answer.text
+    parsed = Outline()
+    parsed.feed(answer.text)
+    assert parsed.open == []
+    return parsed
+
+
+PAGES = [
+    "/",
+    "/?health=alarm",
+    "/?q=engine",
+    "/machines/pump-07",
+    "/machines/pump-14",
+    "/machines/engine-02",
+    "/alerts",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_tags_nest_ids_are_unique_and_every_link_leads_somewhere(client: TestClient, path: str) -> None:
+    parsed = outline(client, path)
+    assert len(parsed.ids) == len(set(parsed.ids))
+    for link in parsed.links:
+        if not link.startswith("#"):
+            assert client.get(link).status_code == 200, link
+
+
+def test_the_worst_stands_first(client: TestClient) -> None:
+    rows = re.findall(r'id="row-([\w-]+)" data-health="(\w+)"', client.get("/").text)
+    assert len(rows) == len(FLEET)
+    assert [name for name, _ in rows[:2]] == ["pump-07", "pump-08"]
+    assert [health for _, health in rows[2:6]] == ["blind", "offline", "unknown", "watch"]
+    assert rows[-1][1] == "ok"
+
+
+def test_filters_narrow_the_table_and_not_the_counts(client: TestClient) -> None:
+    text = client.get("/?health=offline").text
+    assert re.findall(r'id="row-([\w-]+)"', text) == ["pump-13"]
+    assert 'id="card-ok" data-health="ok" data-count="8"' in text
+    assert len(re.findall(r'id="row-engine', client.get("/?q=ENGINE").text)) == 2
+    assert "No machine matches" in client.get("/?q=nothing-like-it").text
+
+
+def test_a_fragment_is_the_page_s_own_part(client: TestClient) -> None:
+    page = client.get("/?health=ok").text
+    part = client.get("/fragments/fleet?health=ok").text
+    assert "<html" not in part and part.lstrip().startswith("<title>(1) Fleet")
+    table = re.compile(r"<tbody>.*</tbody>", re.DOTALL)
+    in_page, in_part = table.search(page), table.search(part)
+    assert in_page is not None and in_part is not None and in_page.group() == in_part.group()
+
+
+def test_a_machine_s_page_has_evidence_units_and_quality(client: TestClient) -> None:
+    text = client.get("/machines/pump-07").text
+    assert "Looks like bearing damage at the outer race" in text
+    assert 'data-feature="temperature_level" data-unit="°C"' in text
+    assert 'data-threshold="0.5"' in text
+    assert "Bearing defect frequencies at the speed then" in text
+    assert "out of range, stuck at one value" in client.get("/machines/pump-12").text
+    assert "not heard of" in client.get("/machines/pump-13").text
+    assert "None so far" in client.get("/machines/pump-01").text
+
+
+def test_alerts_can_be_filtered(client: TestClient) -> None:
+    def shown(path: str) -> list[tuple[str, str]]:
+        return re.findall(r'data-status="(\w+)" data-says="(pump-\d+)', client.get(path).text)
+
+    assert shown("/alerts") == [("acknowledged", "pump-08"), ("open", "pump-07")]
+    assert shown("/alerts?status=open&device=") == [("open", "pump-07")]
+    assert shown("/alerts?status=&device=pump-08") == [("acknowledged", "pump-08")]
+    assert shown("/fragments/alerts?status=open") == [("open", "pump-07")]
+    assert "No alert is cleared of pump-01." in client.get("/alerts?status=cleared&device=pump-01").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/machines/pump-99", 404), ("/nothing", 404), ("/?health=excellent", 422), ("/alerts?status=x", 422)],
+)
+def test_a_refusal_is_a_page_for_people_and_a_problem_for_programs(
+    client: TestClient, path: str, status: int
+) -> None:
+    page = client.get(path, headers=HTML)
+    assert page.status_code == status and "Back to the fleet" in page.text
+    program = client.get(path, headers={"accept": "*/*"})
+    assert program.status_code == status and program.json()["detail"] in page.text.replace("&#39;", "'")
+
+
+def test_an_empty_store_says_what_to_do_next(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path / "store.db"))
+    with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
+        text = client.get("/").text
+        assert "No machine has reported yet" in text and "make demo" in text
+        assert "No alert." in client.get("/alerts").text
+    database.close()
+
+
+class TestAcknowledge:
+    @pytest.fixture
+    def fresh(self, tmp_path: Path) -> Iterator[TestClient]:
+        database = open_database(sqlite_url(tmp_path / "store.db"))
+        SeededFleet(database).raise_alarm("pump-01")
+        with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
+            yield client
+        database.close()
+
+    def test_the_answer_is_the_alert_as_it_now_stands(self, fresh: TestClient) -> None:
+        answer = fresh.post("/alerts/1/acknowledge", data={"who": "Ayşe Öz"})
+        assert answer.status_code == 200
+        assert 'data-status="acknowledged"' in answer.text and "Seen by Ayşe Öz" in answer.text
+        assert "hx-post" not in answer.text
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"who=", b"who=%20", b"who=" + b"x" * 81, b"x" * 5000, b"who=%00", b"\xff"]
+    )
+    def test_without_a_usable_name_nothing_changes(self, fresh: TestClient, body: bytes) -> None:
+        answer = fresh.post("/alerts/1/acknowledge", content=body)
+        assert answer.status_code == 422 and "name" in answer.json()["detail"]
+        assert fresh.get("/api/v1/alerts/1").json()["status"] == "open"
+
+    def test_an_unknown_alert_is_not_found(self, fresh: TestClient) -> None:
+        assert fresh.post("/alerts/7/acknowledge", data={"who": "Jon"}).status_code == 404
+
+
+def test_every_vendored_library_comes_with_its_licence() -> None:
+    folders = list((STATIC / "vendor").iterdir())
+    names = {folder.name.rpartition("-")[0] for folder in folders}
+    assert names == {"htmx", "htmx-ext-sse", "idiomorph", "uplot"}
+    for folder in folders:
+        assert (folder / "LICENSE").read_text("utf-8").strip(), folder.name
+        assert re.fullmatch(r"[a-z-]+-\d+\.\d+\.\d+", folder.name)
+
+
+def test_no_script_of_ours_calls_out_or_evaluates_text() -> None:
+    for script in (STATIC / "js").glob("*.js"):
+        text = script.read_text("utf-8")
+        assert not re.search(r"https?://|\beval\(|new Function|innerHTML|insertAdjacentHTML", text), (
+            script.name
+        )
+
+
+def test_motion_and_print_and_dark_are_cared_for() -> None:
+    styles = "".join(p.read_text("utf-8") for p in (STATIC / "css").glob("*.css"))
+    for query in ("prefers-color-scheme: dark", "prefers-reduced-motion", "@media print"):
+        assert query in styles
+    assert not re.search(r"https?://|@import|@font-face", styles)
+
+
+def test_a_sparkline_is_kept_while_nothing_came_and_read_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_database(sqlite_url(tmp_path / "store.db"))
+    seeded = SeededFleet(database)
+    seeded.fill()
+    reader = PageReader(database, {})
+
+    def spark() -> str:
+        return reader.machine("pump-01").machine.spark
+
+    first = spark()
+    seeded.summarise("pump-01", 0.9)
+    assert spark() == first, "within the pause"
+    monkeypatch.setattr(reading, "SPARK_PAUSE_S", 0.0)
+    assert spark() != first
+    database.close()

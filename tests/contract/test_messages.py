@@ -1,0 +1,165 @@
+"""A message that could not be true cannot be built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from contract.errors import InvalidMessageError
+from contract.messages import (
+    KIND_OF,
+    MAX_INT63,
+    SEQUENCED,
+    Alarm,
+    Body,
+    BootAck,
+    ChannelQuality,
+    Contribution,
+    DeviceStatus,
+    FeatureAggregate,
+    Kind,
+    ScoreSummary,
+    Spectrum,
+    require_time,
+)
+from tests.contract.golden_wire import EXAMPLES
+
+SUMMARY = EXAMPLES["summary"].body
+ALARM = EXAMPLES["alarm"].body
+STATUS = EXAMPLES["status"].body
+BIRTH = EXAMPLES["birth"].body
+DEATH = EXAMPLES["death"].body
+NAN, INF = math.nan, math.inf
+assert isinstance(SUMMARY, ScoreSummary)
+assert isinstance(ALARM, Alarm)
+assert isinstance(STATUS, DeviceStatus)
+
+WRONG: dict[str, tuple[Any, dict[str, Any]]] = {
+    "an interval of nothing": (SUMMARY, {"interval_s": 0.0}),
+    "an interval nan": (SUMMARY, {"interval_s": NAN}),
+    "an interval of a week": (SUMMARY, {"interval_s": 604_800.0}),
+    "windows below zero": (SUMMARY, {"window_count": -1}),
+    "more scored than closed": (SUMMARY, {"scored_count": 13}),
+    "a score of 3": (SUMMARY, {"score_max": 3.0}),
+    "a score nan": (SUMMARY, {"score_mean": NAN}),
+    "a mean above the maximum": (SUMMARY, {"score_mean": 0.9}),
+    "a negative confidence": (SUMMARY, {"confidence": -0.1}),
+    "a regime with markup": (SUMMARY, {"regime": "<b>"}),
+    "a regime of two lines": (SUMMARY, {"regime": "a\nb"}),
+    "too many features": (SUMMARY, {"features": (FeatureAggregate("a", 0, 0, 0),) * 513}),
+    "too many sensors": (SUMMARY, {"quality": (ChannelQuality("a", 0, 0, 0),) * 65}),
+    "alarm zero": (ALARM, {"alarm_id": 0}),
+    "an alarm beyond 63 bits": (ALARM, {"alarm_id": MAX_INT63 + 1}),
+    "an alarm's score": (ALARM, {"score": 1.01}),
+    "an alarm's threshold": (ALARM, {"threshold": -0.01}),
+    "since before 2000": (ALARM, {"since": datetime(1999, 12, 31, tzinfo=UTC)}),
+    "since without zone": (ALARM, {"since": datetime(2024, 1, 1)}),
+    "too many contributions": (ALARM, {"contributions": (Contribution("a", "b", 0, 0),) * 9}),
+    "a long profile": (ALARM, {"error_profile": (0.0,) * 129}),
+    "a profile with nan": (ALARM, {"error_profile": (NAN,)}),
+    "negative uptime": (STATUS, {"uptime_s": -1.0}),
+    "endless uptime": (STATUS, {"uptime_s": INF}),
+    "a cost nan": (STATUS, {"window_cost_us": NAN}),
+    "negative samples": (STATUS, {"samples": -1}),
+    "bytes beyond 63 bits": (STATUS, {"outbox_bytes": 2**63}),
+    "an unknown kind dropped": (STATUS, {"dropped": {"nonsense": 1}}),
+    "fewer than none dropped": (STATUS, {"dropped": {"summary": -1}}),
+    "a version of 100 letters": (STATUS, {"agent_version": "x" * 100}),
+    "a profile with markup": (BIRTH, {"profile_name": "<script>"}),
+    "a negative profile version": (BIRTH, {"profile_version": -1}),
+    "a feature version beyond 32 bits": (BIRTH, {"feature_version": 2**32}),
+    "a nameless crowd": (BIRTH, {"sensors": ("a",) * 65}),
+    "a sensor with markup": (BIRTH, {"sensors": ("<",)}),
+    "a reason with markup": (DEATH, {"reason": "<i>"}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG.values(), ids=WRONG)
+def test_a_body_that_could_not_be_true_is_refused(case: tuple[Any, dict[str, Any]]) -> None:
+    body, changes = case
+    with pytest.raises(InvalidMessageError) as caught:
+        replace(body, **changes)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+PARTS: dict[str, Callable[[], object]] = {
+    "mean above maximum": lambda: FeatureAggregate("a", 3, 0, 2),
+    "mean below minimum": lambda: FeatureAggregate("a", -1, 0, 2),
+    "mean nan": lambda: FeatureAggregate("a", NAN, 0, 2),
+    "beyond 32 bits": lambda: FeatureAggregate("a", 1e39, 1e39, 1e39),
+    "feature with markup": lambda: FeatureAggregate("<", 0, 0, 0),
+    "bad below zero": lambda: ChannelQuality("a", 0, 0, -1),
+    "good beyond 32 bits": lambda: ChannelQuality("a", 2**32, 0, 0),
+    "share above one": lambda: Contribution("a", "b", 1.5, 0),
+    "deviation infinite": lambda: Contribution("a", "b", 0.5, INF),
+    "spectrum of nothing": lambda: Spectrum("a", 0, 1, "1", ()),
+    "spectrum of 65": lambda: Spectrum("a", 0, 1, "1", (0.0,) * 65),
+    "negative amplitude": lambda: Spectrum("a", 0, 1, "1", (-1.0,)),
+    "amplitude nan": lambda: Spectrum("a", 0, 1, "1", (NAN,)),
+    "step zero": lambda: Spectrum("a", 0, 0, "1", (1.0,)),
+    "step that 32 bits round to zero": lambda: Spectrum("a", 0, 1e-50, "1", (1.0,)),
+    "start below zero": lambda: Spectrum("a", -1, 1, "1", (1.0,)),
+    "a unit in another alphabet": lambda: Spectrum("a", 0, 1, "m/s²", (1.0,)),
+    "boot zero": lambda: BootAck(0),
+    "sequence zero": lambda: BootAck(1, frozenset({0})),
+    "sequence beyond 63 bits": lambda: BootAck(1, frozenset(), frozenset({2**63})),
+    "stored and rejected": lambda: BootAck(1, frozenset({1}), frozenset({1})),
+}
+
+
+@pytest.mark.parametrize("build", PARTS.values(), ids=PARTS)
+def test_a_part_that_could_not_be_true_is_refused(build: Callable[[], object]) -> None:
+    with pytest.raises(InvalidMessageError):
+        build()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"device_id": ""},
+        {"device_id": "a/b"},
+        {"device_id": "a+"},
+        {"device_id": "-a"},
+        {"device_id": "a" * 65},
+        {"device_id": "a\n"},
+        {"boot_id": 0},
+        {"boot_id": 2**63},
+        {"sequence": 0},
+        {"sequence": -1},
+        {"sequence": 2**63},
+        {"event_time": datetime(2024, 1, 1)},
+        {"event_time": datetime(2100, 1, 1, tzinfo=UTC)},
+        {"event_time": datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=2)))},
+        {"model_version": "a;b"},
+    ],
+)
+def test_an_envelope_that_could_not_be_true_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidMessageError):
+        replace(EXAMPLES["summary"], **changes)
+
+
+@pytest.mark.parametrize("kind", ["birth", "death"])
+def test_presence_has_no_sequence(kind: str) -> None:
+    with pytest.raises(InvalidMessageError, match="sequence"):
+        replace(EXAMPLES[kind], sequence=1)
+
+
+def test_every_body_is_of_one_kind() -> None:
+    assert set(KIND_OF) == set(Body.__args__)
+    assert sorted(KIND_OF.values()) == sorted(Kind)
+    assert {kind: m.kind for kind, m in EXAMPLES.items()} == {str(kind): kind for kind in Kind}
+    assert {Kind(name) for name, m in EXAMPLES.items() if m.sequence} == SEQUENCED
+
+
+def test_a_mean_may_leave_its_range_by_rounding() -> None:
+    assert FeatureAggregate("a", 2.00001, 0, 2).mean == 2.00001
+
+
+def test_utc_under_another_name_is_utc() -> None:
+    require_time(datetime(2024, 1, 1, tzinfo=timezone(timedelta(0), "Zulu")), "x")
