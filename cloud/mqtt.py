@@ -70,6 +70,16 @@ class MqttLink:
         )
 
     @property
+    def is_paused(self) -> bool:
+        """Whether the receiver has fallen so far behind that nothing more is read."""
+        return self._is_paused
+
+    @property
+    def waiting(self) -> int:
+        """Publications that the receiver has not taken yet."""
+        return len(self._inbox)
+
+    @property
     def connections(self) -> int:
         """Times the broker has accepted us."""
         return self._connection

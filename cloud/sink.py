@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -31,7 +30,6 @@ GROUP = "sink"
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 _POLL_S = 1.0
-_LAG_PERIOD_S = 1.0
 _RETRY_BASE_S = 0.1
 _RETRY_CAP_S = 5.0
 
@@ -73,7 +71,6 @@ class Sink:
         self._acks = acks
         self._batch = batch
         self._lag = 0
-        self._lag_asked_s = 0.0
         self.counters = SinkCounters()
 
     async def run_messages(self, consumer: Consumer, stop: asyncio.Event) -> None:
@@ -85,7 +82,7 @@ class Sink:
         while not stop.is_set():
             records = await consumer.poll(self._batch, _POLL_S)
             if records:
-                await self._measure_lag(consumer, is_drained=len(records) < self._batch)
+                self._lag = await consumer.lag()
                 await self.store_messages(consumer, records)
 
     async def run_dead_letters(self, consumer: Consumer, stop: asyncio.Event) -> None:
@@ -153,12 +150,6 @@ class Sink:
     def _note_failure(self, error: IndustrialGuardError, wait_s: float) -> None:
         self.counters.store_failures += 1
         _LOG.error("the sink is waiting", extra={"reason": str(error), "wait_s": round(wait_s, 3)})
-
-    async def _measure_lag(self, consumer: Consumer, is_drained: bool) -> None:
-        """Count what waits in the stream: seldom while there is much, and once more when there is little."""
-        if is_drained or time.monotonic() - self._lag_asked_s > _LAG_PERIOD_S:
-            self._lag_asked_s = time.monotonic()
-            self._lag = await consumer.lag()
 
 
 def _backoff() -> Backoff:

@@ -167,7 +167,6 @@ def vibration_spectrum(values: Samples, spec: SensorSpec, bands: int = 64) -> Sp
     lines = np.abs(np.fft.rfft((accel - accel.mean()) * hann)) * 2.0 / hann.sum()
     bands = min(bands, lines.size - 1)
     borders = np.arange(bands) * (lines.size - 1) // bands
-    borders[0] = 1  # a sensor's offset is no vibration
     amplitude = np.maximum.reduceat(lines, borders)
     step_hz = spec.rate_hz / 2 / bands
     return Spectrum(spec.name, 0.0, step_hz, "m/s2", tuple(amplitude.astype(np.float32).tolist()))

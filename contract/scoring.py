@@ -39,6 +39,10 @@ SPREAD_FLOOR = 0.25
 """No machine is believed to be steadier than this share of the fleet's spread."""
 SCORE_DECADES = 8.0
 """Powers of ten of p that the score spans."""
+HEALTHY_ERROR = 1.0
+"""No machine's healthy error is believed to lie below this. The fleet's spreads are those of healthy machines
+over their lives, so a healthy deviation has a mean square of about 1; the minutes of a warm-up show less,
+because slow wander has not set in yet."""
 ERROR_FLOOR = 1e-9
 """Errors below this are the same error: no logarithm of 0."""
 
@@ -221,7 +225,7 @@ class ErrorCalibration:
         self._learning.append(_log_error(error))
         if len(self._learning) >= self._needed:
             own = np.array(self._learning)
-            self._location = float(np.median(own))
+            self._location = max(float(np.median(own)), math.log(HEALTHY_ERROR))
             self._spread = _blend(own, self._fleet_spread, self._prior)
             self._learning = []
 

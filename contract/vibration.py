@@ -182,7 +182,6 @@ def _envelope_features(accel: Floats, plan: VibrationPlan, transform: _Transform
     # The band's lines alone, shifted to zero: their inverse is the analytic signal, as coarse as it may be.
     analytic = np.fft.ifft(np.fft.rfft(accel)[:, first:last], transform.envelope_size, axis=1)
     envelope = _squared_magnitude(analytic)
-    envelope -= envelope.mean(axis=1, keepdims=True)
     energies = _squared_magnitude(np.fft.rfft(envelope * transform.envelope_hann))[:, :reach]
     energies[:, :FIRST_LINE] = 0.0
     total = np.concatenate([np.zeros((accel.shape[0], 1)), np.cumsum(energies, axis=1)], axis=1)

@@ -27,7 +27,7 @@ PRIOR_SHARE = 4
 """The fleet's spreads weigh as much as this many baselines of a machine's own (`Manifest.prior_windows`): a
 warm-up of minutes shows noise, not how a healthy machine wanders over days. It may widen what the fleet says,
 but hardly narrow it."""
-LEAST_LOG_SPREAD = 0.15
+LEAST_LOG_SPREAD = 0.12
 """Decades. Zone limits of ISO 20816-1 rise in steps of 1.6 (0.2 decades): one such step counts as 2.5
 spreads,
 however still the machines were that were recorded."""

@@ -77,7 +77,8 @@ class Demo:
     # -- starting --------------------
 
     def _start_cloud(self, parts: Supervisor) -> None:
-        parts.start(self._part("broker", broker_command(self._mqtt_port, self._folder), self._is_broker_up))
+        broker = broker_command(self._mqtt_port, self._folder, self._options.broker)
+        parts.start(self._part("broker", broker, self._is_broker_up))
         parts.wait_ready("broker", READY_TIMEOUT_S)
         common = ["--data", str(self._folder / "cloud"), "--mqtt", self._mqtt_url]
         serve = ["cloud", "serve", *common, "--http", f"{HOST}:{self._http_port}"]

@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from contract.errors import ConfigError
 
 DEFAULT_MACHINES = 16
-DEFAULT_SPEED = 20.0
+MAX_SPEED = 10_000.0
 MAX_MACHINES = 1000
 
 EXAMPLES = """\
@@ -62,11 +63,68 @@ class DemoOptions:
     """Kept afterwards when given; else a temporary folder is used and removed."""
     http_port: int
     """0: the first free one from 8080."""
+    broker: str
+    """`auto`: Mosquitto where it is installed, else the embedded one."""
 
     @property
     def machine_seconds(self) -> float | None:
         """Machine time the run covers, in s."""
         return None if self.seconds is None else self.seconds * self.speed
+
+
+FLAGS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "--machines",
+        {"type": int, "metavar": "N", "help": "machines to simulate (default 16; 0 with --replay)"},
+    ),
+    ("--speed", {"type": float, "metavar": "X", "default": 20.0, "help": "machine seconds per second (20)"}),
+    (
+        "--seconds",
+        {"type": float, "metavar": "S", "help": "stop after S wall seconds = S x speed of machine time"},
+    ),
+    (
+        "--seed",
+        {"type": int, "metavar": "K", "default": 1, "help": "same seed, same machines and messages (1)"},
+    ),
+    (
+        "--replay",
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "SCHEME:PATH",
+            "help": "replay recordings as if they came from sensors; may be repeated",
+        },
+    ),
+    (
+        "--kill",
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "PART@T+D",
+            "help": f"kill {', '.join(KILLABLE)} after T s and keep it down for D s; may be repeated",
+        },
+    ),
+    (
+        "--json",
+        {"type": Path, "metavar": "FILE", "help": "write counts of samples, windows, messages, alerts"},
+    ),
+    (
+        "--data",
+        {"type": Path, "metavar": "DIR", "help": "keep databases, outboxes and logs here (a new folder)"},
+    ),
+    (
+        "--port",
+        {"type": int, "metavar": "P", "default": 0, "help": "the page's port (the first free from 8080)"},
+    ),
+    (
+        "--broker",
+        {
+            "choices": ("auto", "embedded", "mosquitto"),
+            "default": "auto",
+            "help": "auto: Mosquitto where it is installed, else the embedded one",
+        },
+    ),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -77,62 +135,8 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--machines",
-        type=int,
-        metavar="N",
-        help=f"machines to simulate (default {DEFAULT_MACHINES}; 0 beside --replay)",
-    )
-    parser.add_argument(
-        "--speed",
-        type=float,
-        default=DEFAULT_SPEED,
-        metavar="X",
-        help="machine seconds per second (default 20)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        metavar="S",
-        help="stop after S wall seconds, which cover S x speed of machine time (default: Ctrl-C)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=1,
-        metavar="K",
-        help="same seed, same machines, same faults, same messages (default 1)",
-    )
-    parser.add_argument(
-        "--replay",
-        action="append",
-        default=[],
-        metavar="SCHEME:PATH",
-        help="replay recordings as if they came from sensors; may be repeated",
-    )
-    parser.add_argument(
-        "--kill",
-        action="append",
-        default=[],
-        metavar="PART@T+D",
-        help=f"kill {', '.join(KILLABLE)} after T s and keep it down for D s; may be repeated",
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write counts of samples, windows, messages and alerts"
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="keep databases, outboxes and logs here (default: a temporary folder)",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=0,
-        metavar="P",
-        help="port of the page on 127.0.0.1 (default: the first free one from 8080)",
-    )
+    for flag, settings in FLAGS:
+        parser.add_argument(flag, **settings)
     return parser
 
 
@@ -146,14 +150,16 @@ def parse_options(argv: Sequence[str]) -> DemoOptions:
     machines = arguments.machines
     if machines is None:
         machines = 0 if arguments.replay else DEFAULT_MACHINES
-    if not 0 <= machines <= MAX_MACHINES or (machines == 0 and not arguments.replay):
-        raise ConfigError(f"--machines must lie between 1 and {MAX_MACHINES}, not {machines}")
-    if not (math.isfinite(arguments.speed) and 0 < arguments.speed <= 10_000):
-        raise ConfigError(f"--speed must lie between 0 and 10000, not {arguments.speed}")
-    if arguments.seconds is not None and not (math.isfinite(arguments.seconds) and arguments.seconds > 0):
-        raise ConfigError(f"--seconds must be positive, not {arguments.seconds}")
-    if not 0 <= arguments.port <= 65_535:
-        raise ConfigError(f"--port must lie between 0 and 65535, not {arguments.port}")
+    seconds, speed, folder = arguments.seconds, arguments.speed, (arguments.json or Path("x")).parent
+    _require(
+        0 < machines <= MAX_MACHINES or (machines == 0 and bool(arguments.replay)),
+        f"--machines must lie between 1 and {MAX_MACHINES}, not {machines}",
+    )
+    _require(0 < speed <= MAX_SPEED, f"--speed must lie between 0 and {MAX_SPEED:.0f}, not {speed}")
+    _require(seconds is None or 0 < seconds < math.inf, f"--seconds must be positive, not {seconds}")
+    _require(arguments.seed >= 0, f"--seed must not be negative: {arguments.seed}")
+    _require(0 <= arguments.port <= 65_535, f"--port must lie between 0 and 65535, not {arguments.port}")
+    _require(folder.is_dir(), f"--json: there is no folder {folder}; make it first")
     return DemoOptions(
         machines=machines,
         speed=arguments.speed,
@@ -164,7 +170,13 @@ def parse_options(argv: Sequence[str]) -> DemoOptions:
         json_path=arguments.json,
         data_dir=arguments.data,
         http_port=arguments.port,
+        broker=arguments.broker,
     )
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
 
 
 def parse_kill(text: str) -> Kill:

@@ -25,6 +25,7 @@ SPARK_PAUSE_S = 3.0
 """A sparkline is read anew at most this often, in s: in a large fleet, reading them is what a page costs."""
 ALERTS_PER_PAGE = 50
 _OPEN_ALERTS = 100
+_CLEARED_ALERTS = 3
 _STATE_SPAN = timedelta(hours=24)
 _DEFAULT_INTERVAL_S = 60.0
 _MICROSECOND = timedelta(microseconds=1)
@@ -37,6 +38,9 @@ class FleetPage:
     cards: tuple[views.HealthCard, ...]
     machines: tuple[views.MachineView, ...]
     alerts: tuple[views.AlertView, ...]
+    """Open and acknowledged, worst first."""
+    cleared: tuple[views.AlertView, ...]
+    """The newest that are over."""
     total: int
     open_count: int
     """Alerts that nobody has acknowledged."""
@@ -101,6 +105,7 @@ class PageReader:
         with self._database.session() as session:
             rows = queries.list_machines(session)
             alerts = _uncleared(session)
+            cleared = queries.list_alerts(session, AlertStatus.CLEARED, limit=_CLEARED_ALERTS)
             wanted = [r for r in rows if _matches(r, health, search)]
             machines = tuple(self._machine_view(session, row) for row in sorted(wanted, key=views.urgency))
         clocks = {row.device_id: row.last_event_time for row in rows}
@@ -111,6 +116,7 @@ class PageReader:
                 views.alert_view(a, self._profiles, clocks.get(a.device_id))
                 for a in views.sort_alerts(alerts)
             ),
+            cleared=tuple(views.alert_view(a, self._profiles, None) for a in cleared),
             total=len(rows),
             open_count=sum(a.status is AlertStatus.OPEN for a in alerts),
             health=health,

@@ -57,7 +57,7 @@ class NobodyListens:
         ("", encode(summary(1)), TopicError),
         (topic("press-2"), encode(summary(1)), TopicMismatchError),
         (topic(kind=Kind.ALARM), encode(summary(1)), TopicMismatchError),
-        (topic(), b"", DecodeError),
+        (topic(), b"", SchemaVersionError),
         (topic(), b"\xff" * 20, DecodeError),
         (topic(), wrong_version(99), SchemaVersionError),
         (topic(), b"x" * (MAX_MESSAGE_BYTES + 1), OversizedError),

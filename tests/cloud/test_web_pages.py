@@ -125,6 +125,7 @@ def test_a_machine_s_page_has_evidence_units_and_quality(client: TestClient) -> 
     assert 'data-feature="temperature_level" data-unit="°C"' in text
     assert 'data-threshold="0.5"' in text
     assert "Bearing defect frequencies at the speed then" in text
+    assert re.search(r"Highest [\d.]+ m/s² at \d+–\d+ Hz\.", text)
     assert "out of range, stuck at one value" in client.get("/machines/pump-12").text
     assert "not heard of" in client.get("/machines/pump-13").text
     assert "None so far" in client.get("/machines/pump-01").text
@@ -230,4 +231,16 @@ def test_a_sparkline_is_kept_while_nothing_came_and_read_again_later(
     assert spark() == first, "within the pause"
     monkeypatch.setattr(reading, "SPARK_PAUSE_S", 0.0)
     assert spark() != first
+    database.close()
+
+
+def test_an_alert_that_cleared_is_not_forgotten(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path / "store.db"))
+    seeded = SeededFleet(database)
+    seeded.raise_alarm("pump-01")
+    seeded.clear_alarm("pump-01")
+    with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
+        text = client.get("/").text
+    assert "Nothing needs you here now" in text
+    assert "Cleared lately: pump-01" in text and 'data-status="cleared"' in text
     database.close()

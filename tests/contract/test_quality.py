@@ -102,6 +102,13 @@ def test_one_sample_on_the_limit_is_clipped() -> None:
     assert np.flatnonzero(only.quality).tolist() == [100]
 
 
+def test_two_samples_near_the_limit_may_be_true() -> None:
+    burst = noise(2048)
+    burst[[100, 200]] = 9.9
+    (only,) = check(machine(waveform(limit=10.0)), reading("vib", 0, burst))
+    assert only.flags == QualityFlag.NONE
+
+
 def test_a_coarse_converter_far_from_its_limits_is_not_clipped() -> None:
     burst = np.clip(np.round(noise(2048)), -2, 2)
     (only,) = check(machine(waveform(limit=10.0)), reading("vib", 0, burst))

@@ -17,7 +17,6 @@ from contract.errors import ConfigError, StateError
 from contract.features import FeatureVector, feature_specs, to_model_space
 from contract.profiles import WarmupSpec
 from contract.scoring import (
-    SPREAD_FLOOR,
     Z_CLIP,
     Baseline,
     ErrorCalibration,
@@ -112,7 +111,7 @@ def test_the_fleet_steadies_a_short_warm_up(prior: int, expected: float) -> None
 
 def test_a_constant_warm_up_is_not_believed_to_be_constant() -> None:
     baseline = trained([vector(10, 20, 30)] * WARMUP)
-    assert baseline.standardise(vector(10 + SPREAD_FLOOR, 20, 30))[0] == pytest.approx(1.0)
+    assert baseline.standardise(vector(10.25, 20, 30))[0] == pytest.approx(1.0)
 
 
 def test_deviations_are_clipped() -> None:
@@ -279,9 +278,15 @@ def test_scores_rise_with_the_error_and_stay_in_range(errors: list[float]) -> No
 
 
 def test_a_machine_with_larger_errors_has_the_same_scores() -> None:
-    one, ten = calibrated(HEALTHY_ERRORS), calibrated([10 * error for error in HEALTHY_ERRORS])
-    for error in (0.1, 0.5, 1.0, 3.0):
+    one, ten = (calibrated([factor * error for error in HEALTHY_ERRORS]) for factor in (10, 100))
+    for error in (1.0, 5.0, 10.0, 30.0):
         assert one.score(error) == pytest.approx(ten.score(10 * error))
+
+
+def test_a_calm_warm_up_makes_no_machine_oversensitive() -> None:
+    calm, at_the_floor = calibrated([1e-3] * 12), calibrated([1.0] * 12)
+    assert calm.score(2.0) == at_the_floor.score(2.0)
+    assert calm.score(1e-2) < 0.01
 
 
 @given(st.lists(st.floats(0, 1e9), max_size=20), st.lists(st.floats(0, 1e9), min_size=1, max_size=20))

@@ -76,6 +76,15 @@ def test_overlapping_windows_share_samples() -> None:
     assert len(windows) == 7
 
 
+def test_a_sample_on_a_border_belongs_to_the_window_that_starts_there() -> None:
+    fast = scalar("fast", rate_hz=10.0)
+    readings = in_order(stream(scalar(), ramp(20), [1]), stream(fast, ramp(200), [7]))
+    windows = windows_of(machine(scalar(), fast), readings)
+    # Borders lie at 4.5, 9.5 …; the first window starts before the first sample.
+    assert [w.values["fast"][0] for w in windows] == [0, 45, 95]
+    assert windows[1].offsets_s["fast"][0] == pytest.approx(0, abs=1e-6)
+
+
 def test_a_long_reading_is_split() -> None:
     windows = windows_of(machine(scalar()), [reading("level", 0, ramp(1000))])
     assert len(windows) == 200

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from contract.bundle import Bundle, Manifest
 from contract.features import feature_specs
+from contract.signals import Reading
+from edge_agent.agent import Agent
+from edge_agent.outbox import Outbox, OutboxLimits
+from edge_agent.settings import AgentSettings
 from edge_agent.tflite import ModelRunner
-from tests.edge_agent.rig import TINY_MODEL, rig_profile
+from tests.edge_agent.box import ROOMY
+from tests.edge_agent.rig import TINY_MODEL, ListSource, rig_profile
 from tests.edge_agent.wire import Cloud, RestartableBroker
 
 
@@ -61,3 +69,36 @@ def bundle() -> Bundle:
         fleet_error_location=0.0,
     )
     return Bundle(manifest, profile, model, golden, answers)
+
+
+@pytest.fixture
+def outbox_path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "outbox.sqlite"
+
+
+@pytest.fixture
+def open_outbox(outbox_path: Path) -> Iterator[Callable[..., Outbox]]:
+    opened: list[Outbox] = []
+
+    def build(limits: OutboxLimits = ROOMY, clock: Callable[[], float] = lambda: 0.0) -> Outbox:
+        opened.append(Outbox(outbox_path, limits, clock))
+        return opened[-1]
+
+    yield build
+    for outbox in opened:
+        outbox.close()
+
+
+@pytest.fixture
+def run_agent(tmp_path: Path, bundle: Bundle) -> Callable[..., Agent]:
+    """Run readings through an offline agent to the end."""
+
+    def run(readings: Iterator[Reading], folder: str = "state", **changes: object) -> Agent:
+        settings = AgentSettings("press-7", tmp_path / folder, status_interval_s=20.0)
+        agent = Agent(dataclasses.replace(settings, **changes), ListSource(readings), bundle)  # type: ignore[arg-type]
+        agent.start()
+        agent.run(threading.Event())
+        agent.close()
+        return agent
+
+    return run

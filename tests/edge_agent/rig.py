@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from contract.codec import decode
+from contract.messages import Alarm, Message
 from contract.profiles import MachineProfile, parse_profile
 from contract.signals import Reading
+from edge_agent.outbox import Outbox, OutboxLimits
 
 TINY_MODEL = Path(__file__).resolve().parents[1] / "golden" / "models" / "tiny.tflite"
 START_S = 1_750_000_000.0
@@ -127,3 +130,15 @@ class ListSource:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+def stored(folder: Path) -> list[Message]:
+    """What waits in an outbox, in the order it was put there."""
+    outbox = Outbox(folder / "outbox.sqlite", OutboxLimits(10_000_000, 1e9))
+    entries = outbox.pending(100_000)
+    outbox.close()
+    return sorted((decode(e.payload) for e in entries), key=lambda m: (m.event_time, m.sequence))
+
+
+def alarms(folder: Path) -> list[Alarm]:
+    return [m.body for m in stored(folder) if isinstance(m.body, Alarm)]

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,41 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from contract.messages import Kind
-from edge_agent.errors import StateFolderError
-from edge_agent.outbox import PRIORITY, ROW_OVERHEAD_BYTES, Outbox, OutboxEntry, OutboxLimits
-
-ROOMY = OutboxLimits(max_bytes=1_000_000, max_age_s=1e9)
-SUMMARY, STATUS, ALARM = Kind.SUMMARY, Kind.STATUS, Kind.ALARM
-
-
-def entry(sequence: int, kind: Kind = SUMMARY, boot: int = 1, size: int = 4) -> OutboxEntry:
-    return OutboxEntry(boot, sequence, kind, bytes([sequence % 251]) * size)
-
-
-def keys(entries: list[OutboxEntry]) -> list[tuple[Kind, int]]:
-    return [(e.kind, e.sequence) for e in entries]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "outbox.sqlite"
-
-
-@pytest.fixture
-def open_outbox(path: Path) -> Iterator[Callable[..., Outbox]]:
-    opened: list[Outbox] = []
-
-    def build(limits: OutboxLimits = ROOMY, clock: Callable[[], float] = lambda: 0.0) -> Outbox:
-        opened.append(Outbox(path, limits, clock))
-        return opened[-1]
-
-    yield build
-    for outbox in opened:
-        outbox.close()
-
-
-def room_for(count: int, size: int = 4) -> OutboxLimits:
-    return OutboxLimits(max_bytes=count * (size + ROW_OVERHEAD_BYTES), max_age_s=1e9)
+from edge_agent.outbox import PRIORITY, Outbox, OutboxEntry, OutboxLimits
+from tests.edge_agent.box import ALARM, ROOMY, STATUS, SUMMARY, entry, keys, room_for
 
 
 def test_what_was_added_is_pending_in_order(open_outbox: Callable[..., Outbox]) -> None:
@@ -174,106 +138,6 @@ def test_a_reserve_is_for_alarms_only(open_outbox: Callable[..., Outbox]) -> Non
     assert outbox.pending(0) == []
 
 
-def test_full_disk_drops_by_priority_and_never_raises(open_outbox: Callable[..., Outbox]) -> None:
-    outbox = open_outbox(OutboxLimits(max_bytes=10_000_000, max_age_s=1e9, max_file_bytes=200_000))
-    outbox.add(entry(1, ALARM, size=1000))
-    results = [outbox.add(entry(i, SUMMARY, size=1000)) for i in range(2, 600)]
-
-    assert results[-1], "the newest finds a place"
-    kept = outbox.pending(1000)
-    assert keys(kept)[0] == (ALARM, 1)
-    assert kept[-1].sequence == 599
-    assert outbox.drops == {"summary": 599 - len(kept)}
-    assert outbox.depth == len(kept)
-
-
-def test_on_a_full_disk_no_alarm_gives_way_to_a_summary(open_outbox: Callable[..., Outbox]) -> None:
-    outbox = open_outbox(OutboxLimits(max_bytes=10_000_000, max_age_s=1e9, max_file_bytes=150_000))
-    i = 0
-    while outbox.drops.get("alarm", 0) == 0:
-        i += 1
-        outbox.add(entry(i, ALARM, size=1000))
-    alarms_lost = outbox.drops["alarm"]
-    for n in range(100):
-        outbox.add(entry(10_000 + n, SUMMARY, size=1000))
-
-    assert outbox.drops["alarm"] == alarms_lost
-    assert outbox.drops["summary"] > 50
-    assert outbox.depth + sum(outbox.drops.values()) == i + 100
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_FSIZE stands in for a disk that takes nothing")
-def test_a_disk_that_takes_nothing_at_all_is_survived_and_counted(path: Path) -> None:
-    done = run_child(
-        f"""
-        import resource
-        outbox = Outbox(Path({str(path)!r}), OutboxLimits(10_000_000, 1e9))
-        assert outbox.add(OutboxEntry(1, 1, Kind.ALARM, b"x" * 1000))
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-        results = [outbox.add(OutboxEntry(1, i, Kind.SUMMARY, b"x" * 1000)) for i in range(2, 60)]
-        assert not results[-1] and outbox.drops["summary"] >= 1, outbox.drops
-        outbox.acknowledge(1, {{2}}, ())
-        outbox.pending(5)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert outbox.add(OutboxEntry(1, 100, Kind.SUMMARY, b"back")), "the disk came back"
-        lost = outbox.drops["summary"]
-        outbox.close()
-        again = Outbox(Path({str(path)!r}), OutboxLimits(10_000_000, 1e9))
-        assert again.drops["summary"] == lost and again.depth >= 2
-        again.close()
-        """
-    )
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("damage", ["garbage", "middle", "truncated"])
-def test_damaged_database_is_moved_aside_and_a_new_one_started(
-    open_outbox: Callable[..., Outbox], path: Path, damage: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    first = open_outbox()
-    for i in range(1, 200):
-        first.add(entry(i, size=500))
-    first.close()
-    whole = path.read_bytes()
-    broken = {
-        "garbage": b"no database at all, but long enough to have a header" * 100,
-        "middle": whole[:4096] + b"\xa5" * 40_000 + whole[44_096:],
-        "truncated": whole[: len(whole) // 2],
-    }[damage]
-    path.write_bytes(broken)
-
-    second = open_outbox()
-    assert second.moved_aside == 1
-    assert second.add(entry(1)) and second.depth == 1
-    (kept,) = path.parent.glob("outbox.sqlite.damaged-*")
-    assert kept.read_bytes() == broken
-    assert "damaged" in caplog.text
-
-
-def test_damage_while_running_is_survived(open_outbox: Callable[..., Outbox], path: Path) -> None:
-    first = open_outbox()
-    for i in range(1, 400):
-        first.add(entry(i, size=2000))
-    first.close()
-    outbox = open_outbox()
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xa5" * (size - 4096))
-    results = [outbox.add(entry(1000 + i, size=2000)) for i in range(600)]
-
-    assert results[-1]
-    assert outbox.pending(10)
-    assert outbox.moved_aside >= 1
-
-
-def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StateFolderError, match="writable --state folder"):
-        Outbox(tmp_path / "file" / "outbox.sqlite", ROOMY)
-
-
 def test_two_threads_add_and_acknowledge_without_losing_any(open_outbox: Callable[..., Outbox]) -> None:
     outbox = open_outbox()
     total, seen, done = 300, set(), threading.Event()
@@ -295,39 +159,13 @@ def test_two_threads_add_and_acknowledge_without_losing_any(open_outbox: Callabl
     assert (outbox.depth, outbox.size_bytes) == (0, 0)
 
 
-def test_every_add_that_returned_survives_sigkill(path: Path) -> None:
-    claimed: set[int] = set()
-    for round_number in range(6):
-        child = subprocess.Popen(
-            [sys.executable, "-c", ADDER, str(path), str(round_number * 1_000_000)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert child.stdout is not None
-        with child.stdout:
-            for _ in range(3 + 17 * round_number):
-                claimed.add(int(child.stdout.readline()))
-            child.send_signal(signal.SIGKILL)
-            rest = child.stdout.read()
-        claimed |= {int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")}
-        child.wait()
-
-    outbox = Outbox(path, ROOMY)
-    stored = {e.sequence for e in outbox.pending(1_000_000)}
-    outbox.close()
-    assert claimed <= stored
-    assert len(stored - claimed) <= 6, "at most the one being claimed when each child died"
-    assert outbox.moved_aside == 0
-
-
 class OutboxMachine(RuleBasedStateMachine):
     """Against a list: nothing is ever lost but by a counted drop, lowest priority first."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.path = Path(
-            f"/dev/shm/ig-{os.getpid()}-{id(self)}" if Path("/dev/shm").is_dir() else f"/tmp/ig-{id(self)}"
-        )
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name)
         self.limits = room_for(6)
         self.outbox = Outbox(self.path / "o.sqlite", self.limits)
         self.model: list[OutboxEntry] = []
@@ -367,9 +205,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.outbox.close()
-        for part in self.path.iterdir():
-            part.unlink()
-        self.path.rmdir()
+        self.folder.cleanup()
 
 
 OutboxMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
@@ -392,28 +228,3 @@ def test_pending_never_exceeds_its_limit_or_repeats(kinds: list[Kind], limit: in
     assert len(alarms) == min(limit, kinds.count(ALARM))
     room = limit - reserve - max(0, len(alarms) - reserve)
     assert len(chosen) - len(alarms) == max(0, min(room, len(kinds) - kinds.count(ALARM)))
-
-
-IMPORTS = """
-from pathlib import Path
-from contract.messages import Kind
-from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
-"""
-
-ADDER = f"""{IMPORTS}
-import sys
-outbox, sequence = Outbox(Path(sys.argv[1]), OutboxLimits(1_000_000, 1e9)), int(sys.argv[2])
-while True:
-    sequence += 1
-    assert outbox.add(OutboxEntry(1, sequence, Kind.SUMMARY, b"payload"))
-    print(sequence, flush=True)
-"""
-
-
-def run_child(code: str) -> subprocess.CompletedProcess[str]:
-    import textwrap
-
-    program = IMPORTS + textwrap.dedent(code)
-    return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
-    )

@@ -82,7 +82,8 @@ async function refresh(isReload) {
 function bounds() {
   const last = history.lastTime;
   if (last === null) return null;
-  return [range ? last - range : history.score[0][0], last];
+  const first = history.score[0][0];
+  return [range ? Math.max(last - range, first) : first, last];
 }
 
 function draw() {

@@ -1,0 +1,90 @@
+"""The command line: flags before environment, one line for what is wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud.__main__ import build_parser, build_settings, main
+from cloud.dead_letters import write_letter
+from cloud.store.database import open_database, sqlite_url
+from cloud.store.writer import StoreWriter
+from contract.codec import encode
+from contract.errors import ConfigError, DecodeError
+from tests.cloud.samples import INGEST, summary
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs() -> Iterator[None]:
+    """Put the root logger back as it was: `main` configures it for a whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def settings(*flags: str, **environment: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    return build_settings(build_parser().parse_args(["all", *flags]), environment)
+
+
+def test_defaults_listen_and_connect_to_this_machine_only() -> None:
+    found = settings()
+    assert (found.mqtt.host, found.api.host) == ("127.0.0.1", "127.0.0.1")
+
+
+def test_flags_come_before_environment() -> None:
+    environment = {
+        "INDUSTRIALGUARD_MQTT": "mqtts://cloud:pw@broker:1000",
+        "INDUSTRIALGUARD_HTTP": ":9000",
+        "INDUSTRIALGUARD_CLOUD_DATA": "/srv/a",
+    }
+    found = settings(**environment)
+    assert (found.mqtt.host, found.mqtt.password, found.api.port, found.data_dir) == ("broker", "pw", 9000, Path("/srv/a"))
+    found = settings("--mqtt", "mqtt://other", "--http", ":9001", "--data", "b", **environment)
+    assert (found.mqtt.host, found.mqtt.password, found.api.port, found.data_dir) == ("other", "", 9001, Path("b"))
+
+
+def test_the_other_flags() -> None:
+    found = settings("--partitions", "3", "--retention-h", "0.5", "--max-stream-mb", "2")
+    assert (found.partitions, found.retention_s, found.max_stream_bytes) == (3, 1800.0, 2 * 2**20)
+    with pytest.raises(ConfigError, match="starts at 1"):
+        settings("--max-stream-mb", "0")
+
+
+def test_help_has_examples_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    for command in ("ingest", "serve", "all", "replay-dead-letters"):
+        assert f"industrialguard cloud {command}" in shown
+    assert "INDUSTRIALGUARD_MQTT" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["serve", "--mqtt", "broker"], "must look like mqtt://HOST:PORT"),
+        (["serve", "--http", "8080"], "write HOST:PORT"),
+        (["serve", "--partitions", "0"], "partitions must lie between"),
+        (["ingest", "--data", "/dev/null/x"], "cannot be made"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("industrialguard cloud: ")
+    assert words in shown
+    assert shown.count("\n") == 1
+
+
+def test_replay_prints_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    database = open_database(sqlite_url(tmp_path / "store.db"))
+    good = write_letter("ig/v1/press-1/up/summary", encode(summary(1)), DecodeError("newer"))
+    StoreWriter(database).write_dead_letters([(good, INGEST), (write_letter("x", b"", DecodeError("?")), INGEST)])
+    database.close()
+    assert main(["replay-dead-letters", "--data", str(tmp_path), "--log-level", "ERROR"]) == 0
+    assert capsys.readouterr().out == "passed 1, still dead 1, incomplete 0\n"

@@ -1,0 +1,199 @@
+"""The link to a real broker: nothing is forgotten before it is acknowledged, and it comes back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from cloud.delivery import Delivery
+from cloud.errors import LinkError, LinkRefusedError
+from cloud.mqtt import MqttLink
+from cloud.settings import MqttSettings
+from contract.topics import ALL_UP
+from tests.cloud.conftest import Broker, free_port
+
+WAIT_S = 10.0
+TOPIC = "ig/v1/press-1/up/summary"
+
+
+def fast(port: int, **changes: int) -> MqttSettings:
+    return MqttSettings(port=port, backoff_base_s=0.05, backoff_cap_s=0.2, **changes)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def running(link: MqttLink) -> AsyncIterator[MqttLink]:
+    """A connected link; closed politely at the end."""
+    task = asyncio.create_task(link.run())
+    await asyncio.wait_for(link.wait_connected(), WAIT_S)
+    try:
+        yield link
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await link.close()
+
+
+async def collect(link: MqttLink, count: int) -> list[Delivery]:
+    found: list[Delivery] = []
+    while len(found) < count:
+        found += await asyncio.wait_for(link.receive(count - len(found), 0.0), WAIT_S)
+    return found
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline_s = asyncio.get_running_loop().time() + WAIT_S
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline_s, "waited in vain"
+        await asyncio.sleep(0.01)
+
+
+async def publish_and_collect(port: int) -> None:
+    receiver = MqttLink(fast(port), "ingest", ALL_UP)
+    sender = MqttLink(fast(port), "sink")
+    async with running(receiver), running(sender):
+        payloads = [n.to_bytes(2, "big") * 50 for n in range(300)]
+        for payload in payloads:
+            sender.publish(TOPIC, payload)
+        found = await collect(receiver, 300)
+        assert [d.payload for d in found] == payloads
+        assert {(d.topic, d.is_retained) for d in found} == {(TOPIC, False)}
+        receiver.acknowledge(found)
+
+
+def test_mosquitto_carries_everything_in_order(broker: Broker) -> None:
+    asyncio.run(publish_and_collect(broker.port))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_embedded_broker_carries_everything_in_order(caplog: pytest.LogCaptureFixture) -> None:
+    from amqtt.broker import Broker as EmbeddedBroker
+
+    caplog.set_level(logging.CRITICAL, logger="amqtt")
+    port = free_port()
+
+    async def main() -> None:
+        plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+        listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
+        embedded = EmbeddedBroker({"listeners": listeners, "plugins": plugins})
+        await embedded.start()
+        try:
+            await publish_and_collect(port)
+        finally:
+            await embedded.shutdown()
+
+    asyncio.run(main())
+
+
+def test_what_was_not_acknowledged_comes_again(broker: Broker) -> None:
+    async def main() -> None:
+        async with running(MqttLink(fast(broker.port), "sink")) as sender:
+            async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as first:
+                for n in range(20):
+                    sender.publish(TOPIC, bytes([n]))
+                found = await collect(first, 20)
+                first.acknowledge(found[:8])
+            sender.publish(TOPIC, bytes([20]))  # while nobody listens
+            async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as second:
+                again = await collect(second, 13)
+                assert [d.payload[0] for d in again] == list(range(8, 21))
+                second.acknowledge(again)
+            async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as third:
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(third.receive(1, 0.0), 0.3)
+
+    asyncio.run(main())
+
+
+def test_an_old_receipt_acknowledges_nothing_new(broker: Broker) -> None:
+    async def main() -> None:
+        link = MqttLink(fast(broker.port), "ingest", ALL_UP)
+        async with running(MqttLink(fast(broker.port), "sink")) as sender, running(link):
+            sender.publish(TOPIC, b"old")
+            old = await collect(link, 1)
+            broker.is_persistent = False
+            broker.stop()
+            await until(lambda: not link.is_connected)
+            broker.start()
+            await until(lambda: link.is_connected and sender.is_connected and link.connections == 2)
+            await asyncio.sleep(0.2)  # the subscription is made anew: this broker has forgotten it
+            sender.publish(TOPIC, b"new")
+            (new,) = await collect(link, 1)
+            assert new.payload == b"new"
+            link.acknowledge(old)
+            link.acknowledge([new])
+            assert link.is_connected
+
+    asyncio.run(main())
+
+
+def test_a_slow_receiver_pauses_reading_and_loses_nothing(broker: Broker) -> None:
+    async def main() -> None:
+        receiver = MqttLink(fast(broker.port, max_unacknowledged=50), "ingest", ALL_UP)
+        async with running(receiver), running(MqttLink(fast(broker.port), "sink")) as sender:
+            for n in range(1000):
+                sender.publish(TOPIC, n.to_bytes(2, "big"))
+            await until(lambda: receiver.is_paused)
+            await asyncio.sleep(0.1)
+            assert receiver.waiting < 100
+            found = await collect(receiver, 1000)
+            receiver.acknowledge(found)
+            assert [int.from_bytes(d.payload, "big") for d in found] == list(range(1000))
+
+    asyncio.run(main())
+
+
+def test_retained_publications_are_marked(broker: Broker) -> None:
+    import paho.mqtt.publish as publish
+
+    publish.single("ig/v1/press-1/up/birth", b"x", qos=1, retain=True, port=broker.port)
+
+    async def main() -> None:
+        async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as link:
+            (found,) = await collect(link, 1)
+            assert found.is_retained
+            link.acknowledge([found])
+
+    asyncio.run(main())
+
+
+def test_without_a_broker_publishing_says_so_and_the_link_keeps_trying(broker: Broker) -> None:
+    async def main() -> None:
+        broker.stop()
+        link = MqttLink(fast(broker.port), "sink")
+        task = asyncio.create_task(link.run())
+        await asyncio.sleep(0.3)
+        with pytest.raises(LinkError, match="not connected"):
+            link.publish("ig/v1/press-1/down/ack", b"x")
+        broker.start()
+        await until(lambda: link.is_connected)
+        link.publish("ig/v1/press-1/down/ack", b"x")
+        task.cancel()
+        await link.close()
+
+    asyncio.run(main())
+
+
+def test_a_broker_that_refuses_us_from_the_start_is_an_error(mosquitto: str, tmp_path: Path) -> None:
+    refusing = Broker(mosquitto, tmp_path)
+    refusing.allows_anonymous = False
+    refusing.start()
+
+    async def main() -> None:
+        settings = MqttSettings(port=refusing.port, username="cloud", password="secret")
+        with pytest.raises(LinkRefusedError, match="check user name, password") as caught:
+            await asyncio.wait_for(MqttLink(settings, "ingest", ALL_UP).run(), WAIT_S)
+        assert "secret" not in str(caught.value)
+        assert not caught.value.retriable
+
+    try:
+        asyncio.run(main())
+    finally:
+        refusing.stop()
+
+
