@@ -17,14 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cloud.processes import run_all, run_ingest, run_replay, run_serve
+from cloud.processes import run_ingest
 from cloud.settings import CloudSettings, parse_http_address, parse_mqtt_url
 from contract.errors import ConfigError, IndustrialGuardError
 from contract.logs import configure_logging
 
 _Process = Callable[[CloudSettings, asyncio.Event], Coroutine[Any, Any, None]]
-PROCESSES: dict[str, _Process] = {"ingest": run_ingest, "serve": run_serve, "all": run_all}
-REPLAY = "replay-dead-letters"
+INGEST, SERVE, ALL, REPLAY = COMMANDS = ("ingest", "serve", "all", "replay-dead-letters")
 
 DESCRIPTION = """\
 Receive, store and show what the devices send.
@@ -59,11 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = build_settings(arguments, os.environ)
         configure_logging(arguments.log_level or os.environ.get("INDUSTRIALGUARD_LOG_LEVEL", "INFO"))
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        if arguments.command == REPLAY:
-            counts = asyncio.run(run_replay(settings))
-            print(f"passed {counts.passed}, still dead {counts.still_dead}, incomplete {counts.incomplete}")
-        else:
-            asyncio.run(_run_until_told(PROCESSES[arguments.command], settings))
+        _run(arguments.command, settings)
     except IndustrialGuardError as error:
         print(f"industrialguard cloud: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
@@ -78,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=[*PROCESSES, REPLAY], metavar="COMMAND", help="see above")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see above")
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="stream and store (default: ./industrialguard-data)"
     )
@@ -126,6 +121,19 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
     )
+
+
+def _run(command: str, settings: CloudSettings) -> None:
+    if command == INGEST:
+        asyncio.run(_run_until_told(run_ingest, settings))
+        return
+    from cloud import serve  # loads the store and the web framework, which ingest does without
+
+    if command == REPLAY:
+        counts = asyncio.run(serve.run_replay(settings))
+        print(f"passed {counts.passed}, still dead {counts.still_dead}, incomplete {counts.incomplete}")
+    else:
+        asyncio.run(_run_until_told(serve.run_all if command == ALL else serve.run_serve, settings))
 
 
 async def _run_until_told(process: _Process, settings: CloudSettings) -> None:

@@ -120,7 +120,7 @@ class MqttLink:
         """
         for delivery in deliveries:
             connection, packet = delivery.receipt
-            if connection == self._connection and self.is_connected:
+            if connection == self._connection and self._client.is_connected():
                 self._client.ack(packet, _QOS)
 
     def publish(self, topic: str, payload: bytes) -> None:
@@ -214,8 +214,12 @@ class MqttLink:
                 self._refusal = str(reason)
             return
         self._connection += 1
-        if self._subscription is not None:
+        if self._subscription is None:
+            self._note_up()
+        else:
             client.subscribe(self._subscription, _QOS)
+
+    def _note_up(self) -> None:
         self._is_up.set()
         _LOG.info("connected to the broker", extra={"address": self.address})
 
@@ -229,6 +233,8 @@ class MqttLink:
         if any(reason.is_failure for reason in reasons):
             self._refusal = f"no subscription to {self._subscription}"
             client.disconnect()
+        else:
+            self._note_up()
 
     def _on_message(self, _: paho.Client, __: object, message: paho.MQTTMessage) -> None:
         try:
@@ -265,8 +271,8 @@ class MqttLink:
         self._loop.call_soon_threadsafe(self._watch_writes, sock)
 
     def _on_no_write(self, _: paho.Client, __: object, sock: Any) -> None:
-        if self._socket is sock:
-            self._loop.remove_writer(sock)
+        if self._socket is not None and self._socket is sock:
+            self._loop.remove_writer(self._socket)
 
     def _watch_socket(self, sock: socket.socket) -> None:
         if sock.fileno() >= 0:

@@ -105,10 +105,7 @@ class SqliteLog:
         """Records behind these positions, over all partitions."""
         with _translated_errors():
             counts = [
-                self._db.execute(
-                    _COUNT, (topic, p, after)
-                ).fetchone()[0]
-                for p, after in positions.items()
+                self._db.execute(_COUNT, (topic, p, after)).fetchone()[0] for p, after in positions.items()
             ]
         return sum(counts)
 

@@ -94,11 +94,17 @@ FLEET = (
 
 
 class SeededFleet:
-    """Writes the fleet's hour and whatever a test wants to happen next."""
+    """Writes the fleet's hour and whatever a test wants to happen next.
 
-    def __init__(self, database: Database, now: datetime | None = None) -> None:
+    Args:
+        database: An open store.
+        lead: How far its clocks run ahead, so that no machine goes offline while a slow computer runs a test.
+    """
+
+    def __init__(self, database: Database, lead: timedelta = timedelta(minutes=10)) -> None:
         self.database = database
-        self.now = now or datetime.now(UTC)
+        self.lead = lead
+        self.now = self._clock()
         self._writer = StoreWriter(database)
         self._sequences: dict[str, int] = {}
 
@@ -112,19 +118,19 @@ class SeededFleet:
 
     def raise_alarm(self, device_id: str, score: float = 0.88, alarm_id: int = 40) -> None:
         """An alarm of this machine, as if it arrived now."""
-        time = datetime.now(UTC)
+        time = self._clock()
         self._write(device_id, time, _alarm("outer_race", score, time - timedelta(minutes=2), alarm_id))
 
     def clear_alarm(self, device_id: str, alarm_id: int = 40) -> None:
         """The end of that alarm."""
-        time = datetime.now(UTC)
+        time = self._clock()
         since = time - timedelta(minutes=2)
         self._write(device_id, time, Alarm(alarm_id, AlarmTransition.CLEARED, 0.2, 0.5, since))
 
     def summarise(self, device_id: str, score: float) -> None:
         """One more summary of a pump."""
         unit = Unit(device_id, score=score, started=0.0)
-        self._write(device_id, datetime.now(UTC), _summary(unit, load_profile("pump"), 1.0, random.Random(1)))
+        self._write(device_id, self._clock(), _summary(unit, load_profile("pump"), 1.0, random.Random(1)))
 
     def _write(self, device_id: str, time: datetime, body: Body) -> None:
         self._writer.write([self._arrival(device_id, time, body)])
@@ -135,7 +141,10 @@ class SeededFleet:
             self._sequences[device_id] = self._sequences.get(device_id, 0) + 1
         sequence = 0 if is_presence else self._sequences[device_id]
         message = Message(device_id, 1, sequence, time, body, model_version=MODEL)
-        return Arrival(message, min(time, datetime.now(UTC)))
+        return Arrival(message, time)
+
+    def _clock(self) -> datetime:
+        return datetime.now(UTC) + self.lead
 
     def _hour(self, unit: Unit) -> Iterator[Arrival]:
         profile = load_profile(unit.profile)

@@ -34,7 +34,11 @@ class Broker:
     allows_anonymous: bool = True
 
     def start(self) -> None:
-        lines = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {str(self.allows_anonymous).lower()}", "max_queued_messages 0"]
+        lines = [
+            f"listener {self.port} 127.0.0.1",
+            f"allow_anonymous {str(self.allows_anonymous).lower()}",
+            "max_queued_messages 0",
+        ]
         lines += ["max_inflight_messages 0", "log_dest none"]
         if self.is_persistent:
             lines += ["persistence true", f"persistence_location {self.folder}/"]

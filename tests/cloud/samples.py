@@ -40,7 +40,11 @@ def at(seconds: float) -> datetime:
 
 def message(body: Body, sequence: int, device: str = "press-1", **changes: Any) -> Message:
     """A message at one minute of event time for each sequence, unless told otherwise."""
-    fields: dict[str, Any] = {"boot_id": BOOT, "event_time": at(60.0 * sequence), "model_version": "m1"} | changes
+    fields: dict[str, Any] = {
+        "boot_id": BOOT,
+        "event_time": at(60.0 * sequence),
+        "model_version": "m1",
+    } | changes
     return Message(device_id=device, sequence=sequence, body=body, **fields)
 
 
@@ -67,7 +71,9 @@ def summary(sequence: int, device: str = "press-1", score: float = 0.1, **change
     return message(ScoreSummary(**body), sequence, device, **changes)
 
 
-def alarm(sequence: int, alarm_id: int, transition: str = "raised", device: str = "press-1", **changes: Any) -> Message:
+def alarm(
+    sequence: int, alarm_id: int, transition: str = "raised", device: str = "press-1", **changes: Any
+) -> Message:
     when = changes.get("event_time", at(60.0 * sequence))
     body = Alarm(
         alarm_id=alarm_id,
@@ -76,7 +82,10 @@ def alarm(sequence: int, alarm_id: int, transition: str = "raised", device: str 
         threshold=0.5,
         since=when - timedelta(seconds=30),
         regime="full_load",
-        contributions=(Contribution("vib_h_rms", "vib_h", 0.75, 8.0), Contribution("temp_level", "temp", 0.25, -2.5)),
+        contributions=(
+            Contribution("vib_h_rms", "vib_h", 0.75, 8.0),
+            Contribution("temp_level", "temp", 0.25, -2.5),
+        ),
         error_profile=(0.25, 0.5, 1.5),
         spectrum=Spectrum("vib_h", 0.0, 100.0, "m/s2", (0.5, 2.0, 0.25)),
     )

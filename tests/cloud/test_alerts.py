@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -75,7 +76,12 @@ def test_a_newer_alarm_supersedes_one_that_was_never_cleared() -> None:
 
 
 def test_the_strongest_alarm_is_the_evidence() -> None:
-    edges = [edge(1, RAISED, 0, 0.6), edge(1, CLEARED, 10), edge(2, RAISED, 20, 0.9), edge(3, RAISED, 30, 0.7)]
+    edges = [
+        edge(1, RAISED, 0, 0.6),
+        edge(1, CLEARED, 10),
+        edge(2, RAISED, 20, 0.9),
+        edge(3, RAISED, 30, 0.7),
+    ]
     (alert,) = fold_alerts(edges)
     assert (alert.score, alert.evidence_alarm_id) == (0.9, 2)
 
@@ -98,7 +104,9 @@ edges_of_a_device = st.lists(
 
 
 @given(edges=edges_of_a_device, seed=st.integers(0, 2**32), repeats=st.integers(1, 3))
-def test_order_and_repetition_never_change_the_outcome(edges: list[AlarmEdge], seed: int, repeats: int) -> None:
+def test_order_and_repetition_never_change_the_outcome(
+    edges: list[AlarmEdge], seed: int, repeats: int
+) -> None:
     shuffled = edges * repeats
     random.Random(seed).shuffle(shuffled)
     assert fold_alerts(shuffled) == fold_alerts(edges)
@@ -109,7 +117,7 @@ def test_at_most_one_alert_is_not_cleared_and_it_is_the_newest(edges: list[Alarm
     alerts = fold_alerts(edges)
     assert all(a.cleared_at is not None for a in alerts[:-1])
     assert list(alerts) == sorted(alerts, key=lambda a: a.opened_at)
-    for earlier, later in zip(alerts, alerts[1:], strict=False):
+    for earlier, later in pairwise(alerts):
         assert earlier.cleared_at is not None
         assert later.opened_at > earlier.cleared_at + REOPEN_WINDOW
 
@@ -135,6 +143,10 @@ def test_status(cleared_at: datetime | None, acknowledged_at: datetime | None, s
 
 
 def test_the_title_names_the_two_largest_contributions() -> None:
-    evidence = [Contribution("a", "s", 0.1, 1.0), Contribution("b", "s", 0.6, 7.25), Contribution("c", "s", 0.3, -2.0)]
+    evidence = [
+        Contribution("a", "s", 0.1, 1.0),
+        Contribution("b", "s", 0.6, 7.25),
+        Contribution("c", "s", 0.3, -2.0),
+    ]
     assert alert_title(evidence, 0.9) == "b +7.2 σ, c -2.0 σ"
     assert alert_title([], 0.875) == "anomaly score 0.88"

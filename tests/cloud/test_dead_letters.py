@@ -13,7 +13,12 @@ from tests.cloud.samples import BOOT, birth, summary
 TOPIC = "ig/v1/press-1/up/summary"
 
 
-@given(topic=st.text(max_size=80), payload=st.binary(max_size=200), detail=st.text(max_size=40), kept=st.booleans())
+@given(
+    topic=st.text(max_size=80),
+    payload=st.binary(max_size=200),
+    detail=st.text(max_size=40),
+    kept=st.booleans(),
+)
 def test_a_letter_survives_the_stream(topic: str, payload: bytes, detail: str, kept: bool) -> None:
     letter = write_letter(topic, payload, DecodeError(detail), kept)
     stored = encode_letter(letter)

@@ -13,7 +13,9 @@ from cloud.health import DEFAULT_INTERVAL_S, MISSED_INTERVALS, Health, Known, is
 from contract.messages import MachineState
 from tests.cloud.samples import INGEST
 
-WELL = Known(MachineState.WATCHING, is_connected=True, last_ingest_time=INGEST, summary_interval_s=60, score_max=0.2)
+WELL = Known(
+    MachineState.WATCHING, is_connected=True, last_ingest_time=INGEST, summary_interval_s=60, score_max=0.2
+)
 SOON = INGEST + timedelta(seconds=10)
 
 

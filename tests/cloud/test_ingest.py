@@ -92,7 +92,9 @@ def test_an_oversized_payload_keeps_its_head_and_its_size() -> None:
     assert (letter.size_bytes, len(letter.payload)) == (len(giant), dead_letters.KEEP_BYTES)
 
 
-def test_ten_thousand_malformed_payloads_stop_nothing(tmp_path: Path, database: Database, writer: StoreWriter) -> None:
+def test_ten_thousand_malformed_payloads_stop_nothing(
+    tmp_path: Path, database: Database, writer: StoreWriter
+) -> None:
     """Good messages in between all arrive exactly once, and every bad payload is kept."""
     rng = random.Random(11)
     bad = [Delivery(topic(f"bad-{n % 7}"), p) for n, p in enumerate(malformed_payloads(10_000, seed=7))]
@@ -123,7 +125,9 @@ def test_ten_thousand_malformed_payloads_stop_nothing(tmp_path: Path, database: 
         kept = queries.list_dead_letters(session, limit=20_000)
     assert (counts.total.stored, counts.total.duplicated, counts.total.redelivered) == (1000, 0, 0)
     assert counts.total.dead_lettered == 10_200
-    assert {d: c.stored for d, c in counts.devices.items() if c.stored} == {f"press-{n}": 50 for n in range(20)}
+    assert {d: c.stored for d, c in counts.devices.items() if c.stored} == {
+        f"press-{n}": 50 for n in range(20)
+    }
     assert counts.devices["liar"].dead_lettered == 100
     sent = sorted((d.topic, d.payload[: dead_letters.KEEP_BYTES]) for d in bad + lying + lost)
     assert sorted((letter.topic, letter.payload) for letter in kept) == sent

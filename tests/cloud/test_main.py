@@ -10,6 +10,7 @@ import pytest
 
 from cloud.__main__ import build_parser, build_settings, main
 from cloud.dead_letters import write_letter
+from cloud.settings import CloudSettings
 from cloud.store.database import open_database, sqlite_url
 from cloud.store.writer import StoreWriter
 from contract.codec import encode
@@ -26,7 +27,7 @@ def quiet_logs() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
 
 
-def settings(*flags: str, **environment: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def settings(*flags: str, **environment: str) -> CloudSettings:
     return build_settings(build_parser().parse_args(["all", *flags]), environment)
 
 
@@ -42,9 +43,19 @@ def test_flags_come_before_environment() -> None:
         "INDUSTRIALGUARD_CLOUD_DATA": "/srv/a",
     }
     found = settings(**environment)
-    assert (found.mqtt.host, found.mqtt.password, found.api.port, found.data_dir) == ("broker", "pw", 9000, Path("/srv/a"))
+    assert (found.mqtt.host, found.mqtt.password, found.api.port, found.data_dir) == (
+        "broker",
+        "pw",
+        9000,
+        Path("/srv/a"),
+    )
     found = settings("--mqtt", "mqtt://other", "--http", ":9001", "--data", "b", **environment)
-    assert (found.mqtt.host, found.mqtt.password, found.api.port, found.data_dir) == ("other", "", 9001, Path("b"))
+    assert (found.mqtt.host, found.mqtt.password, found.api.port, found.data_dir) == (
+        "other",
+        "",
+        9001,
+        Path("b"),
+    )
 
 
 def test_the_other_flags() -> None:
@@ -73,7 +84,9 @@ def test_help_has_examples_for_every_command(capsys: pytest.CaptureFixture[str])
         (["ingest", "--data", "/dev/null/x"], "cannot be made"),
     ],
 )
-def test_a_wrong_setting_is_one_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_setting_is_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
     shown = capsys.readouterr().err
     assert shown.startswith("industrialguard cloud: ")
@@ -84,7 +97,9 @@ def test_a_wrong_setting_is_one_line(arguments: list[str], words: str, capsys: p
 def test_replay_prints_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     database = open_database(sqlite_url(tmp_path / "store.db"))
     good = write_letter("ig/v1/press-1/up/summary", encode(summary(1)), DecodeError("newer"))
-    StoreWriter(database).write_dead_letters([(good, INGEST), (write_letter("x", b"", DecodeError("?")), INGEST)])
+    StoreWriter(database).write_dead_letters(
+        [(good, INGEST), (write_letter("x", b"", DecodeError("?")), INGEST)]
+    )
     database.close()
     assert main(["replay-dead-letters", "--data", str(tmp_path), "--log-level", "ERROR"]) == 0
     assert capsys.readouterr().out == "passed 1, still dead 1, incomplete 0\n"

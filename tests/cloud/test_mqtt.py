@@ -149,7 +149,7 @@ def test_a_slow_receiver_pauses_reading_and_loses_nothing(broker: Broker) -> Non
 
 
 def test_retained_publications_are_marked(broker: Broker) -> None:
-    import paho.mqtt.publish as publish
+    from paho.mqtt import publish
 
     publish.single("ig/v1/press-1/up/birth", b"x", qos=1, retain=True, port=broker.port)
 
@@ -195,5 +195,3 @@ def test_a_broker_that_refuses_us_from_the_start_is_an_error(mosquitto: str, tmp
         asyncio.run(main())
     finally:
         refusing.stop()
-
-

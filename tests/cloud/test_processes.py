@@ -21,10 +21,11 @@ from typing import IO
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.acks import Key
-from cloud.sqlite_stream import SqliteStream
 from cloud.settings import CloudSettings
+from cloud.sqlite_stream import SqliteStream
 from cloud.store import queries
 from cloud.store.database import open_database, sqlite_url
 from cloud.store.rows import MessageCounts
@@ -34,7 +35,8 @@ from tests.cloud.conftest import Broker
 from tests.cloud.malformed import malformed_payloads
 from tests.cloud.samples import alarm, birth, deliver, summary
 
-WAIT_S = 30.0
+WAIT_S = 60.0
+pytestmark = pytest.mark.slow
 
 
 @dataclass
@@ -79,7 +81,9 @@ def start(data: Path, broker: Broker) -> Iterator[Start]:
     def run(command: str, *more: str) -> CloudProcess:
         url = f"mqtt://127.0.0.1:{broker.port}"
         arguments = [sys.executable, "-m", "cloud", command, "--data", str(data), "--mqtt", url, *more]
-        child = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+        child = subprocess.Popen(
+            arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        )
         assert child.stderr is not None
         cloud = CloudProcess(child)
         reader = threading.Thread(target=cloud.read, args=(child.stderr,))
@@ -102,7 +106,7 @@ class Fleet:
     def __init__(self, port: int) -> None:
         self.stored: set[Key] = set()
         self.rejected: set[Key] = set()
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, "fleet")
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, "fleet")
         self._client.on_message = self._on_ack
         self._client.max_inflight_messages_set(2000)
         self._client.connect("127.0.0.1", port)
@@ -118,7 +122,7 @@ class Fleet:
 
     def _on_ack(self, _: paho.Client, __: object, message: paho.MQTTMessage) -> None:
         device = message.topic.split("/")[2]
-        for boot in decode_ack(message.payload).boots:
+        for boot in decode_ack(bytes(message.payload)).boots:
             self.stored |= {(device, boot.boot_id, s) for s in boot.stored}
             self.rejected |= {(device, boot.boot_id, s) for s in boot.rejected}
 
@@ -151,10 +155,12 @@ def counts(data: Path) -> MessageCounts:
     return found
 
 
-def test_an_ingest_that_is_killed_loses_nothing(start: Start, broker: Broker, fleet: Fleet, data: Path) -> None:
+def test_an_ingest_that_is_killed_loses_nothing(
+    start: Start, broker: Broker, fleet: Fleet, data: Path
+) -> None:
     """What MQTT was acknowledged for is in the stream; what was not comes again to the next ingest."""
-    sent = [deliver(summary(n // 20 + 1, f"press-{n % 20}")) for n in range(3000)]
-    for _ in range(3):
+    sent = [deliver(summary(n // 20 + 1, f"press-{n % 20}")) for n in range(2000)]
+    for _ in range(2):
         ingest = start("ingest")
         ingest.wait_for("ready")
         before = appended(data)
@@ -171,14 +177,14 @@ def test_an_ingest_that_is_killed_loses_nothing(start: Start, broker: Broker, fl
         consumer = await stream.subscribe(MESSAGES, "check")
         keys: set[Key] = set()
         idle = 0
-        while len(keys) < 3000 and idle < 100:
+        while len(keys) < 2000 and idle < 100:
             records = await consumer.poll(500, 0.1)
             idle = 0 if records else idle + 1
             keys |= {(m.device_id, m.boot_id, m.sequence) for m in (decode(r.value) for r in records)}
         await stream.close()
         return keys
 
-    assert len(asyncio.run(stored_keys())) == 3000
+    assert len(asyncio.run(stored_keys())) == 2000
     assert last.end() == 0
 
 
@@ -223,7 +229,7 @@ def test_rubbish_through_a_real_broker(start: Start, fleet: Fleet, data: Path) -
     until(lambda: counts(data).total.dead_lettered == 601)
     assert counts(data).total.stored == 101
     assert {device for device, _, _ in fleet.rejected} == {"noisy"}
-    with urllib.request.urlopen(f"{address}/openapi.json", timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{address}/api/v1/openapi.json", timeout=10) as answer:
         assert answer.status == 200
     assert cloud.end() == 0
 
@@ -235,7 +241,6 @@ def test_a_restarted_broker_is_found_again(start: Start, broker: Broker, data: P
     ingest.wait_for("no connection to the broker")
     broker.start()
     ingest.wait_for("connected to the broker")
-    time.sleep(0.3)
     fleet = Fleet(broker.port)
     delivery = deliver(summary(1))
     fleet.publish(delivery.topic, delivery.payload)

@@ -24,7 +24,10 @@ TOPIC = "ig/v1/press-1/up/summary"
 
 def test_replay(tmp_path: Path, database: Database, writer: StoreWriter) -> None:
     cured = [write_letter(TOPIC, encode(summary(n)), SchemaVersionError("newer")) for n in range(1, 4)]
-    lost = [write_letter(TOPIC, b"\xff", DecodeError("noise")), write_letter("nowhere", b"", DecodeError("?"))]
+    lost = [
+        write_letter(TOPIC, b"\xff", DecodeError("noise")),
+        write_letter("nowhere", b"", DecodeError("?")),
+    ]
     giant = write_letter(TOPIC, b"x" * 100_000, DecodeError("long"))
     old = write_letter("ig/v1/press-1/up/death", encode(death()), SchemaVersionError("newer"))
     writer.write_dead_letters([(letter, INGEST) for letter in [*cured, *lost, giant, old]])
@@ -45,7 +48,11 @@ def test_replay(tmp_path: Path, database: Database, writer: StoreWriter) -> None
         left = queries.list_dead_letters(session)
         assert queries.ingest_health(session).dead_letters == 3
     assert (counts.stored, counts.dead_lettered) == (3, 3)
-    assert [(letter.error, letter.attempts) for letter in left] == [("DecodeError", 1), ("TopicError", 3), ("DecodeError", 3)]
+    assert [(letter.error, letter.attempts) for letter in left] == [
+        ("DecodeError", 1),
+        ("TopicError", 3),
+        ("DecodeError", 3),
+    ]
 
 
 def test_dead_letters_page_newest_first(database: Database, writer: StoreWriter) -> None:

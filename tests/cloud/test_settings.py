@@ -33,7 +33,18 @@ def test_credentials_are_decoded_and_not_shown() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "broker", "http://secret@broker", "mqtt://", "mqtt://:1883", "mqtt://h:99999", "mqtt://h:x", "mqtt://h/t", "mqtt://h:0", "mqtt://u:secret@[::1"],
+    [
+        "",
+        "broker",
+        "http://secret@broker",
+        "mqtt://",
+        "mqtt://:1883",
+        "mqtt://h:99999",
+        "mqtt://h:x",
+        "mqtt://h/t",
+        "mqtt://h:0",
+        "mqtt://u:secret@[::1",
+    ],
 )
 def test_wrong_mqtt_urls_are_one_line_without_the_url(url: str) -> None:
     with pytest.raises(ConfigError, match="mqtt") as caught:
@@ -76,7 +87,9 @@ def test_settings_that_cannot_be_right(change: dict[str, Any]) -> None:
         CloudSettings(Path("x"), **change)
 
 
-@pytest.mark.parametrize("change", [{"host": ""}, {"port": 0}, {"max_unacknowledged": 0}, {"backoff_base_s": 9.0}])
+@pytest.mark.parametrize(
+    "change", [{"host": ""}, {"port": 0}, {"max_unacknowledged": 0}, {"backoff_base_s": 9.0}]
+)
 def test_mqtt_settings_that_cannot_be_right(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="mqtt"):
         MqttSettings(**change)
@@ -85,5 +98,9 @@ def test_mqtt_settings_that_cannot_be_right(change: dict[str, Any]) -> None:
 def test_stream_and_store_lie_in_the_data_folder() -> None:
     settings = CloudSettings(Path("d"), partitions=3, retention_s=7.0, max_stream_bytes=10**6)
     assert settings.stream.path == Path("d/stream.db")
-    assert (settings.stream.partitions, settings.stream.retention_s, settings.stream.max_bytes) == (3, 7.0, 10**6)
+    assert (settings.stream.partitions, settings.stream.retention_s, settings.stream.max_bytes) == (
+        3,
+        7.0,
+        10**6,
+    )
     assert settings.store_path == Path("d/store.db")

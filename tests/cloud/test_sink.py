@@ -93,7 +93,9 @@ def total(database: Database) -> DeviceCounts:
         return queries.message_counts(session).total
 
 
-def test_messages_are_stored_committed_and_acknowledged(use: Use, database: Database, devices: Devices) -> None:
+def test_messages_are_stored_committed_and_acknowledged(
+    use: Use, database: Database, devices: Devices
+) -> None:
     async def test(rig: Rig) -> None:
         await rig.send(birth(), *(summary(n) for n in range(1, 121)), alarm(121, 7))
         await rig.drain()
@@ -157,7 +159,9 @@ def test_a_crash_between_store_and_commit_is_harmless(use: Use, database: Databa
         assert (alert.status, alert.occurrences) == ("cleared", 1)
 
 
-def test_one_poisoned_record_is_isolated_and_blocks_nobody(use: Use, database: Database, devices: Devices) -> None:
+def test_one_poisoned_record_is_isolated_and_blocks_nobody(
+    use: Use, database: Database, devices: Devices
+) -> None:
     with database.transaction() as session:
         session.connection().exec_driver_sql(
             "CREATE TRIGGER poison BEFORE INSERT ON summary WHEN NEW.regime = 'poison'"
@@ -176,12 +180,18 @@ def test_one_poisoned_record_is_isolated_and_blocks_nobody(use: Use, database: D
     assert set(devices.stored) == {("press-1", BOOT, n) for n in range(1, 101)} - set(devices.rejected)
     with database.session() as session:
         letter, _ = queries.list_dead_letters(session)
-        assert (letter.error, letter.device_id, letter.topic) == ("RecordRefusedError", "press-1", "ig/v1/press-1/up/summary")
+        assert (letter.error, letter.device_id, letter.topic) == (
+            "RecordRefusedError",
+            "press-1",
+            "ig/v1/press-1/up/summary",
+        )
 
 
 def test_a_record_this_version_cannot_read_becomes_a_dead_letter(use: Use, database: Database) -> None:
     async def test(rig: Rig) -> None:
-        await rig.stream.append(MESSAGES, [Record("press-1", b"\xff\xff", {"topic": "ig/v1/press-1/up/alarm"})])
+        await rig.stream.append(
+            MESSAGES, [Record("press-1", b"\xff\xff", {"topic": "ig/v1/press-1/up/alarm"})]
+        )
         await rig.send(summary(1))
         await rig.drain()
 
@@ -189,7 +199,9 @@ def test_a_record_this_version_cannot_read_becomes_a_dead_letter(use: Use, datab
     assert (total(database).stored, total(database).dead_lettered) == (1, 1)
 
 
-def test_a_rejected_message_is_acknowledged_as_rejected(use: Use, database: Database, devices: Devices) -> None:
+def test_a_rejected_message_is_acknowledged_as_rejected(
+    use: Use, database: Database, devices: Devices
+) -> None:
     async def test(rig: Rig) -> None:
         liar = deliver(summary(9))
         ingest = Ingest(rig.stream, BATCH, 0.0)

@@ -15,7 +15,7 @@ import pytest
 
 from cloud.errors import GroupBusyError, StreamClosedError, StreamError, StreamFullError
 from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig
-from cloud.stream import Consumer, Record, Stream, StoredRecord, partition_of
+from cloud.stream import Consumer, Record, StoredRecord, Stream, partition_of
 from contract.errors import ConfigError
 
 OpenStream = Callable[[], Stream]
@@ -56,7 +56,11 @@ class StreamContract:
             await stream.append("messages", [Record("press-1", b"\x00\xff", {"a": "ä", "b": ""})])
             consumer = await stream.subscribe("messages", "sink")
             (found,) = await consumer.poll(10, POLL_S)
-            assert (found.key, found.value, dict(found.headers)) == ("press-1", b"\x00\xff", {"a": "ä", "b": ""})
+            assert (found.key, found.value, dict(found.headers)) == (
+                "press-1",
+                b"\x00\xff",
+                {"a": "ä", "b": ""},
+            )
             assert found.topic == "messages"
             assert abs(datetime.now(UTC) - found.append_time) < timedelta(minutes=5)
 
@@ -66,7 +70,9 @@ class StreamContract:
         async def test(stream: Stream) -> None:
             keys = [f"press-{n % 5}" for n in range(200)]
             for start in range(0, 200, 7):
-                await stream.append("messages", [record(n, keys[n]) for n in range(start, min(200, start + 7))])
+                await stream.append(
+                    "messages", [record(n, keys[n]) for n in range(start, min(200, start + 7))]
+                )
             consumer = await stream.subscribe("messages", "sink")
             found = await drain(consumer, limit=13)
             assert sorted(values(found)) == list(range(200))
@@ -228,8 +234,9 @@ class TestSqliteStream(StreamContract):
             batch = [Record("press-1", b"x" * 1000) for _ in range(50)]
             taken = 0
             with pytest.raises(StreamFullError, match="full"):
-                for taken in range(1000):
+                while taken < 1000:
                     await stream.append("messages", batch)
+                    taken += 1
             assert taken > 2
             found = await drain(consumer)
             assert len(found) == 50 * taken  # nothing of the refused batch
@@ -243,7 +250,8 @@ class TestSqliteStream(StreamContract):
     def test_appended_records_survive_sigkill(self, path: Path) -> None:
         program = (
             "import asyncio, sys; from pathlib import Path\n"
-            "from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig; from cloud.stream import Record\n"
+            "from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig\n"
+            "from cloud.stream import Record\n"
             "async def main():\n"
             "    stream = SqliteStream(SqliteStreamConfig(Path(sys.argv[1])))\n"
             "    for n in range(10**9):\n"
@@ -251,7 +259,9 @@ class TestSqliteStream(StreamContract):
             "        print(n, flush=True)\n"
             "asyncio.run(main())\n"
         )
-        child = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True
+        )
         assert child.stdout is not None
         confirmed = [int(child.stdout.readline()) for _ in range(50)]
         child.send_signal(signal.SIGKILL)

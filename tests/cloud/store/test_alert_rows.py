@@ -33,7 +33,12 @@ def test_an_alert_carries_its_evidence(writer: StoreWriter, database: Database) 
     assert alert.status is AlertStatus.OPEN
     assert (alert.opened_at, alert.since, alert.opened_ingest_time) == (at(60), at(30), INGEST)
     assert alert.title == "vib_h_rms +8.0 σ, temp_level -2.5 σ"
-    assert (alert.score, alert.threshold, alert.regime, alert.model_version) == (0.875, 0.5, "full_load", "m1")
+    assert (alert.score, alert.threshold, alert.regime, alert.model_version) == (
+        0.875,
+        0.5,
+        "full_load",
+        "m1",
+    )
     assert alert.contributions[1].deviation == -2.5
     assert alert.error_profile == (0.25, 0.5, 1.5)
     assert alert.spectrum is not None
@@ -59,7 +64,11 @@ def test_acknowledging(writer: StoreWriter, database: Database) -> None:
     with database.session() as session:
         before = queries.change_marker(session)
     seen = acknowledge(database, alert.id, "  Ada  ", 500)
-    assert (seen.status, seen.acknowledged_by, seen.acknowledged_at) == (AlertStatus.ACKNOWLEDGED, "Ada", at(500))
+    assert (seen.status, seen.acknowledged_by, seen.acknowledged_at) == (
+        AlertStatus.ACKNOWLEDGED,
+        "Ada",
+        at(500),
+    )
     with database.session() as session:
         assert queries.change_marker(session) > before
     assert acknowledge(database, alert.id, "Bob", 600) == seen
@@ -107,7 +116,10 @@ def test_any_order_gives_the_same_alerts(writer: StoreWriter, database: Database
         random.Random(device).shuffle(edges)
         for edge in edges:
             writer.write(arrive(edge, edge))
-    found = [(a.opened_at, a.last_seen_at, a.cleared_at, a.score, a.occurrences, a.status) for a in alerts(database)]
+    found = [
+        (a.opened_at, a.last_seen_at, a.cleared_at, a.score, a.occurrences, a.status)
+        for a in alerts(database)
+    ]
     assert len(found) == 8
     assert len(set(found)) == 2
     with database.session() as session:
@@ -115,7 +127,9 @@ def test_any_order_gives_the_same_alerts(writer: StoreWriter, database: Database
 
 
 def test_lists_are_newest_first_and_can_be_narrowed(writer: StoreWriter, database: Database) -> None:
-    writer.write(arrive(*(alarm(1, 7, device=f"press-{n}") for n in range(5)), alarm(2, 7, "cleared", "press-3")))
+    writer.write(
+        arrive(*(alarm(1, 7, device=f"press-{n}") for n in range(5)), alarm(2, 7, "cleared", "press-3"))
+    )
     everything = alerts(database)
     numbers = [a.id for a in everything]
     assert numbers == sorted(numbers, reverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -91,7 +92,8 @@ def test_broken_constraints_and_impossible_values_are_refusals(database: Databas
     )
     with pytest.raises(RecordRefusedError, match="FOREIGN KEY"), database.transaction() as session:
         session.add(orphan)
-    for impossible in (2**70, object()):
+    values: tuple[Any, ...] = (2**70, object())
+    for impossible in values:
         with pytest.raises(RecordRefusedError), database.transaction() as session:
             session.add(tables.Machine(device_id="press-1", presence_boot_id=impossible))
     naive = at(0).replace(tzinfo=None)

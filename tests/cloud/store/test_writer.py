@@ -52,7 +52,9 @@ def test_a_repeated_batch_only_counts(writer: StoreWriter, database: Database) -
         assert queries.ingest_health(session).messages_stored == 3
 
 
-def test_repeats_within_a_batch_are_seen_and_the_first_one_counts(writer: StoreWriter, database: Database) -> None:
+def test_repeats_within_a_batch_are_seen_and_the_first_one_counts(
+    writer: StoreWriter, database: Database
+) -> None:
     outcome = writer.write(arrive(summary(1, score=0.25), summary(1, score=0.5), summary(2, score=0.375)))
     assert outcome == WriteOutcome(stored=2, redelivered=1, presence=0)
     with database.session() as session:
@@ -174,7 +176,9 @@ class TestPresence:
         writer.write(arrive(birth(boot_id=2), is_retained=True))
         assert machine(database).is_online
 
-    def test_births_and_deaths_count_in_no_message_count(self, writer: StoreWriter, database: Database) -> None:
+    def test_births_and_deaths_count_in_no_message_count(
+        self, writer: StoreWriter, database: Database
+    ) -> None:
         writer.write(arrive(birth(), death()))
         with database.session() as session:
             assert queries.message_counts(session).total.stored == 0
