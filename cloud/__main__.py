@@ -57,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = build_settings(arguments, os.environ)
         configure_logging(arguments.log_level or os.environ.get("INDUSTRIALGUARD_LOG_LEVEL", "INFO"))
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for chatty in ("alembic", "uvicorn"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         _run(arguments.command, settings)
     except IndustrialGuardError as error:
         print(f"industrialguard cloud: {' '.join(str(error).split())}", file=sys.stderr)

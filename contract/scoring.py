@@ -191,7 +191,9 @@ class Baseline:
         for column in np.flatnonzero(known):
             own = seen[np.isfinite(seen[:, column]), column]
             level[column] = np.median(own)
-            spread[column] = _blend(own, float(self._fleet_spread[column]), self._prior)
+            fleet = float(self._fleet_spread[column])
+            # A machine noisier than its fleet is taken as it is; a quieter one is not taken at its word.
+            spread[column] = max(_blend(own, fleet, self._prior), _blend(own, 0.0, 0))
         return _Norm(level, spread, known)
 
 

@@ -28,8 +28,8 @@ PRIOR_SHARE = 4
 warm-up of minutes shows noise, not how a healthy machine wanders over days. It may widen what the fleet says,
 but hardly narrow it."""
 LEAST_LOG_SPREAD = 0.12
-"""Decades, however still the machines were that were recorded: 6 dB, the usual mark of a significant change of
-vibration (Randall, Vibration-based Condition Monitoring, 2011, chapter 4), are then 2.5 spreads."""
+"""Decades, however still the machines were that were recorded: 6 dB, the usual mark of a significant change
+of vibration (Randall, Vibration-based Condition Monitoring, 2011, chapter 4), are then 2.5 spreads."""
 LEAST_SPREAD = 1e-3
 """The same for what is no logarithm, in the feature's unit: a constant must not be infinitely sure."""
 MIN_MACHINES = 3

@@ -68,19 +68,17 @@ def _compile(model: Any, learning_rate: float) -> tuple[Callable[..., Any], Call
     optimizer = keras.optimizers.Adam(learning_rate)
     (_, _, length, width) = model.input_shape
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, 1, length, width), tf.float32),
-            tf.TensorSpec((None, 1, length, 2 * width), tf.float32),
-        ]
-    )
+    seen = tf.TensorSpec((None, 1, length, width), tf.float32)
+    wanted = tf.TensorSpec((None, 1, length, 2 * width), tf.float32)
+
+    @tf.function(input_signature=[seen, wanted])  # type: ignore[untyped-decorator]
     def learn(inputs: Any, targets: Any) -> None:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(masked_error(targets, model(inputs, training=True)))
         variables = model.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    @tf.function(input_signature=[tf.TensorSpec((None, 1, length, 2 * width), tf.float32)])
+    @tf.function(input_signature=[wanted])  # type: ignore[untyped-decorator]
     def judge(targets: Any) -> Any:
         reconstructed = model(targets[..., :width], training=False)
         return tf.reduce_mean(masked_error(targets, reconstructed))

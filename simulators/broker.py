@@ -1,17 +1,17 @@
 """The embedded MQTT broker: what the demo and the tests connect to when nothing is installed.
 
-Rule: it listens on loopback addresses only, because it lets everybody in. It keeps sessions, retained messages
-and wills in memory: a broker that was killed starts empty, and devices deliver again what the cloud has not
-acknowledged. This is the only importer of amqtt; `broker_command` runs Mosquitto instead where it is wanted and
-installed.
+Rule: it listens on loopback addresses only, because it lets everybody in. It keeps sessions, retained
+messages and wills in memory: a broker that was killed starts empty, and devices deliver again what the cloud
+has not acknowledged. This is the only importer of amqtt; `broker_command` runs Mosquitto instead where it is
+wanted and installed.
 
 What amqtt 0.12 does differently from MQTT 3.1.1, and what is done about it here:
 
-- Its anonymous plugin marks clients as having no session to keep: `LoopbackOnly` admits them without the mark.
+- Its anonymous plugin marks clients as having no session to keep: `LoopbackOnly` admits them unmarked.
 - It forgets messages that were in flight to a subscriber which disconnects, and marks those it kept for an
   absent one as retained: `_Broker` keeps the first and clears the mark of the second.
-- It sends a client that comes back every retained message that anybody subscribes to: `_Broker` limits this to
-  the client's own subscriptions.
+- It sends a client that comes back every retained message that anybody subscribes to: `_Broker` limits this
+  to the client's own subscriptions.
 - It does not repeat what a connected subscriber has not acknowledged within 5 s. The way from the broker to
   ingest may therefore lose a message; the device's outbox repeats it until the cloud acknowledges.
 """

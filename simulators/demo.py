@@ -83,10 +83,10 @@ class Demo:
         common = ["--data", str(self._folder / "cloud"), "--mqtt", self._mqtt_url]
         serve = ["cloud", "serve", *common, "--http", f"{HOST}:{self._http_port}"]
         parts.start(self._part("serve", _industrialguard(serve), self._is_page_up))
-        parts.wait_ready("serve", READY_TIMEOUT_S)
         ingest = _industrialguard(["cloud", "ingest", *common])
         parts.start(self._part("ingest", ingest, lambda: _logged_ready(self._log("ingest"))))
-        parts.wait_ready("ingest", READY_TIMEOUT_S)
+        for name in ("serve", "ingest"):
+            parts.wait_ready(name, READY_TIMEOUT_S)
 
     def _start_fleet(self, parts: Supervisor) -> None:
         plan = FleetPlan(

@@ -28,4 +28,8 @@ if ! .venv/bin/python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] !=
 fi
 
 echo "setup: installing $*, pinned by requirements.lock" >&2
-"$uv" pip install --quiet --python .venv/bin/python -c requirements.lock "$@"
+# uv draws a progress bar on a terminal; elsewhere its list of packages would only fill a log.
+quiet=--quiet
+[ -t 2 ] && quiet=
+# shellcheck disable=SC2086 # an empty $quiet must vanish
+"$uv" pip install $quiet --python .venv/bin/python -c requirements.lock "$@"

@@ -6,10 +6,9 @@ stands for. A range is cut to the data in it before it is divided, so that a sho
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,8 @@ def score_trend(
 ) -> list[TrendPoint]:
     """Scores of a machine in [since, until), event time, oldest first; None: no bound."""
     rows = _read(session, device, (since, until), _SCORES)
-    return [_score_point(bucket) for bucket in _buckets(rows, max_points)]
+    starts = _bucket_starts(rows, max_points)
+    return [_score_point(rows[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]
 
 
 def feature_trends(
@@ -80,16 +80,14 @@ def feature_trends(
     rows = [row for row in _read(session, device, (since, until), columns) if row.features is not None]
     sets = _feature_names(session, {row.feature_set_id for row in rows})
     points: dict[str, list[FeaturePoint]] = {}
-    for bucket in _buckets(rows, max_points):
-        for name, point in _feature_points(bucket, sets):
+    for number, wanted in sets.items():  # more than one only where a profile changed
+        mine = [row for row in rows if row.feature_set_id == number]
+        for name, found in _feature_points(mine, wanted, max_points):
             if names is None or name in names:
-                points.setdefault(name, []).append(point)
+                points.setdefault(name, []).extend(found)
     machine = session.get(Machine, device)
     known = _units(machine.profile if machine else "")
-    return [
-        FeatureTrend(name, known.get(name, ("", ""))[0], tuple(p), known.get(name, ("", ""))[1])
-        for name, p in points.items()
-    ]
+    return [_feature_trend(name, known.get(name, ("", "")), found) for name, found in points.items()]
 
 
 def quality_latest(session: Session, device: str) -> list[SensorQuality]:
@@ -128,15 +126,14 @@ def _read(
     return session.connection().execute(query).all()
 
 
-def _buckets(rows: _Rows, max_points: int) -> Iterator[list[Row[Any]]]:
-    """Runs of rows that share a point; one row each while there are few enough."""
+def _bucket_starts(rows: _Rows, max_points: int) -> list[int]:
+    """Where each point's rows begin: one row each while there are few enough, else equal spans of time."""
     if len(rows) <= max_points:
-        yield from ([row] for row in rows)
-        return
-    start_us = to_microseconds(rows[0].event_time)
-    width_us = (to_microseconds(rows[-1].event_time) - start_us) // max_points + 1
-    for _, bucket in groupby(rows, key=lambda row: (to_microseconds(row.event_time) - start_us) // width_us):
-        yield list(bucket)
+        return list(range(len(rows)))
+    times_us = [to_microseconds(row.event_time) for row in rows]
+    width_us = (times_us[-1] - times_us[0]) // max_points + 1
+    spans = [(time_us - times_us[0]) // width_us for time_us in times_us]
+    return [0, *(n for n in range(1, len(rows)) if spans[n] != spans[n - 1])]
 
 
 def _score_point(bucket: Sequence[Row[Any]]) -> TrendPoint:
@@ -151,22 +148,30 @@ def _score_point(bucket: Sequence[Row[Any]]) -> TrendPoint:
 
 
 def _feature_points(
-    bucket: Sequence[Row[Any]], sets: Mapping[int, Sequence[str]]
-) -> Iterator[tuple[str, FeaturePoint]]:
-    """One point for each feature of each set; there is more than one set only where a profile changed."""
-    for feature_set_id in dict.fromkeys(row.feature_set_id for row in bucket):
-        rows = [row for row in bucket if row.feature_set_id == feature_set_id]
-        stacked = np.stack([unpack_features(row.features) for row in rows])  # (rows, features, 3)
-        means = stacked[:, :, 0].mean(axis=0, dtype=np.float64).tolist()
-        minima = stacked[:, :, 1].min(axis=0).tolist()
-        maxima = stacked[:, :, 2].max(axis=0).tolist()
-        for name, *numbers in zip(sets[feature_set_id], means, minima, maxima, strict=True):
-            yield name, FeaturePoint(rows[-1].event_time, *numbers)
+    rows: _Rows, names: Sequence[str], max_points: int
+) -> Iterator[tuple[str, list[FeaturePoint]]]:
+    """Each feature's points, of summaries that share a feature set."""
+    starts = _bucket_starts(rows, max_points)
+    numbers = unpack_features(b"".join(row.features for row in rows)).reshape(len(rows), len(names), 3)
+    counts = np.diff([*starts, len(rows)])
+    means = np.add.reduceat(numbers[:, :, 0], starts, dtype=np.float64) / counts[:, np.newaxis]
+    minima = np.minimum.reduceat(numbers[:, :, 1], starts)
+    maxima = np.maximum.reduceat(numbers[:, :, 2], starts)
+    times = [rows[end - 1].event_time for end in np.add(starts, counts)]
+    for column, name in enumerate(names):
+        columns = (means[:, column].tolist(), minima[:, column].tolist(), maxima[:, column].tolist())
+        yield name, list(map(FeaturePoint, times, *columns))
+
+
+def _feature_trend(name: str, unit_and_sensor: tuple[str, str], points: list[FeaturePoint]) -> FeatureTrend:
+    unit, sensor = unit_and_sensor
+    return FeatureTrend(name, unit, tuple(sorted(points, key=lambda point: point.event_time)), sensor)
 
 
 def _feature_names(session: Session, numbers: Collection[int]) -> dict[int, list[str]]:
     columns = table_of(FeatureSet).c
-    found = session.connection().execute(select(columns.id, columns.names).where(columns.id.in_(numbers)))
+    query = select(columns.id, columns.names).where(columns.id.in_(numbers)).order_by(columns.id)
+    found = session.connection().execute(query)
     return {row.id: row.names for row in found}
 
 

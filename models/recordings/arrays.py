@@ -10,7 +10,7 @@ import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,14 +52,11 @@ class ArrayStream:
 
     def __init__(self, path: Path, name: str, kinds: str = "fiu") -> None:
         self._where = f"{path} [{name}]"
-        with _translated(self._where):
-            self._zip = zipfile.ZipFile(path)
-            try:
-                self._file = self._zip.open(f"{name}.npy")
-                self.shape, self._dtype = self._read_header()
-            except BaseException:
-                self._zip.close()
-                raise
+        with _translated(self._where), ExitStack() as opened:
+            archive = opened.enter_context(zipfile.ZipFile(path))
+            self._file = opened.enter_context(archive.open(f"{name}.npy"))
+            self.shape, self._dtype = self._read_header()
+            self._opened = opened.pop_all()
         if self._dtype.kind not in kinds or not self.shape:
             self.close()
             raise DataError(
@@ -95,7 +92,7 @@ class ArrayStream:
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
-        self._zip.close()
+        self._opened.close()
 
     def __enter__(self) -> ArrayStream:
         return self

@@ -100,9 +100,9 @@ def served(database: Database) -> Iterator[RunningPage]:
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """Chromium as Debian ships it."""
+    """Chromium, closed after each module: Playwright keeps an event loop running in this thread meanwhile."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         yield started

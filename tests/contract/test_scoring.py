@@ -269,6 +269,11 @@ def test_fixed_points_of_the_score() -> None:
     assert calibration.score(0.0) < 1e-6
 
 
+def test_one_wild_error_in_the_warm_up_does_not_move_the_median() -> None:
+    calibration = calibrated([1.0] * 11 + [1e6], spread=0.5, prior=10**9)
+    assert calibration.score(1.0) == pytest.approx(-math.log10(0.5) / 8)
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=20))
 def test_scores_rise_with_the_error_and_stay_in_range(errors: list[float]) -> None:
     calibration = calibrated(HEALTHY_ERRORS, prior=5)

@@ -117,7 +117,7 @@ def test_a_defect_shows_at_its_own_frequency(defect: str, band: tuple[float, flo
 
 
 def test_a_long_burst_is_given_two_percent_of_slip() -> None:
-    # With 16384 samples a line is 0.8 Hz: the third harmonic of a defect 1.5 % off lies 6 lines beside its place.
+    # With 16384 samples a line is 0.8 Hz: the third harmonic of a defect 1.5 % off lies 6 lines away.
     times_s = np.arange(16_384) / RATE_HZ
     bpfo_hz = BEARING.defect_orders()["bpfo"] * SHAFT_HZ
     profile = machine(waveform(samples=16_384), bearing=BEARING)

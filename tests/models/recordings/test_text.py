@@ -61,7 +61,7 @@ def test_blank_lines_count_only_inside_a_table() -> None:
 
 def test_numbers_keep_empty_cells_as_nan_and_name_what_is_no_number() -> None:
     parsed = parse_numbers(Path("t"), [["1", " 2.5e3"], ["", "nan"]])
-    np.testing.assert_array_equal(parsed, [[1, 2500], [np.nan, np.nan]])
+    np.testing.assert_array_equal(parsed, np.array([[1, 2500], [np.nan, np.nan]]))
     with pytest.raises(DataError, match="t:8: column 2: 'wet' is not a number"):
         parse_numbers(Path("t"), [["1", "2"], ["3", "wet"]], first_line=7)
 
