@@ -4,7 +4,7 @@ Rule: a machine is compared with itself. `Baseline` learns the level and spread 
 windows of each regime and is then frozen; `ErrorCalibration` does the same for the model's error, pooled over
 regimes because standardised errors are comparable. Short warm-ups are steadied by what the fleet shows: both
 variances are averages of the machine's own and the fleet's, weighted by the number of windows and by
-`prior_windows`.
+`prior_windows`; a feature that is noisier on this machine than in its fleet keeps its own spread.
 
 Score. With u the machine's standardised log error, p is the upper tail of a logistic distribution of the same
 variance: p = 1 / (1 + exp(pi u / sqrt(3))). Its tail is exponential, heavier than the normal one, as it must
@@ -52,7 +52,6 @@ _MAD_TO_SIGMA = 1.4826
 _MIN_SEEN = 3
 """Fewest valid values for a feature to get a level of its own."""
 _LOGISTIC_SCALE = math.pi / math.sqrt(3.0)
-_MAX_WINDOWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,8 @@ def score_trend(
 ) -> list[TrendPoint]:
     """Scores of a machine in [since, until), event time, oldest first; None: no bound."""
     rows = _read(session, device, (since, until), _SCORES)
-    starts = _bucket_starts(rows, max_points)
-    return [_score_point(rows[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    bounds = [*_bucket_starts(rows, max_points), len(rows)]
+    return [_score_point(rows[start:end]) for start, end in pairwise(bounds)]
 
 
 def feature_trends(

@@ -109,6 +109,12 @@ def test_the_fleet_steadies_a_short_warm_up(prior: int, expected: float) -> None
     assert spread == pytest.approx(expected, rel=0.25)
 
 
+def test_a_machine_noisier_than_its_fleet_is_taken_as_it_is() -> None:
+    baseline = trained([vector(value, 0, 0) for value in (-9.0, 9.0) * (WARMUP // 2)], prior=10**7)
+    robust = 1.4826 * 9
+    assert baseline.standardise(vector(9.0, 0, 0))[0] == pytest.approx(9 / math.sqrt((81 + robust**2) / 2))
+
+
 def test_a_constant_warm_up_is_not_believed_to_be_constant() -> None:
     baseline = trained([vector(10, 20, 30)] * WARMUP)
     assert baseline.standardise(vector(10.25, 20, 30))[0] == pytest.approx(1.0)

@@ -1,0 +1,96 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contract.bundle import Bundle, load_bundle
+from contract.errors import ConfigError, DataError, IndustrialGuardError
+from models.__main__ import format_result, main
+from models.config import FitConfig, TrainConfig
+from models.errors import TooLittleDataError
+from models.recordings import write_recording
+from models.trainer import prepare
+from tests.models.machines import loop_readings
+
+LOOP = ["edge", "--profile", "pump-loop"]
+
+
+def write_loops(folder: Path, count: int = 4, seconds: int = 900) -> str:
+    for number in range(count):
+        write_recording(
+            folder / f"loop-{number}.npz", f"loop-{number}", "pump-loop", loop_readings(seconds, number)
+        )
+    return f"npz:{folder}"
+
+
+def test_a_mistake_is_said_before_tensorflow_is_loaded(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom models.__main__ import main\nfrom contract.errors import DataError\n"
+        f"try:\n    main({[*LOOP, '--data', 'npz:nowhere', '--out', str(tmp_path / 'a.igb')]!r})\n"
+        "except DataError as error:\n    print(error)\n"
+        "assert main(['edge', '--help']) == 0\n"
+        "assert not {'tensorflow', 'tf_keras'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nowhere does not exist" in done.stdout
+    assert "examples:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["edge"], [*LOOP, "--data", "x"], ["rul"], [*LOOP, "--epochs", "many"]]
+)
+def test_a_wrong_command_line_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "usage: industrialguard train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extra", "error", "why"),
+    [
+        (["--profile", "nonsense"], ConfigError, "no profile 'nonsense'"),
+        (["--profile", "pump"], DataError, "is of profile pump-loop, not pump"),
+        (["--exclude", "lop-1"], ConfigError, "--exclude lop-1: no such machine"),
+        (["--exclude", "*"], ConfigError, "all 4 machines"),
+        (["--exclude", "loop-1", "loop-2"], TooLittleDataError, "only 2 of 2 machines"),
+        (["--healthy-fraction", "0"], ConfigError, "--healthy-fraction"),
+        (["--healthy-fraction", "0.2"], TooLittleDataError, "usable windows"),
+        (["--epochs", "0"], ConfigError, "--epochs"),
+        (["--data", "tape:x"], DataError, "give one of"),
+        (["--out", "nowhere/a.igb"], ConfigError, "no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(
+    tmp_path: Path, extra: list[str], error: type[IndustrialGuardError], why: str
+) -> None:
+    data = write_loops(tmp_path)
+    with pytest.raises(error, match=why) as caught:
+        main([*LOOP, "--data", data, "--out", str(tmp_path / "a.igb"), *extra])
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "a.igb").exists()
+
+
+def test_too_few_contexts_are_refused(tmp_path: Path) -> None:
+    config = TrainConfig("pump-loop", write_loops(tmp_path, count=3, seconds=500), tmp_path / "a.igb")
+    with pytest.raises(TooLittleDataError, match="only 10[0-9] contexts"):
+        prepare(config)
+
+
+def test_held_out_machines_are_none_of_those_learned_from(tmp_path: Path) -> None:
+    config = TrainConfig(
+        "pump-loop", write_loops(tmp_path), tmp_path / "a.igb", ("loop-3",), fit=FitConfig(seed=2)
+    )
+    data = prepare(config)
+    learning, held_out = ({m.machine_id for m in part} for part in (data.learning, data.held_out))
+    assert learning | held_out == {"loop-0", "loop-1", "loop-2"}
+    assert len(held_out) == 1
+
+
+def test_the_result_names_the_version_and_every_metric() -> None:
+    bundle: Bundle = load_bundle("pump")
+    text = format_result(bundle)
+    assert bundle.manifest.version in text
+    assert all(name.replace("_", " ") in text for name in bundle.manifest.metrics)
