@@ -116,19 +116,18 @@ class ScalarTrack:
 
     def _index(self, checked: CheckedReading, time_s: float) -> int:
         """Index of the first sample at or after a time, at most the number of samples."""
-        index = (
-            math.ceil((time_s - checked.event_time_s) / self.period_s - _SAME_TIME)
-            if time_s > -math.inf
-            else 0
-        )
-        return min(max(index, 0), checked.values.size)
+        lag_s = time_s - checked.event_time_s
+        if lag_s <= 0:
+            return 0
+        return min(math.ceil(lag_s / self.period_s - _SAME_TIME), checked.values.size)
 
     def _join(self, pieces: list[tuple[CheckedReading, int, int]], start_s: float) -> Cut:
         values = np.concatenate([c.values[i:j] for c, i, j in pieces])
-        lead_s = [c.event_time_s - start_s for c, _, _ in pieces]
-        offsets_s = np.concatenate(
-            [lead + np.arange(i, j) * self.period_s for lead, (_, i, j) in zip(lead_s, pieces, strict=True)]
-        )
+        offsets_s = np.array([c.event_time_s - start_s + i * self.period_s for c, i, _ in pieces])
+        if values.size > len(pieces):
+            sizes = np.array([j - i for _, i, j in pieces])
+            ticks = np.arange(values.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            offsets_s = np.repeat(offsets_s, sizes) + ticks * self.period_s
         newest_s = start_s + float(offsets_s[-1])
         counts, flags = (values.size, 0, 0), QualityFlag.NONE
         if any(c.flags for c, _, _ in pieces):

@@ -135,11 +135,11 @@ def evaluate_femto(folder: Path) -> Rows:
 def evaluate_cmapss(folder: Path) -> Rows:
     """Training engines, all run to failure, without those that the bundle learned from."""
     known = set(load_bundle("turbofan").manifest.lineage["machines"])
-    cases = judge_all(open_recordings(f"cmapss:{folder}"))
+    everyone = open_recordings(f"cmapss:{folder}")
+    unseen = [r for r in everyone if r.machine_id.startswith("train-") and r.machine_id not in known]
     groups: dict[str, list[Case]] = {}
-    for case in cases:
-        if case.recording.machine_id.startswith("train-") and case.recording.machine_id not in known:
-            groups.setdefault(case.recording.machine_id.rpartition("-")[0], []).append(case)
+    for case in judge_all(unseen):
+        groups.setdefault(case.recording.machine_id.rpartition("-")[0], []).append(case)
     return [{"subset": name, **_run_to_failure(group, early=1 / 3)} for name, group in groups.items()]
 
 

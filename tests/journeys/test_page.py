@@ -15,7 +15,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(300)]
 def test_an_alert_appears_on_the_page_without_a_reload(tmp_path: Path, chromium: str) -> None:
     from playwright.sync_api import expect, sync_playwright
 
-    with start_demo(tmp_path, "--machines", "10", "--speed", "20", "--seed", "1") as demo, sync_playwright() as tool:
+    with (
+        start_demo(tmp_path, "--machines", "10", "--speed", "20", "--seed", "1") as demo,
+        sync_playwright() as tool,
+    ):
         browser = tool.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         requests: list[str] = []

@@ -1,5 +1,6 @@
 """Small synthetic machines: enough windows for a warm-up, cheap to compute."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,8 +15,8 @@ PROFILE: MachineProfile = load_profile("pump-loop")
 START_S = 1_700_000_000.0
 
 
-def loop_readings(seconds: int, seed: int, shift_from_s: float = np.inf) -> Iterator[Reading]:
-    """A pump loop at 1 Hz: Gaussian noise about a level of its own; from some time on the current is higher."""
+def loop_readings(seconds: int, seed: int, shift_from_s: float = math.inf) -> Iterator[Reading]:
+    """A pump loop at 1 Hz: noise about levels of its own; from some time on the current is higher."""
     random = np.random.default_rng(seed)
     levels = random.uniform(5, 10, len(PROFILE.sensors))
     for second in range(seconds):
@@ -26,7 +27,7 @@ def loop_readings(seconds: int, seed: int, shift_from_s: float = np.inf) -> Iter
             yield Reading(sensor.name, START_S + second, float(second), np.array([value], np.float32))
 
 
-def loop_recording(name: str, seconds: int = 900, seed: int = 1, shift_from_s: float = np.inf) -> Recording:
+def loop_recording(name: str, seconds: int = 900, seed: int = 1, shift_from_s: float = math.inf) -> Recording:
     return Recording(name, "pump-loop", "", partial(loop_readings, seconds, seed, shift_from_s))
 
 

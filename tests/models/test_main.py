@@ -75,7 +75,7 @@ def test_what_cannot_be_trained_is_one_line(
 
 def test_too_few_contexts_are_refused(tmp_path: Path) -> None:
     config = TrainConfig("pump-loop", write_loops(tmp_path, count=3, seconds=500), tmp_path / "a.igb")
-    with pytest.raises(TooLittleDataError, match="only 10[0-9] contexts"):
+    with pytest.raises(TooLittleDataError, match=r"only 10[0-9] contexts"):
         prepare(config)
 
 

@@ -1,0 +1,86 @@
+"""Agents side by side in one process, without a broker: everything stays in their outboxes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from simulators.fleet import Fleet, FleetMachine, FleetPlan, main
+
+MACHINES = (
+    FleetMachine("pump-01", "pump", "sim:seed=1"),
+    FleetMachine("pump-02", "pump", "sim:seed=2,mode=bearing_outer,onset=250,life=200"),
+)
+NOWHERE = "mqtt://127.0.0.1:9"
+
+
+def plan(
+    folder: Path, machines: tuple[FleetMachine, ...] = MACHINES, seconds: float | None = 120.0
+) -> FleetPlan:
+    return FleetPlan(machines, NOWHERE, str(folder / "devices"), 0.0, seconds, 1_700_000_000.0, 0.0)
+
+
+def outbox(folder: Path, device: str) -> list[tuple[int, str]]:
+    with sqlite3.connect(folder / "devices" / device / "outbox.sqlite") as database:
+        rows = database.execute("SELECT sequence, kind FROM messages ORDER BY sequence").fetchall()
+    database.close()
+    return rows
+
+
+def test_a_plan_survives_its_file(tmp_path: Path) -> None:
+    written = plan(tmp_path)
+    written.write(tmp_path / "plan.json")
+
+    assert FleetPlan.read(tmp_path / "plan.json") == written
+
+
+def test_every_agent_covers_the_machine_time(tmp_path: Path) -> None:
+    fleet = Fleet(plan(tmp_path))
+    fleet.run(threading.Event())
+
+    progress = fleet.progress()
+    assert {c["windows"] for c in progress["machines"].values()} == {24}
+    assert progress["machine_seconds"] >= 115
+
+
+def test_an_agent_sends_in_company_what_it_sends_alone(tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    Fleet(plan(alone, MACHINES[1:])).run(threading.Event())
+    Fleet(plan(together)).run(threading.Event())
+
+    assert outbox(alone, "pump-02") == outbox(together, "pump-02") != []
+
+
+def test_an_agent_whose_recording_ends_leaves_the_others_running(tmp_path: Path) -> None:
+    machines = (MACHINES[0], FleetMachine("pump-09", "pump", "sim:seed=9,seconds=30"))
+    fleet = Fleet(plan(tmp_path, machines))
+    fleet.run(threading.Event())
+
+    progress = fleet.progress()
+    assert progress["ended"] == ["pump-09"]
+    assert progress["machines"]["pump-01"]["windows"] == 24
+
+
+def test_stopping_closes_every_agent(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    fleet = Fleet(plan(tmp_path, seconds=None))
+
+    fleet.run(stop)
+
+    assert fleet.progress()["machines"]["pump-01"]["windows"] == 0
+
+
+@pytest.mark.slow
+def test_the_process_leaves_its_counts(tmp_path: Path) -> None:
+    plan(tmp_path).write(tmp_path / "plan.json")
+
+    assert main([str(tmp_path / "plan.json")]) == 0
+
+    counts = json.loads((tmp_path / "result.json").read_text())
+    sent = counts["machines"]["pump-01"]["sent"]
+    assert sent == len(outbox(tmp_path, "pump-01")) > 0
