@@ -11,11 +11,11 @@ INPUTS := pyproject.toml requirements.lock .python-version tools/install.sh tool
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test check bench lock proto clean
+.PHONY: help setup demo test check bench lock proto reference clean
 
 help: ## explain these words
 	@echo "usage: make WORD [ARGS=\"...\"]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.installed-all ## install everything that working on the project needs (with TensorFlow)
 
@@ -32,6 +32,7 @@ check: $(VENV)/.installed-all ## lint, types, layers, generated code and documen
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) tools/generate_proto.py --check
+	$(PYTHON) tools/write_reference.py --check
 	$(PYTHON) -m pytest -q -m "not slow" tests/architecture tests/docs
 
 bench: $(VENV)/.installed-all ## measure the models against baselines
@@ -43,6 +44,9 @@ lock: ## resolve the dependencies again into requirements.lock
 
 proto: $(VENV)/.installed-all ## generate the protobuf code again
 	$(PYTHON) tools/generate_proto.py
+
+reference: $(VENV)/.installed-all ## write docs/reference.md from the code again
+	$(PYTHON) tools/write_reference.py
 
 clean: ## remove the environments and everything that was built
 	rm -rf $(VENV) .uv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from cloud.processes import run_ingest
-from cloud.settings import CloudSettings, parse_http_address, parse_mqtt_url
+from cloud.settings import CloudSettings, MqttSettings, parse_http_address
+from contract.broker_address import parse_broker_url
 from contract.errors import ConfigError, IndustrialGuardError
 from contract.logs import configure_logging
 
@@ -116,7 +117,7 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     return replace(
         defaults,
         data_dir=Path(data) if data else defaults.data_dir,
-        mqtt=parse_mqtt_url(mqtt_url) if mqtt_url else defaults.mqtt,
+        mqtt=MqttSettings(parse_broker_url(mqtt_url)) if mqtt_url else defaults.mqtt,
         api=api,
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,

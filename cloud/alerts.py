@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from contract.messages import AlarmTransition, Contribution
+from contract.messages import AlarmTransition
 
 REOPEN_WINDOW = timedelta(minutes=10)
 """Event time after a CLEARED in which the next alarm still belongs to the same alert."""
@@ -96,16 +96,6 @@ def alert_status(cleared_at: datetime | None, acknowledged_at: datetime | None) 
     if cleared_at is not None:
         return AlertStatus.CLEARED
     return AlertStatus.OPEN if acknowledged_at is None else AlertStatus.ACKNOWLEDGED
-
-
-def alert_title(contributions: Sequence[Contribution], score: float) -> str:
-    """One line for people: what deviates most, or the bare score where the evidence is empty.
-
-    >>> alert_title([Contribution("rms", "vib", 0.7, 8.04), Contribution("level", "flow", 0.1, -3)], 0.9)
-    'rms +8.0 σ, level -3.0 σ'
-    """
-    leading = sorted(contributions, key=lambda c: -c.share)[:2]
-    return ", ".join(f"{c.feature} {c.deviation:+.1f} σ" for c in leading) or f"anomaly score {score:.2f}"
 
 
 def _find_episodes(edges: Iterable[AlarmEdge]) -> list[Episode]:

@@ -65,9 +65,7 @@ class MqttLink:
     @property
     def address(self) -> str:
         """Of the broker, without credentials."""
-        return (
-            f"{'mqtts' if self._settings.uses_tls else 'mqtt'}://{self._settings.host}:{self._settings.port}"
-        )
+        return str(self._settings.broker)
 
     @property
     def is_paused(self) -> bool:
@@ -183,7 +181,7 @@ class MqttLink:
             )
 
     def _build_client(self, client_id: str) -> paho.Client:
-        settings = self._settings
+        broker = self._settings.broker
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -192,9 +190,9 @@ class MqttLink:
             manual_ack=True,
             reconnect_on_failure=False,
         )
-        if settings.username:
-            client.username_pw_set(settings.username, settings.password)
-        if settings.uses_tls:
+        if broker.username:
+            client.username_pw_set(broker.username, broker.password)
+        if broker.is_tls:
             client.tls_set_context(ssl.create_default_context())
         client.max_queued_messages_set(_MAX_OUTGOING)
         client.on_connect = self._on_connect
@@ -205,7 +203,7 @@ class MqttLink:
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_want_write
         client.on_socket_unregister_write = self._on_no_write
-        client.connect_async(settings.host, settings.port, settings.keepalive_s)
+        client.connect_async(broker.host, broker.port, self._settings.keepalive_s)
         return client
 
     def _on_connect(self, client: paho.Client, _: object, flags: Any, reason: ReasonCode, __: object) -> None:

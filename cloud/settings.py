@@ -8,26 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from cloud.api.settings import ApiSettings
 from cloud.sqlite_stream import SqliteStreamConfig
+from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
 
 MAX_BATCH = 10_000
-_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 @dataclass(frozen=True, slots=True)
 class MqttSettings:
     """Which broker, and as whom."""
 
-    host: str = "127.0.0.1"
-    port: int = 1883
-    username: str = ""
-    password: str = field(default="", repr=False)
-    uses_tls: bool = False
-    """Verify the broker by the system's certificate authorities."""
+    broker: BrokerAddress = BrokerAddress("127.0.0.1")
+    """With TLS it is verified by the system's certificate authorities."""
     client_id: str = "industrialguard"
     """Fixed, because the broker keeps the session under it; each process appends its role."""
     keepalive_s: int = 30
@@ -38,8 +33,6 @@ class MqttSettings:
     """Longest wait before connecting again; it is drawn between 0 and a bound that doubles up to this."""
 
     def __post_init__(self) -> None:
-        if not self.host or not 0 < self.port < 65_536:
-            raise ConfigError("mqtt: give a broker as mqtt://HOST:PORT")
         if not 1 <= self.max_unacknowledged <= 65_535:
             raise ConfigError("mqtt: max_unacknowledged must lie between 1 and 65535")
         if not 0 < self.backoff_base_s <= self.backoff_cap_s:
@@ -85,31 +78,6 @@ class CloudSettings:
     def store_path(self) -> Path:
         """The embedded store."""
         return self.data_dir / "store.db"
-
-
-def parse_mqtt_url(url: str) -> MqttSettings:
-    """Read `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, or `mqtts://` for TLS.
-
-    >>> parse_mqtt_url("mqtts://cloud:s%20cret@broker.plant").port
-    8883
-
-    Raises:
-        ConfigError: anything else; the message does not repeat the URL, which may hold a password.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigError("the MQTT URL is malformed; write mqtt://HOST:PORT") from error
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.query:
-        raise ConfigError("the MQTT URL must look like mqtt://HOST:PORT or mqtts://USER:PASSWORD@HOST:PORT")
-    return MqttSettings(
-        host=parts.hostname,
-        port=_PORTS[parts.scheme] if port is None else port,
-        username=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-        uses_tls=parts.scheme == "mqtts",
-    )
 
 
 def parse_http_address(text: str) -> tuple[str, int]:

@@ -322,19 +322,11 @@ def _status_from_proto(part: pb.DeviceStatus) -> DeviceStatus:
 
 
 def _birth_to_proto(body: Birth) -> pb.Birth:
-    return pb.Birth(
-        agent_version=body.agent_version,
-        profile_name=body.profile_name,
-        profile_version=body.profile_version,
-        feature_version=body.feature_version,
-        sensors=body.sensors,
-    )
+    return pb.Birth(agent_version=body.agent_version, profile=body.profile)
 
 
 def _birth_from_proto(part: pb.Birth) -> Birth:
-    return Birth(
-        part.agent_version, part.profile_name, part.profile_version, part.feature_version, tuple(part.sensors)
-    )
+    return Birth(part.agent_version, part.profile)
 
 
 def _death_to_proto(body: Death) -> pb.Death:

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
-from contract.errors import InvalidMessageError
+from contract.errors import ConfigError, InvalidMessageError
+from contract.profiles import parse_profile
 from contract.signals import QualityFlag
 
 SCHEMA_VERSION = 1
@@ -29,6 +30,10 @@ MAX_SENSORS = 64
 MAX_CONTRIBUTIONS = 8
 MAX_SPECTRUM_BANDS = 64
 MAX_CONTEXT = 128
+MAX_PROFILE_BYTES = 32 * 1024
+"""Room for the 64 sensors that a profile may have, and half of what a message may hold."""
+MAX_PROFILE_LINE = 1000
+"""Characters; a TOML reader needs time with the square of a dotted key's length."""
 MIN_STEP_HZ = 1e-6
 MAX_UINT32 = 2**32 - 1
 MAX_INT63 = 2**63 - 1
@@ -267,22 +272,26 @@ class DeviceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """Sent on every connect, retained: who is there and how it is built."""
+    """Sent on every connect, retained: who is there and how it is built.
+
+    It describes the machine in full, so that a cloud knows the units, axes and bearing of a machine whose
+    profile it has never seen.
+    """
 
     agent_version: str
-    profile_name: str
-    profile_version: int
-    feature_version: int
-    sensors: tuple[str, ...]
+    profile: str = field(repr=False)
+    """The machine profile as TOML; `contract.profiles.parse_profile` reads it."""
 
     def __post_init__(self) -> None:
         _require_text(self.agent_version, "agent_version")
-        _require_text(self.profile_name, "profile_name")
-        _require_count(self.profile_version, "profile_version", MAX_UINT32)
-        _require_count(self.feature_version, "feature_version", MAX_UINT32)
-        _require(len(self.sensors) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
-        for sensor in self.sensors:
-            _require_text(sensor, "sensor name")
+        size = len(self.profile.encode("utf-8", "replace"))
+        _require(size <= MAX_PROFILE_BYTES, f"profile: at most {MAX_PROFILE_BYTES} bytes, not {size}")
+        longest = max(map(len, self.profile.splitlines()), default=0)
+        _require(longest <= MAX_PROFILE_LINE, f"profile: lines of at most {MAX_PROFILE_LINE} characters")
+        try:
+            parse_profile(self.profile)
+        except ConfigError as error:
+            raise InvalidMessageError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -257,10 +258,22 @@ class MachineProfile:
 
 
 def parse_profile(text: str, origin: str = "profile") -> MachineProfile:
-    """Build a profile from TOML.
+    """Build a profile from TOML; equal texts give the same object.
 
     Raises:
         ConfigError: one line that names the origin and what is wrong.
+    """
+    found = _read_profile(text)
+    if isinstance(found, str):
+        raise ConfigError(f"{origin}: {found}")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _read_profile(text: str) -> MachineProfile | str:
+    """A profile, or what is wrong with it.
+
+    Kept, because a fleet that connects again sends a few texts very often, and reading one takes milliseconds.
     """
     try:
         tables = parse_toml(text)
@@ -269,7 +282,7 @@ def parse_profile(text: str, origin: str = "profile") -> MachineProfile:
             tables["sensors"] = tables.pop("sensor")
         return build(MachineProfile, tables, "profile")
     except ConfigError as error:
-        raise ConfigError(f"{origin}: {error}") from error
+        return str(error)
 
 
 def format_profile(profile: MachineProfile) -> str:

@@ -17,13 +17,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from contract.broker_address import parse_broker_url
 from contract.bundle import load_bundle
 from contract.errors import ConfigError
 from contract.logs import configure_logging
 from contract.signals import Reading
 from edge_agent.agent import Agent
 from edge_agent.sensors import PacedSource, SensorSource, open_source
-from edge_agent.settings import AgentSettings, parse_mqtt_url
+from edge_agent.settings import AgentSettings, MqttSettings
 
 PASSWORD_VARIABLE = "INDUSTRIALGUARD_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -123,8 +124,8 @@ def build_settings(options: argparse.Namespace) -> AgentSettings:
             )
     mqtt = None
     if options.mqtt:
-        mqtt = dataclasses.replace(
-            parse_mqtt_url(options.mqtt, os.environ.get(PASSWORD_VARIABLE, "")),
+        mqtt = MqttSettings(
+            parse_broker_url(options.mqtt, os.environ.get(PASSWORD_VARIABLE, "")),
             ca_file=options.ca_file,
             cert_file=options.cert_file,
             key_file=options.key_file,

@@ -92,6 +92,7 @@ class Agent:
 
     Raises:
         ModelError: the model does not load here, fails its self-test or does not fit the profile.
+        InvalidMessageError: the profile is too long to be told to the cloud.
     """
 
     def __init__(self, settings: AgentSettings, source: SensorSource, bundle: Bundle) -> None:
@@ -101,6 +102,7 @@ class Agent:
         self._settings = settings
         self._source = source
         self._bundle = bundle
+        self._birth = build_birth(profile)
         self._extractor = FeatureExtractor(profile)
         self._scorer = Scorer(bundle, runner)
         self._alarm = AlarmRule(profile.alarm)
@@ -298,10 +300,8 @@ class Agent:
         self._state_file.save({"scorer": self._scorer.to_state(), "alarm": self._alarm.to_state()})
 
     def _presence(self) -> Presence:
-        birth = build_birth(self._bundle.profile)
-        return Presence(
-            self._settings.device_id, self._boot_id, birth, self._bundle.manifest.version, self._now
-        )
+        version = self._bundle.manifest.version
+        return Presence(self._settings.device_id, self._boot_id, self._birth, version, self._now)
 
     def _now(self) -> datetime:
         """The device's clock: the newest window's event time; before the first window, the wall's."""

@@ -55,18 +55,18 @@ class MqttLink:
         Raises:
             LinkError: unreachable, refused, or no answer in time.
         """
-        settings = self._settings
+        settings, broker = self._settings, self._settings.broker
         try:
-            if settings.is_tls:
+            if broker.is_tls:
                 self._client.tls_set(
                     ca_certs=str(settings.ca_file) if settings.ca_file else None,
                     certfile=str(settings.cert_file) if settings.cert_file else None,
                     keyfile=str(settings.key_file) if settings.key_file else None,
                     tls_version=ssl.PROTOCOL_TLS_CLIENT,
                 )
-            self._client.connect(settings.host, settings.port, settings.keepalive_s)
+            self._client.connect(broker.host, broker.port, settings.keepalive_s)
         except (OSError, ValueError) as error:  # ssl.SSLError and socket.gaierror are OSErrors
-            raise LinkError(f"no connection to {settings.host}:{settings.port}: {error}") from error
+            raise LinkError(f"no connection to {broker}: {error}") from error
         self._await(lambda: self._is_accepted, "accept the connection")
 
     def subscribe(self, topic: str) -> None:
@@ -134,8 +134,9 @@ class MqttLink:
         client.connect_timeout = self._settings.connect_timeout_s
         client.max_inflight_messages_set(0)  # our own in-flight limit rules
         client.max_queued_messages_set(0)
-        if self._settings.username:
-            client.username_pw_set(self._settings.username, self._settings.password or None)
+        broker = self._settings.broker
+        if broker.username:
+            client.username_pw_set(broker.username, broker.password or None)
         client.will_set(will.topic, will.payload, QOS_AT_LEAST_ONCE, retain=True)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe

@@ -14,7 +14,7 @@ from importlib import metadata
 
 from contract.features import vibration_spectrum
 from contract.messages import EARLIEST, LATEST, MAX_INT63, Alarm, Birth, Spectrum
-from contract.profiles import MachineProfile
+from contract.profiles import MachineProfile, format_profile
 from contract.signals import Samples
 from edge_agent.alarm import AlarmEdge
 from edge_agent.scorer import Evidence
@@ -71,14 +71,12 @@ def pick_spectrum(
 
 
 def build_birth(profile: MachineProfile) -> Birth:
-    """Who this agent is and what it watches."""
-    return Birth(
-        agent_version=agent_version(),
-        profile_name=profile.name,
-        profile_version=profile.version,
-        feature_version=profile.feature_version,
-        sensors=tuple(sensor.name for sensor in profile.sensors),
-    )
+    """Who this agent is and what it watches.
+
+    Raises:
+        InvalidMessageError: the profile is too long for a message.
+    """
+    return Birth(agent_version(), format_profile(profile))
 
 
 def agent_version() -> str:

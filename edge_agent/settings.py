@@ -1,24 +1,19 @@
-r"""Everything that differs between two agents, frozen and checked once.
+"""Everything that differs between two agents, frozen and checked once.
 
 Rule: settings are built in one place (`__main__`, or whoever starts agents in one process) and passed down;
 nothing reads the environment later. A password never shows in a `repr`, a log or an error.
-
->>> settings = parse_mqtt_url("mqtts://press:s3cret@broker.local")
->>> settings.port, "s3cret" in repr(settings)
-(8883, False)
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
 from contract.messages import DEVICE_ID_PATTERN
 
-DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 MIB = 1024 * 1024
 
 
@@ -35,11 +30,7 @@ class MqttSettings:
         ConfigError: a value no broker could be reached with.
     """
 
-    host: str
-    port: int = 1883
-    username: str = ""
-    password: str = field(default="", repr=False)
-    is_tls: bool = False
+    broker: BrokerAddress
     ca_file: Path | None = None
     """Certificates to trust instead of the system's; PEM."""
     cert_file: Path | None = None
@@ -52,10 +43,8 @@ class MqttSettings:
     """Longest wait for the broker's answer to connect and subscribe, in s."""
 
     def __post_init__(self) -> None:
-        _require(bool(self.host) and not any(c.isspace() for c in self.host), "mqtt: host must not be empty")
-        _require(0 < self.port < 65_536, f"mqtt: port must lie between 1 and 65535, not {self.port}")
-        _require(not self.password or bool(self.username), "mqtt: a password needs a username")
-        _require(self.is_tls or not (self.ca_file or self.cert_file), "mqtt: certificates need mqtts://")
+        has_certificates = bool(self.ca_file or self.cert_file)
+        _require(self.broker.is_tls or not has_certificates, "mqtt: certificates need mqtts://")
         _require(
             (self.cert_file is None) == (self.key_file is None), "mqtt: give cert_file and key_file together"
         )
@@ -110,30 +99,3 @@ class AgentSettings:
         _require(0 <= self.drain_s < math.inf, "drain_s must not be negative")
         _require(0 < self.status_interval_s < math.inf, "status_interval_s must be positive")
         _require(self.state_every_windows >= 1, "state_every_windows must be at least 1")
-
-
-def parse_mqtt_url(url: str, password: str = "") -> MqttSettings:
-    """Read `mqtt://user:pw@host:1883` or `mqtts://…`; user and password may be percent-encoded.
-
-    Args:
-        url: The broker's address.
-        password: Used when the URL has none, so that it need not stand on a command line.
-
-    Raises:
-        ConfigError: not such a URL; the message never repeats the password.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigError("mqtt URL: the port must be a number; write mqtt://user:pw@host:1883") from error
-    is_plain = not parts.path.strip("/") and not parts.query and not parts.fragment
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or not is_plain:
-        raise ConfigError("not an MQTT address; write mqtt://user:pw@host:1883 or mqtts://host")
-    return MqttSettings(
-        host=parts.hostname,
-        port=port if port is not None else DEFAULT_PORTS[parts.scheme],
-        username=unquote(parts.username or ""),
-        password=unquote(parts.password or "") or (password if parts.username else ""),
-        is_tls=parts.scheme == "mqtts",
-    )

@@ -103,10 +103,7 @@ class Uplink:
             link.subscribe(str(AckTopic(presence.device_id)))
             link.publish(presence.topic(Kind.BIRTH), presence.encode(presence.birth), retain=True)
             self.counters.connects += 1
-            _LOG.info(
-                "uplink up",
-                extra={"host": self._mqtt.host, "port": self._mqtt.port, "waiting": self._outbox.depth},
-            )
+            _LOG.info("uplink up", extra={"broker": str(self._mqtt.broker), "waiting": self._outbox.depth})
             self._inflight.expedite()
             while not self._is_finished(stop):
                 self._exchange(link)

@@ -208,14 +208,13 @@ def _run_to_failure(cases: Sequence[Case], early: float) -> dict[str, Any]:
 def _against_labels(case: Case, stamps: Any, is_event: Any) -> dict[str, Any]:
     """Compare alarms with the labelled stretch; both clocks are the file's own."""
     begin_s, end_s = float(stamps[is_event][0]), float(stamps[is_event][-1])
-    last_s = float(stamps[-1])
-    alarms = [(a, last_s if b is None else b) for a, b in case.judgement.alarms]
-    hits = [a for a, b in alarms if a <= end_s and b >= begin_s]
+    raised = [a for a, _ in case.judgement.alarms]
+    hits = [a for a in raised if begin_s <= a <= end_s]
     return {
         "event found": bool(hits),
-        "delay s": round(max(hits[0] - begin_s, 0.0)) if hits else None,
-        "alarms raised before the event": sum(a < begin_s for a, _ in alarms),
-        "of these in the first 400 rows": sum(a < stamps[SKAB_TRAINING_ROWS] for a, _ in alarms),
+        "delay s": round(hits[0] - begin_s) if hits else None,
+        "alarms raised before the event": sum(a < begin_s for a in raised),
+        "of these in the first 400 rows": sum(a < float(stamps[SKAB_TRAINING_ROWS]) for a in raised),
         "highest score": round(float(case.judgement.scores.max(initial=0.0)), 2),
     }
 

@@ -11,9 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from cloud.settings import CloudSettings
 from cloud.store import queries
 from cloud.store.database import open_database, sqlite_url
@@ -128,7 +125,7 @@ def build_report(
 
 def write_report(report: DemoReport, json_path: Path | None) -> None:
     """Print the summary for people and, when asked, write it for scripts."""
-    Console(highlight=False, soft_wrap=True).print(_as_table(report))
+    print(format_report(report))
     if json_path is not None:
         json_path.write_text(json.dumps(asdict(report), indent=2) + "\n", "utf-8")
 
@@ -157,7 +154,8 @@ def _by_machine(alerts: list[AlertRow]) -> dict[str, list[dict[str, Any]]]:
     return table
 
 
-def _as_table(report: DemoReport) -> Table:
+def format_report(report: DemoReport) -> str:
+    """The summary for people, a line each."""
     counts = report.messages
     unexpected = sorted(set(report.alerts) & set(report.healthy))
     rows = {
@@ -174,9 +172,5 @@ def _as_table(report: DemoReport) -> Table:
         "peak memory": f"{report.peak_rss_bytes / 1e6:.0f} MB in all processes",
         "restarts": ", ".join(f"{name} {n}" for name, n in report.restarts.items()) or "none",
     }
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return table
+    width = max(map(len, rows))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())

@@ -22,12 +22,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.broker_address import parse_broker_url
 from contract.bundle import Bundle, load_bundle
 from contract.logs import configure_logging
 from contract.profiles import load_profile
 from edge_agent.agent import Agent
 from edge_agent.sensors import SensorSource, open_source
-from edge_agent.settings import AgentSettings, parse_mqtt_url
+from edge_agent.settings import AgentSettings, MqttSettings
 from simulators.replay import ReplaySource, replay_recordings
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class Fleet:
         settings = AgentSettings(
             device_id=machine.device_id,
             state_dir=Path(self._plan.state_dir) / machine.device_id,
-            mqtt=parse_mqtt_url(self._plan.mqtt_url),
+            mqtt=MqttSettings(parse_broker_url(self._plan.mqtt_url)),
             drain_s=self._plan.drain_s,
         )
         return Agent(settings, self._open(machine), bundle)

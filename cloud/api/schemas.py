@@ -15,6 +15,7 @@ from cloud.alerts import AlertStatus
 from cloud.health import Health
 from cloud.store.rows import FeatureTrend, TrendPoint
 from contract.messages import MachineState
+from contract.profiles import MachineProfile
 
 Responses = dict[int | str, dict[str, Any]]
 """What else than success a route may answer, for OpenAPI."""
@@ -24,10 +25,15 @@ def _state_name(value: Any) -> Any:
     return value.name.lower() if isinstance(value, MachineState) else value
 
 
+def _profile_name(value: Any) -> Any:
+    return value.name if isinstance(value, MachineProfile) else value or ""
+
+
 Score = Annotated[
     float | None,
     Field(description="0..1, higher is more anomalous; 0.5 is one window in 10,000 when healthy"),
 ]
+ProfileName = Annotated[str, BeforeValidator(_profile_name)]
 StateName = Annotated[str | None, BeforeValidator(_state_name), Field(examples=["watching"])]
 
 
@@ -39,9 +45,12 @@ class MachineOut(_Out):
     """A machine as it stands now."""
 
     device_id: str = Field(examples=["pump-07"])
-    profile: str = Field(description="Machine profile; empty before the first birth", examples=["pump"])
+    profile: ProfileName = Field(
+        description="Name of its machine profile; empty before the first birth", examples=["pump"]
+    )
     health: Health = Field(description="The one word to show; offline and unknown are never ok")
-    state: StateName = Field(description="What the device last said of its machine")
+    state: ProfileName = Annotated[str, BeforeValidator(_profile_name)]
+StateName = Field(description="What the device last said of its machine")
     is_online: bool
     last_event_time: datetime | None = Field(description="Newest summary or alarm, the device's clock, UTC")
     last_ingest_time: datetime | None = Field(description="When it was last heard, the cloud's clock, UTC")
@@ -121,7 +130,9 @@ class AlertOut(_Out):
     id: int = Field(examples=[17])
     device_id: str = Field(examples=["pump-07"])
     status: AlertStatus
-    title: str
+    title: str = Field(
+        description="What it looks like, in one sentence", examples=["Looks like bearing damage at the outer race"]
+    )
     opened_at: datetime = Field(description="Event time of the alarm that opened it, UTC")
     since: datetime = Field(description="First anomalous window, event time, UTC")
     last_seen_at: datetime = Field(description="Event time of its newest alarm edge, UTC")

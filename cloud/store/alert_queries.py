@@ -11,11 +11,13 @@ from typing import Any, cast
 
 from sqlmodel import Session, col, select
 
-from cloud.alerts import AlertStatus, alert_status, alert_title
+from cloud.alerts import AlertStatus, alert_status
 from cloud.errors import AlreadyClearedError, NotFoundError
+from cloud.store.profiles import stored_profile
 from cloud.store.rows import AlertRow
 from cloud.store.tables import AlarmEdgeRow, Alert, Machine
 from cloud.store.writer import mark_change
+from cloud.words import alert_words
 from contract.messages import Contribution, Spectrum
 
 WHO_CHARACTERS = 80
@@ -99,7 +101,8 @@ def _joined() -> Any:
     )
 
 
-def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile: str) -> AlertRow:
+def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile_text: str) -> AlertRow:
+    profile = stored_profile(profile_text)
     contributions = tuple(Contribution(**c) for c in edge.contributions)
     return AlertRow(
         id=cast("int", alert.id),
@@ -113,7 +116,7 @@ def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile: str) -> AlertRow:
         since=alert.since,
         score=alert.score,
         threshold=edge.threshold,
-        title=alert_title(contributions, alert.score),
+        title=alert_words(contributions, profile),
         occurrences=len(alert.alarm_ids),
         regime=edge.regime,
         model_version=edge.model_version,

@@ -67,7 +67,7 @@ def _apply_status(machine: Machine, event_time: datetime, status: DeviceStatus) 
 
 
 def _apply_birth(machine: Machine, message: Message, birth: Birth, is_retained: bool) -> None:
-    machine.profile = birth.profile_name
+    machine.profile = birth.profile
     machine.agent_version = birth.agent_version
     machine.model_version = message.model_version or machine.model_version
     if is_retained and machine.presence_boot_id == message.boot_id:

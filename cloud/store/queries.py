@@ -17,6 +17,7 @@ from cloud.health import Known, is_online, judge_health
 from cloud.store.alert_queries import acknowledge_alert, get_alert, list_alerts
 from cloud.store.counts import message_counts
 from cloud.store.letters import list_dead_letters
+from cloud.store.profiles import stored_profile
 from cloud.store.rows import (
     AlertRow,
     DeadLetterRow,
@@ -133,7 +134,7 @@ def _machine_row(machine: Machine, open_alert_id: int | None, now: datetime) -> 
     )
     return MachineRow(
         device_id=machine.device_id,
-        profile=machine.profile,
+        profile=stored_profile(machine.profile),
         state=state,
         health=judge_health(known, now),
         is_online=is_online(known, now),

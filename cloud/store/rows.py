@@ -13,6 +13,7 @@ from datetime import datetime
 from cloud.alerts import AlertStatus
 from cloud.health import Health
 from contract.messages import Contribution, MachineState, Spectrum
+from contract.profiles import MachineProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class MachineRow:
     """A machine as it stands now."""
 
     device_id: str
-    profile: str
-    """Name of its machine profile; empty before its first Birth."""
+    profile: MachineProfile | None = field(repr=False)
+    """As its newest Birth told it; None before the first."""
     state: MachineState | None
     """What the device last said of it; None before its first summary."""
     health: Health
@@ -80,7 +81,7 @@ class FeatureTrend:
 
     name: str
     unit: str
-    """UCUM code; empty when the profile is not one that ships."""
+    """UCUM code; empty when the machine's profile has no such feature."""
     points: tuple[FeaturePoint, ...] = field(repr=False)
     sensor: str = ""
 
@@ -121,6 +122,7 @@ class AlertRow:
     """Highest score among its alarms, 0..1."""
     threshold: float
     title: str
+    """What it looks like, in one sentence for people."""
     occurrences: int
     """Alarms in it: 1, plus one for each that came back within the reopen window."""
     regime: str
@@ -128,7 +130,8 @@ class AlertRow:
     contributions: tuple[Contribution, ...]
     error_profile: tuple[float, ...] = field(repr=False)
     spectrum: Spectrum | None = field(repr=False)
-    profile: str = ""
+    profile: MachineProfile | None = field(default=None, repr=False)
+    """Of its machine."""
     opened_ingest_time: datetime | None = None
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, LargeBinary, Table, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from cloud.store.columns import BIG_KEY, UtcTime
@@ -35,7 +35,8 @@ class Machine(SQLModel, table=True):
     """The newest state of each machine, and its counters."""
 
     device_id: str = Field(primary_key=True, max_length=64)
-    profile: str = Field(default="", max_length=80)
+    profile: str = Field(default="", sa_type=Text)
+    """Its machine profile as TOML, from its Birth; empty before the first."""
     agent_version: str = Field(default="", max_length=80)
     model_version: str = Field(default="", max_length=80)
     state: int | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,11 +17,12 @@ from sqlmodel import Session
 
 from cloud.store.columns import to_microseconds
 from cloud.store.packing import unpack_features
+from cloud.store.profiles import stored_profile
 from cloud.store.rows import FeaturePoint, FeatureTrend, SensorQuality, TrendPoint
 from cloud.store.tables import FeatureSet, Machine, Summary, table_of
 from contract.features import feature_specs
 from contract.messages import EARLIEST, LATEST, MachineState
-from contract.profiles import load_profile, profile_names
+from contract.profiles import MachineProfile
 from contract.signals import QualityFlag
 
 MAX_POINTS = 500
@@ -87,7 +87,7 @@ def feature_trends(
             if names is None or name in names:
                 points.setdefault(name, []).extend(found)
     machine = session.get(Machine, device)
-    known = _units(machine.profile if machine else "")
+    known = _units(stored_profile(machine.profile) if machine else None)
     return [_feature_trend(name, known.get(name, ("", "")), found) for name, found in points.items()]
 
 
@@ -176,12 +176,9 @@ def _feature_names(session: Session, numbers: Collection[int]) -> dict[int, list
     return {row.id: row.names for row in found}
 
 
-@lru_cache(maxsize=64)
-def _units(profile: str) -> dict[str, tuple[str, str]]:
-    """Unit and sensor of each feature, of profiles that ship; a device may call its own by any name."""
-    if profile not in profile_names():
-        return {}
-    return {spec.name: (spec.unit, spec.sensor) for spec in feature_specs(load_profile(profile))}
+def _units(profile: MachineProfile | None) -> dict[str, tuple[str, str]]:
+    """Unit and sensor of each feature that the machine's profile knows."""
+    return {spec.name: (spec.unit, spec.sensor) for spec in feature_specs(profile)} if profile else {}
 
 
 def _flag_names(flags: int) -> tuple[str, ...]:

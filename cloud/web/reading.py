@@ -5,7 +5,7 @@ Rule: one session for each page, so that its parts agree; everything about how i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -92,12 +92,10 @@ class PageReader:
 
     Args:
         database: An open store.
-        profiles: Known machine profiles, by name.
     """
 
-    def __init__(self, database: Database, profiles: Mapping[str, MachineProfile]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._profiles = profiles
         self._sparks: dict[str, _Spark] = {}  # one entry per machine, replaced when it has reported
 
     def fleet(self, health: Health | None, search: str) -> FleetPage:
@@ -112,11 +110,8 @@ class PageReader:
         return FleetPage(
             cards=views.health_cards(rows, health),
             machines=machines,
-            alerts=tuple(
-                views.alert_view(a, self._profiles, clocks.get(a.device_id))
-                for a in views.sort_alerts(alerts)
-            ),
-            cleared=tuple(views.alert_view(a, self._profiles, None) for a in cleared),
+            alerts=tuple(views.alert_view(a, clocks.get(a.device_id)) for a in views.sort_alerts(alerts)),
+            cleared=tuple(views.alert_view(a, None) for a in cleared),
             total=len(rows),
             open_count=sum(a.status is AlertStatus.OPEN for a in alerts),
             health=health,
@@ -131,7 +126,7 @@ class PageReader:
         """
         with self._database.session() as session:
             row = queries.get_machine(session, device_id)
-            profile = self._profiles.get(row.profile)
+            profile = row.profile
             alerts = queries.list_alerts(session, device=device_id, limit=ALERTS_PER_PAGE)
             shown = tuple(self._evidence(session, alert, row) for alert in alerts)
             current = next((a for a in shown if a.row.status is not AlertStatus.CLEARED), None)
@@ -158,7 +153,7 @@ class PageReader:
             clocks = _clocks(session, {row.device_id for row in rows})
             open_count = _open_count(session)
         return AlertsPage(
-            alerts=tuple(views.alert_view(r, self._profiles, clocks.get(r.device_id)) for r in rows),
+            alerts=tuple(views.alert_view(r, clocks.get(r.device_id)) for r in rows),
             status=status,
             device=device,
             next_before=rows[-1].id if len(rows) == ALERTS_PER_PAGE else None,
@@ -173,7 +168,7 @@ class PageReader:
         """
         with self._database.session() as session:
             row = queries.get_alert(session, alert_id)
-            return views.alert_view(row, self._profiles, _clocks(session, {row.device_id}).get(row.device_id))
+            return views.alert_view(row, _clocks(session, {row.device_id}).get(row.device_id))
 
     def ingest(self) -> IngestHealth:
         """How the road to the store is doing."""
@@ -181,7 +176,7 @@ class PageReader:
             return queries.ingest_health(session)
 
     def _machine_view(self, session: queries.Session, row: MachineRow) -> views.MachineView:
-        profile = self._profiles.get(row.profile)
+        profile = row.profile
         threshold = profile.alarm.threshold if profile else WATCH_FROM
         return views.machine_view(row, self._spark(session, row), threshold)
 
@@ -203,11 +198,11 @@ class PageReader:
 
     def _evidence(self, session: queries.Session, alert: AlertRow, row: MachineRow) -> views.AlertView:
         shaft_hz = self._shaft_hz(session, alert) if alert.spectrum else None
-        return views.alert_view(alert, self._profiles, row.last_event_time, shaft_hz)
+        return views.alert_view(alert, row.last_event_time, shaft_hz)
 
     def _shaft_hz(self, session: queries.Session, alert: AlertRow) -> float | None:
         """Shaft speed when the alert opened, in Hz; None without bearing or speed."""
-        profile = self._profiles.get(alert.profile)
+        profile = alert.profile
         bearing = profile.bearing if profile else None
         if profile is None or bearing is None:
             return None
@@ -225,7 +220,7 @@ class PageReader:
 
 
 def _matches(row: MachineRow, health: Health | None, search: str) -> bool:
-    text = f"{row.device_id} {row.profile} {row.regime}".lower()
+    text = f"{row.device_id} {row.profile.name if row.profile else ''} {row.regime}".lower()
     return (health is None or row.health is health) and search.lower() in text
 
 

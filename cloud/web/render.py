@@ -6,16 +6,15 @@ Content-Security-Policy would refuse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from cloud import words
 from cloud.health import Health
-from cloud.web import plots, words
-from contract.profiles import MachineProfile, load_profile, profile_names
+from cloud.web import plots
 
 
 class Renderer:
@@ -37,8 +36,6 @@ class Renderer:
         self._environment.globals.update(
             operator=operator, plots=plots, states=words.STATES, defects=words.DEFECTS, Health=Health
         )
-        self.profiles: Mapping[str, MachineProfile] = {name: load_profile(name) for name in profile_names()}
-        """The profiles that ship, by name; a machine of another profile is shown by its own names."""
 
     def page(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
         """A template as a response.

@@ -6,20 +6,20 @@ a thing stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cloud import words
 from cloud.alerts import AlertStatus
 from cloud.health import Health
 from cloud.store.rows import AlertRow, MachineRow, SensorQuality
-from cloud.web import plots, words
+from cloud.web import plots
 from contract.features import feature_specs
 from contract.messages import Contribution
 from contract.profiles import MachineProfile
 from contract.signals import SensorKind
 
-Profiles = Mapping[str, MachineProfile]
 _FAIR_FROM, _GOOD_FROM = 0.8, 0.995
 _LEADING, _LEADING_SHARE = 3, 0.1
 _UNSURE = frozenset({Health.OFFLINE, Health.UNKNOWN, Health.BLIND})
@@ -84,7 +84,6 @@ class AlertView:
 
     row: AlertRow
     status: str
-    symptom: str
     sensors: str
     duration: str
     """How long the machine has been (or was) anomalous, by its own clock."""
@@ -183,33 +182,28 @@ def quality_level(confidence: float | None) -> tuple[str, str]:
     return ("fair" if confidence >= _FAIR_FROM else "poor"), f"{confidence:.0%}".replace("%", " % usable")
 
 
-def alert_view(
-    row: AlertRow, profiles: Profiles, now: datetime | None, shaft_hz: float | None = None
-) -> AlertView:
+def alert_view(row: AlertRow, now: datetime | None, shaft_hz: float | None = None) -> AlertView:
     """An alert in words.
 
     Args:
         row: From the store.
-        profiles: Known machine profiles, by name.
         now: The machine's own newest event time; None: its last edge.
         shaft_hz: Shaft speed about then, for the bearing's defect frequencies.
     """
-    profile = profiles.get(row.profile)
+    profile = row.profile
     bars = sorted(row.contributions, key=lambda c: -c.share)
     leading = leading_evidence(bars)
-    symptom = words.symptom_words(leading[0], profile) if leading else "Behaves unlike itself"
     names = dict.fromkeys(c.sensor for c in leading)
     sensors = " · ".join(words.sensor_label(name, profile) for name in names)
     end = row.cleared_at or max(now or row.last_seen_at, row.last_seen_at)
     return AlertView(
         row=row,
         status=words.STATUSES[row.status],
-        symptom=symptom,
         sensors=sensors,
         duration=words.span_words(end - row.since),
         bars=tuple(_bar(c, profile) for c in bars),
         spectrum=_spectrum_view(row, profile, shaft_hz),
-        says=f"{row.device_id}: {symptom}",
+        says=f"{row.device_id}: {row.title}",
     )
 
 
@@ -230,7 +224,7 @@ def sensor_views(
     """Curves grouped by sensor: those that deviate first, then in the profile's order.
 
     Args:
-        profile: The machine's profile; None when it is not one that ships.
+        profile: The machine's profile; None when it has not told it.
         known: (feature, sensor, UCUM unit) as stored, used without a profile.
         evidence: Of the current alert, if there is one.
     """

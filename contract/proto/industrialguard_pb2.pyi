@@ -192,18 +192,12 @@ class DeviceStatus(_message.Message):
     def __init__(self, agent_version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., samples: _Optional[int] = ..., windows: _Optional[int] = ..., outbox_messages: _Optional[int] = ..., outbox_bytes: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[int] = ..., window_cost_us: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., quality_flags: _Optional[int] = ...) -> None: ...
 
 class Birth(_message.Message):
-    __slots__ = ("agent_version", "profile_name", "profile_version", "feature_version", "sensors")
+    __slots__ = ("agent_version", "profile")
     AGENT_VERSION_FIELD_NUMBER: _ClassVar[int]
-    PROFILE_NAME_FIELD_NUMBER: _ClassVar[int]
-    PROFILE_VERSION_FIELD_NUMBER: _ClassVar[int]
-    FEATURE_VERSION_FIELD_NUMBER: _ClassVar[int]
-    SENSORS_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
     agent_version: str
-    profile_name: str
-    profile_version: int
-    feature_version: int
-    sensors: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent_version: _Optional[str] = ..., profile_name: _Optional[str] = ..., profile_version: _Optional[int] = ..., feature_version: _Optional[int] = ..., sensors: _Optional[_Iterable[str]] = ...) -> None: ...
+    profile: str
+    def __init__(self, agent_version: _Optional[str] = ..., profile: _Optional[str] = ...) -> None: ...
 
 class Death(_message.Message):
     __slots__ = ("reason",)

@@ -62,7 +62,7 @@ def _create_machine() -> None:
     op.create_table(
         "machine",
         sa.Column("device_id", sa.String(64), primary_key=True),
-        sa.Column("profile", sa.String(80), nullable=False),
+        sa.Column("profile", sa.Text(), nullable=False),
         sa.Column("agent_version", sa.String(80), nullable=False),
         sa.Column("model_version", sa.String(80), nullable=False),
         sa.Column("state", sa.Integer()),

@@ -8,7 +8,7 @@ refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -216,6 +216,17 @@ def symptom_words(contribution: Contribution, profile: MachineProfile | None) ->
         return f"{quantity} {'rises' if is_rise else 'falls'} faster than usual"
     what = feature_words(contribution.feature, contribution.sensor, profile)
     return f"{what[:1].upper()}{what[1:]}: {'more' if is_rise else 'less'} than usual"
+
+
+def alert_words(contributions: Sequence[Contribution], profile: MachineProfile | None) -> str:
+    """An alert in one sentence: the symptom of what contributes most.
+
+    >>> alert_words([Contribution("flow_level", "flow", 0.2, -3), Contribution("rms", "vib", 0.7, 8)], None)
+    'Vibrates more than usual'
+    """
+    if not contributions:
+        return "Behaves unlike itself"
+    return symptom_words(max(contributions, key=lambda c: c.share), profile)
 
 
 def flag_words(flags: Iterable[str]) -> str:
