@@ -15,13 +15,14 @@ from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
 
 MAX_BATCH = 10_000
+LOCAL_BROKER = BrokerAddress("127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
 class MqttSettings:
     """Which broker, and as whom."""
 
-    broker: BrokerAddress = BrokerAddress("127.0.0.1")
+    broker: BrokerAddress = LOCAL_BROKER
     """With TLS it is verified by the system's certificate authorities."""
     client_id: str = "industrialguard"
     """Fixed, because the broker keeps the session under it; each process appends its role."""

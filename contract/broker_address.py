@@ -1,6 +1,6 @@
 """Where an MQTT broker is and as whom to speak to it.
 
-Rule: one reading of a broker's URL for device and cloud. A password never shows in a `repr`, a log or an error.
+Rule: device and cloud read a broker's URL alike. A password never shows in a `repr`, a log or an error.
 
 >>> address = parse_broker_url("mqtts://press:s3cret@broker.plant")
 >>> str(address), "s3cret" in repr(address)
@@ -48,7 +48,7 @@ class BrokerAddress:
 
 
 def parse_broker_url(url: str, password: str = "") -> BrokerAddress:
-    """Read `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, or `mqtts://` for TLS; both names may be percent-encoded.
+    """Read `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, or `mqtts://` for TLS; credentials may be percent-encoded.
 
     Args:
         url: The broker's URL.
@@ -61,10 +61,10 @@ def parse_broker_url(url: str, password: str = "") -> BrokerAddress:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ConfigError("the mqtt URL is malformed; write mqtt://USER:PASSWORD@HOST:PORT") from error
+        raise ConfigError("not an MQTT address; write mqtt://USER:PASSWORD@HOST:PORT") from error
     is_plain = not parts.path.strip("/") and not parts.query and not parts.fragment
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or not is_plain:
-        raise ConfigError("not a broker's URL; write mqtt://HOST:PORT or mqtts://USER:PASSWORD@HOST:PORT")
+        raise ConfigError("not an MQTT address; write mqtt://HOST:PORT or mqtts://USER:PASSWORD@HOST:PORT")
     return BrokerAddress(
         host=parts.hostname,
         port=DEFAULT_PORTS[parts.scheme] if port is None else port,

@@ -273,7 +273,7 @@ def parse_profile(text: str, origin: str = "profile") -> MachineProfile:
 def _read_profile(text: str) -> MachineProfile | str:
     """A profile, or what is wrong with it.
 
-    Kept, because a fleet that connects again sends a few texts very often, and reading one takes milliseconds.
+    Kept: a fleet that connects again sends a few texts very often, and reading one takes milliseconds.
     """
     try:
         tables = parse_toml(text)

@@ -95,6 +95,7 @@ def format_result(bundle: Bundle) -> str:
     """Metrics of a bundle as a table of plain text."""
     manifest = bundle.manifest
     rows = {"model version": manifest.version, "machines": str(len(manifest.lineage["machines"]))}
+    rows["validated on"] = str(manifest.lineage["validated_on"])
     rows |= {name.replace("_", " "): f"{value:g}" for name, value in manifest.metrics.items()}
     rows["fleet error spread"] = f"{manifest.fleet_error_spread:.3f}"
     width = max(map(len, rows))

@@ -8,6 +8,7 @@ a kernel is 1 x k; going back up is a pixel shuffle: a convolution with twice th
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,12 @@ def build_model(config: AutoencoderConfig) -> Any:
     Returns:
         A Keras model from float32 (batch, 1, T, F) to the same shape: standardised features in and out.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # tf_keras 2.16 draws its seeds up to a float
+        return _build(config)
+
+
+def _build(config: AutoencoderConfig) -> Any:
     t, f, wide, narrow = config.context, config.features, config.wide, config.narrow
     x = inputs = keras.Input((1, t, f), name="standardised")  # (1, T, F)
     x = _conv(x, wide, 3)  # (1, T, wide)

@@ -2,13 +2,14 @@
 
 Rule: everything up to the standardised feature is the device's own code (`contract.extract`,
 `contract.scoring`), fed in the device's order; machines, never windows, are divided between training and
-validation.
+validation. Only where fewer than three were recorded do long stretches of time take their place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,8 @@ LEAST_SPREAD = 1e-3
 """The same for what is no logarithm, in the feature's unit: a constant must not be infinitely sure."""
 MIN_MACHINES = 3
 """Fewest machines to train on: two to learn from, one to stop by."""
+STRETCHES = 4
+"""Stretches of time that stand in for machines where fewer were recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,20 @@ def cut_contexts(
     )
 
 
+def cut_stretches(machines: Sequence[MachineVectors]) -> list[MachineVectors]:
+    """Make do with fewer machines than training needs: consecutive stretches of each stand in for machines.
+
+    Each stretch warms up by itself, so that validation is still on time that nothing was learned from. How
+    the model does on a machine it has never seen is then not known; the bundle's lineage says so.
+    """
+    cut: list[MachineVectors] = []
+    for machine in machines:
+        borders = np.linspace(0, len(machine.vectors), STRETCHES + 1).astype(int).tolist()
+        for number, (first, last) in enumerate(pairwise(borders), start=1):
+            cut.append(MachineVectors(f"{machine.machine_id}/{number}", machine.vectors[first:last]))
+    return cut
+
+
 def split_machines(machines: Sequence[Contexts], seed: int) -> tuple[list[Contexts], list[Contexts]]:
     """Divide machines into training and validation (a quarter, at least one), by a seeded draw.
 
@@ -167,8 +184,8 @@ def split_machines(machines: Sequence[Contexts], seed: int) -> tuple[list[Contex
     usable = [m for m in machines if len(m.standardised)]
     if len(usable) < MIN_MACHINES:
         raise TooLittleDataError(
-            f"only {len(usable)} of {len(machines)} machines have windows left after their warm-up; training "
-            f"needs {MIN_MACHINES} or more: add machines, or record longer"
+            f"only {len(usable)} of {len(machines)} machines (or stretches of one) have windows left after "
+            f"their warm-up; training needs {MIN_MACHINES} or more: add machines, or record longer"
         )
     order = np.random.default_rng(seed).permutation(len(usable))
     held_out = max(1, len(usable) // 4)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from contract.bundle import load_bundle
-from contract.errors import DataError
+from contract.errors import DataError, IndustrialGuardError
 from models.dataset import MachineVectors, read_vectors
 from models.judge import Judge, Judgement
 from models.progress import Progress
@@ -223,5 +223,13 @@ def _share(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
+def _run() -> int:
+    try:
+        return main()
+    except IndustrialGuardError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return error.exit_code
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_run())

@@ -6,7 +6,6 @@ are missing; it is stopped by machines it never learned from.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +41,7 @@ def fit(training: Sequence[Contexts], held_out: Sequence[Contexts], config: FitC
     seed_everything(config.seed)
     clean, valid = stack(training)
     held = _targets(*stack(held_out))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # tf_keras 2.16 draws its seeds up to a float
-        model = build_model(AutoencoderConfig(clean.shape[1], clean.shape[2]))
+    model = build_model(AutoencoderConfig(clean.shape[1], clean.shape[2]))
     learn, judge = _compile(model, config.learning_rate)
     random = np.random.default_rng(config.seed)
     best, best_epoch, weights = np.inf, 0, model.get_weights()

@@ -17,10 +17,12 @@ from contract.scoring import Baseline
 from models.calibrate import fleet_error, machine_errors
 from models.config import TrainConfig
 from models.dataset import (
+    MIN_MACHINES,
     Contexts,
     MachineVectors,
     Values,
     cut_contexts,
+    cut_stretches,
     fleet_spread,
     prior_windows,
     read_vectors,
@@ -59,7 +61,8 @@ def prepare(config: TrainConfig) -> TrainingData:
     profile = load_profile(config.profile)
     machines = read_machines(choose_recordings(config, profile), profile, config.healthy_fraction)
     spread, prior = fleet_spread(machines, profile), prior_windows(profile)
-    contexts = [cut_contexts(m, profile, lambda: Baseline(profile, spread, prior)) for m in machines]
+    parts = machines if len(machines) >= MIN_MACHINES else cut_stretches(machines)
+    contexts = [cut_contexts(m, profile, lambda: Baseline(profile, spread, prior)) for m in parts]
     learning, held_out = split_machines(contexts, config.fit.seed)
     _require_enough(learning)
     return TrainingData(profile, tuple(machines), spread, tuple(learning), tuple(held_out))
@@ -136,8 +139,10 @@ def _require_enough(learning: Sequence[Contexts]) -> None:
 
 
 def _lineage(config: TrainConfig, machines: Sequence[MachineVectors], epochs: int) -> dict[str, Any]:
+    is_by_machine = len(machines) >= MIN_MACHINES
     return {
         "code_version": code_version(),
+        "validated_on": "other machines" if is_by_machine else "other times of the same machine",
         "data_format": config.data.partition(":")[0],
         "data_sha256": data_digest(machines),
         "machines": sorted(m.machine_id for m in machines),

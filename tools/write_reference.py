@@ -18,6 +18,7 @@ REFERENCE = ROOT / "docs" / "reference.md"
 SETTINGS = (
     ("The agent", "edge_agent/settings.py"),
     ("The cloud", "cloud/settings.py"),
+    ("The broker", "contract/broker_address.py"),
     ("API and page", "cloud/api/settings.py"),
 )
 VALUES = (

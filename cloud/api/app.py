@@ -60,7 +60,7 @@ def create_app(settings: ApiSettings, database: Database) -> FastAPI:
     app.state.database = database
     app.state.feed = feed
     app.state.renderer = renderer
-    app.state.reader = PageReader(database, renderer.profiles)
+    app.state.reader = PageReader(database)
     app.add_middleware(SecurityHeaders, hosts=settings.hosts)
     install_problems(app, renderer.error_page)
     api = APIRouter(prefix=API_PREFIX)

@@ -26,7 +26,7 @@ def _state_name(value: Any) -> Any:
 
 
 def _profile_name(value: Any) -> Any:
-    return value.name if isinstance(value, MachineProfile) else value or ""
+    return value.name if isinstance(value, MachineProfile) else ""
 
 
 Score = Annotated[
@@ -49,8 +49,7 @@ class MachineOut(_Out):
         description="Name of its machine profile; empty before the first birth", examples=["pump"]
     )
     health: Health = Field(description="The one word to show; offline and unknown are never ok")
-    state: ProfileName = Annotated[str, BeforeValidator(_profile_name)]
-StateName = Field(description="What the device last said of its machine")
+    state: StateName = Field(description="What the device last said of its machine")
     is_online: bool
     last_event_time: datetime | None = Field(description="Newest summary or alarm, the device's clock, UTC")
     last_ingest_time: datetime | None = Field(description="When it was last heard, the cloud's clock, UTC")
@@ -131,7 +130,7 @@ class AlertOut(_Out):
     device_id: str = Field(examples=["pump-07"])
     status: AlertStatus
     title: str = Field(
-        description="What it looks like, in one sentence", examples=["Looks like bearing damage at the outer race"]
+        description="What it looks like, in one sentence", examples=["Temperature higher than usual"]
     )
     opened_at: datetime = Field(description="Event time of the alarm that opened it, UTC")
     since: datetime = Field(description="First anomalous window, event time, UTC")

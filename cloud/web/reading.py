@@ -17,7 +17,6 @@ from cloud.store import queries
 from cloud.store.database import Database
 from cloud.store.rows import AlertRow, IngestHealth, MachineRow, TrendPoint
 from cloud.web import plots, views
-from contract.profiles import MachineProfile
 
 SPARK_SUMMARIES = 60
 """Summaries that a sparkline covers."""
@@ -53,7 +52,6 @@ class MachinePage:
     """One machine."""
 
     machine: views.MachineView
-    profile: MachineProfile | None
     threshold: float
     clear_below: float
     state_since: datetime | None
@@ -134,7 +132,6 @@ class PageReader:
             quality = queries.quality_latest(session, device_id)
             return MachinePage(
                 machine=self._machine_view(session, row),
-                profile=profile,
                 threshold=profile.alarm.threshold if profile else WATCH_FROM,
                 clear_below=profile.alarm.clear_below if profile else WATCH_FROM,
                 state_since=_state_since(session, row, alerts),

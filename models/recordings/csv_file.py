@@ -22,12 +22,17 @@ SEPARATORS = (",", ";", "\t")
 
 
 def open_csv(place: Path, profile: ProfileChoice) -> list[Recording]:
-    """One recording from one file.
+    """One recording from a file, or one from each `*.csv` of a folder.
 
     Raises:
-        DataError: no such file, or its columns fit no profile.
+        DataError: no such place, or columns that fit no profile.
         ConfigError: the named profile does not exist or is malformed.
     """
+    if place.is_dir():
+        files = sorted(place.glob("*.csv"))
+        if not files:
+            raise DataError(f"{place} holds no *.csv; give a file, or a folder with one file per machine")
+        return [recording for file in files for recording in open_csv(file, profile)]
     lines = read_lines(place)
     header = _read_header(place, lines[0])
     found = _find_profile(place, header) if profile is None else _require_columns(place, profile, header)

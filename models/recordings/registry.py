@@ -31,7 +31,7 @@ class Format:
 
 FORMATS = {
     "cmapss": Format("cmapss:DIR", "NASA C-MAPSS turbofan engines", open_cmapss),
-    "csv": Format("csv:FILE", "your own table of slow signals", open_csv),
+    "csv": Format("csv:FILE|DIR", "your own tables of slow signals", open_csv),
     "cwru": Format("cwru:DIR", "Case Western Reserve bearing rig", open_cwru),
     "femto": Format("femto:DIR", "PRONOSTIA / IEEE PHM 2012 bearings", open_femto),
     "npz": Format("npz:DIR", "this project's own recordings", open_own),

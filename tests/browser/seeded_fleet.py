@@ -28,7 +28,7 @@ from contract.messages import (
     ScoreSummary,
     Spectrum,
 )
-from contract.profiles import MachineProfile, load_profile
+from contract.profiles import MachineProfile, format_profile, load_profile
 from contract.signals import QualityFlag
 
 SPAN = timedelta(hours=1)
@@ -151,8 +151,7 @@ class SeededFleet:
         rng = random.Random(unit.device_id)
         end = self.now - (timedelta(minutes=22) if unit.is_gone else timedelta(seconds=4))
         start = self.now - SPAN
-        sensors = tuple(s.name for s in profile.sensors)
-        yield self._arrival(unit.device_id, start, Birth(AGENT, profile.name, profile.version, 1, sensors))
+        yield self._arrival(unit.device_id, start, Birth(AGENT, format_profile(profile)))
         if unit.is_mute:
             yield self._arrival(unit.device_id, end, DeviceStatus(AGENT, 3600.0, 10, 0, 0, 0))
             return

@@ -71,7 +71,7 @@ def _wrong_version(rng: random.Random) -> bytes:
 
 def _impossible(rng: random.Random) -> bytes:
     envelope = pb.Envelope.FromString(SEEDS[0])
-    change = rng.randrange(6)
+    change = rng.randrange(7)
     if change == 0:
         envelope.summary.score_mean = rng.choice([float("nan"), float("inf"), -1.0, 3.0])
     elif change == 1:
@@ -82,6 +82,12 @@ def _impossible(rng: random.Random) -> bytes:
         envelope.boot_id = rng.choice([0, 2**63, 2**64 - 1])
     elif change == 4:
         envelope.sequence = rng.choice([0, 2**63, 2**64 - 1])
+    elif change == 5:
+        envelope.ParseFromString(SEEDS[4])
+        text = envelope.birth.profile
+        envelope.birth.profile = rng.choice(
+            ["", "x = ", text[: len(text) // 2], text.replace("=", ":"), "[" * 9000]
+        )
     else:
         envelope.summary.features[0].minimum = float("nan")
     return envelope.SerializeToString()

@@ -24,10 +24,31 @@ from contract.messages import (
     ScoreSummary,
     Spectrum,
 )
+from contract.profiles import format_profile, load_profile
 from contract.signals import QualityFlag
 from contract.topics import UpTopic
 
+BEARING_RIG = format_profile(load_profile("bearing-rig"))
 BOOT = 0x1F00D
+EVIDENCE = (
+    Contribution("vib_h_rms", "vib_h", 0.75, 8.0),
+    Contribution("temp_level", "temp", 0.25, -2.5),
+)
+OWN_PROFILE = """\
+name = "dough-mixer"
+version = 4
+description = "Spiral mixer of line 2"
+[window]
+length_s = 10.0
+hop_s = 10.0
+[[sensor]]
+name = "temp"
+quantity = "temperature"
+unit = "[degF]"
+rate_hz = 1.0
+axis = "gearbox"
+"""
+"""A machine profile that no package ships."""
 EVENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """When the devices' clocks start; not when the cloud hears of it."""
 INGEST = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -82,10 +103,7 @@ def alarm(
         threshold=0.5,
         since=when - timedelta(seconds=30),
         regime="full_load",
-        contributions=(
-            Contribution("vib_h_rms", "vib_h", 0.75, 8.0),
-            Contribution("temp_level", "temp", 0.25, -2.5),
-        ),
+        contributions=changes.pop("contributions", EVIDENCE),
         error_profile=(0.25, 0.5, 1.5),
         spectrum=Spectrum("vib_h", 0.0, 100.0, "m/s2", (0.5, 2.0, 0.25)),
     )
@@ -97,8 +115,10 @@ def status(sequence: int, device: str = "press-1", **changes: Any) -> Message:
     return message(body, sequence, device, **changes)
 
 
-def birth(device: str = "press-1", boot_id: int = BOOT, **changes: Any) -> Message:
-    body = Birth("1.2.3", "bearing-rig", 1, 1, ("vib_h", "vib_v"))
+def birth(
+    device: str = "press-1", boot_id: int = BOOT, profile: str = BEARING_RIG, **changes: Any
+) -> Message:
+    body = Birth("1.2.3", profile)
     return message(body, 0, device, boot_id=boot_id, **changes)
 
 

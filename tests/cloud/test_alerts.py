@@ -15,10 +15,9 @@ from cloud.alerts import (
     AlarmEdge,
     AlertStatus,
     alert_status,
-    alert_title,
     fold_alerts,
 )
-from contract.messages import AlarmTransition, Contribution
+from contract.messages import AlarmTransition
 from tests.cloud.samples import at
 
 RAISED, CLEARED = AlarmTransition.RAISED, AlarmTransition.CLEARED
@@ -140,13 +139,3 @@ def test_every_raised_alarm_is_in_exactly_one_alert(edges: list[AlarmEdge]) -> N
 )
 def test_status(cleared_at: datetime | None, acknowledged_at: datetime | None, status: AlertStatus) -> None:
     assert alert_status(cleared_at, acknowledged_at) is status
-
-
-def test_the_title_names_the_two_largest_contributions() -> None:
-    evidence = [
-        Contribution("a", "s", 0.1, 1.0),
-        Contribution("b", "s", 0.6, 7.25),
-        Contribution("c", "s", 0.3, -2.0),
-    ]
-    assert alert_title(evidence, 0.9) == "b +7.2 σ, c -2.0 σ"
-    assert alert_title([], 0.875) == "anomaly score 0.88"

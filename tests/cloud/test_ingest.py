@@ -21,18 +21,24 @@ from cloud.store.database import Database
 from cloud.store.writer import StoreWriter
 from cloud.stream import MESSAGES
 from contract.codec import MAX_MESSAGE_BYTES, encode
-from contract.errors import DecodeError, MessageError, SchemaVersionError, TopicError
+from contract.errors import DecodeError, InvalidMessageError, MessageError, SchemaVersionError, TopicError
 from contract.messages import Kind
 from contract.proto import industrialguard_pb2 as pb
 from contract.topics import UpTopic
 from tests.cloud.malformed import malformed_payloads
-from tests.cloud.samples import birth, deliver, summary
+from tests.cloud.samples import OWN_PROFILE, birth, deliver, summary
 
 BATCH = 500
 
 
 def topic(device: str = "press-1", kind: Kind = Kind.SUMMARY) -> str:
     return str(UpTopic(device, kind))
+
+
+def poison_birth(profile: str) -> bytes:
+    envelope = pb.Envelope.FromString(encode(birth()))
+    envelope.birth.profile = profile
+    return envelope.SerializeToString()
 
 
 def wrong_version(version: int) -> bytes:
@@ -61,6 +67,9 @@ class NobodyListens:
         (topic(), b"\xff" * 20, DecodeError),
         (topic(), wrong_version(99), SchemaVersionError),
         (topic(), b"x" * (MAX_MESSAGE_BYTES + 1), OversizedError),
+        (topic(kind=Kind.BIRTH), poison_birth(""), InvalidMessageError),
+        (topic(kind=Kind.BIRTH), poison_birth("[" * 30_000), InvalidMessageError),
+        (topic(kind=Kind.BIRTH), poison_birth("a." * 15_000 + "b = 1"), InvalidMessageError),
     ],
 )
 def test_what_is_refused_and_why(where: str, payload: bytes, error: type[MessageError]) -> None:
@@ -84,6 +93,16 @@ def test_a_device_that_lies_about_its_id_is_named_by_its_topic() -> None:
     assert letter.detail == "says it is from press-1, was published by press-2"
     assert letter.rejected_key is not None
     assert letter.rejected_key[0] == "press-2"  # never the one it pretends to be
+
+
+def test_a_birth_with_a_broken_profile_is_a_dead_letter_and_the_machine_goes_on() -> None:
+    broken = poison_birth(OWN_PROFILE.replace("[degF]", "<b>"))
+    sorted_ = sort_deliveries([Delivery(topic(kind=Kind.BIRTH), broken, True), deliver(summary(1))])
+    (letter,) = sorted_.letters
+    assert (letter.device_id, letter.error, letter.payload) == ("press-1", "InvalidMessageError", broken)
+    assert "profile" in letter.detail and "\n" not in letter.detail
+    assert letter.rejected_key is None, "a Birth is not acknowledged"
+    assert [record.key for record in sorted_.messages] == ["press-1"]
 
 
 def test_an_oversized_payload_keeps_its_head_and_its_size() -> None:

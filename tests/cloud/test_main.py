@@ -33,7 +33,7 @@ def settings(*flags: str, **environment: str) -> CloudSettings:
 
 def test_defaults_listen_and_connect_to_this_machine_only() -> None:
     found = settings()
-    assert (found.mqtt.host, found.api.host) == ("127.0.0.1", "127.0.0.1")
+    assert (found.mqtt.broker.host, found.api.host) == ("127.0.0.1", "127.0.0.1")
 
 
 def test_flags_come_before_environment() -> None:
@@ -43,14 +43,14 @@ def test_flags_come_before_environment() -> None:
         "INDUSTRIALGUARD_CLOUD_DATA": "/srv/a",
     }
     found = settings(**environment)
-    assert (found.mqtt.host, found.mqtt.password, found.api.port, found.data_dir) == (
+    assert (found.mqtt.broker.host, found.mqtt.broker.password, found.api.port, found.data_dir) == (
         "broker",
         "pw",
         9000,
         Path("/srv/a"),
     )
     found = settings("--mqtt", "mqtt://other", "--http", ":9001", "--data", "b", **environment)
-    assert (found.mqtt.host, found.mqtt.password, found.api.port, found.data_dir) == (
+    assert (found.mqtt.broker.host, found.mqtt.broker.password, found.api.port, found.data_dir) == (
         "other",
         "",
         9001,
@@ -78,7 +78,7 @@ def test_help_has_examples_for_every_command(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["serve", "--mqtt", "broker"], "must look like mqtt://HOST:PORT"),
+        (["serve", "--mqtt", "broker"], "write mqtt://HOST:PORT"),
         (["serve", "--http", "8080"], "write HOST:PORT"),
         (["serve", "--partitions", "0"], "partitions must lie between"),
         (["ingest", "--data", "/dev/null/x"], "cannot be made"),

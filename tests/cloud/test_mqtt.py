@@ -14,6 +14,7 @@ from cloud.delivery import Delivery
 from cloud.errors import LinkError, LinkRefusedError
 from cloud.mqtt import MqttLink
 from cloud.settings import MqttSettings
+from contract.broker_address import BrokerAddress
 from contract.topics import ALL_UP
 from tests.cloud.conftest import Broker, free_port
 
@@ -22,7 +23,7 @@ TOPIC = "ig/v1/press-1/up/summary"
 
 
 def fast(port: int, **changes: int) -> MqttSettings:
-    return MqttSettings(port=port, backoff_base_s=0.05, backoff_cap_s=0.2, **changes)  # type: ignore[arg-type]
+    return MqttSettings(BrokerAddress("127.0.0.1", port), backoff_base_s=0.05, backoff_cap_s=0.2, **changes)  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
@@ -185,7 +186,7 @@ def test_a_broker_that_refuses_us_from_the_start_is_an_error(mosquitto: str, tmp
     refusing.start()
 
     async def main() -> None:
-        settings = MqttSettings(port=refusing.port, username="cloud", password="secret")
+        settings = MqttSettings(BrokerAddress("127.0.0.1", refusing.port, "cloud", "secret"))
         with pytest.raises(LinkRefusedError, match="check user name, password") as caught:
             await asyncio.wait_for(MqttLink(settings, "ingest", ALL_UP).run(), WAIT_S)
         assert "secret" not in str(caught.value)

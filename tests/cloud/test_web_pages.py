@@ -14,9 +14,12 @@ import cloud.web
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
 from cloud.store.database import Database, open_database, sqlite_url
+from cloud.store.writer import StoreWriter
 from cloud.web import reading
 from cloud.web.reading import PageReader
+from contract.messages import Contribution
 from tests.browser.seeded_fleet import FLEET, SeededFleet
+from tests.cloud.samples import OWN_PROFILE, alarm, arrive, birth, summary
 
 OWN = "http://127.0.0.1"
 HTML = {"accept": "text/html"}
@@ -221,7 +224,7 @@ def test_a_sparkline_is_kept_while_nothing_came_and_read_again_later(
     database = open_database(sqlite_url(tmp_path / "store.db"))
     seeded = SeededFleet(database)
     seeded.fill()
-    reader = PageReader(database, {})
+    reader = PageReader(database)
 
     def spark() -> str:
         return reader.machine("pump-01").machine.spark
@@ -244,3 +247,34 @@ def test_an_alert_that_cleared_is_not_forgotten(tmp_path: Path) -> None:
     assert "Nothing needs you here now" in text
     assert "Cleared lately: pump-01" in text and 'data-status="cleared"' in text
     database.close()
+
+
+def test_a_machine_whose_profile_no_package_ships_is_shown_in_words_and_units(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path / "store.db"))
+    warm = (Contribution("temp_level", "temp", 0.9, 6.0),)
+    StoreWriter(database).write(
+        arrive(birth(profile=OWN_PROFILE), summary(1), alarm(2, 7, contributions=warm))
+    )
+    with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
+        machine = client.get("/api/v1/machines/press-1").json()
+        history = client.get("/api/v1/machines/press-1/history").json()
+        (alert,) = client.get("/api/v1/alerts").json()["alerts"]
+        page = client.get("/machines/press-1").text
+        fleet = client.get("/?q=dough").text
+    database.close()
+    units = {feature["name"]: feature["unit"] for feature in history["features"]}
+    assert machine["profile"] == "dough-mixer" and units["temp_level"] == "[degF]"
+    assert alert["title"] == "Temperature higher than usual"
+    for text in ("Temperature higher than usual", "Temperature, gearbox", "°F", "Spiral mixer of line 2"):
+        assert text in page, text
+    assert "press-1" in fleet and "dough-mixer" in fleet and alert["title"] in fleet
+
+
+def test_a_profile_is_text_and_never_markup(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path / "store.db"))
+    hostile = OWN_PROFILE.replace("gearbox", "<script>").replace("Spiral", "<img src=x>")
+    StoreWriter(database).write(arrive(birth(profile=hostile), summary(1)))
+    with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
+        page = client.get("/machines/press-1").text
+    database.close()
+    assert "Temperature, &lt;script&gt;" in page and "&lt;img" in page and "<img src=x>" not in page

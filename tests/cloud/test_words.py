@@ -6,9 +6,10 @@ import doctest
 
 import pytest
 
+from cloud import words
 from cloud.alerts import AlertStatus
 from cloud.health import Health
-from cloud.web import plots, views, words
+from cloud.web import plots, views
 from contract.features import feature_specs
 from contract.messages import Contribution
 from contract.profiles import load_profile, profile_names
@@ -82,3 +83,11 @@ def test_what_is_not_known_is_still_readable() -> None:
 )
 def test_a_symptom_says_what_to_look_for(feature: str, sensor: str, deviation: float, expected: str) -> None:
     assert words.symptom_words(Contribution(feature, sensor, 0.5, deviation), PUMP) == expected
+
+
+def test_an_alert_is_titled_by_what_contributes_most() -> None:
+    kurtosis = Contribution("vib_h_kurtosis", "vib_h", 0.3, 6.0)
+    inner_race = Contribution("vib_h_env_bpfi", "vib_h", 0.5, 8.0)
+    assert words.alert_words((kurtosis, inner_race), PUMP) == "Looks like bearing damage at the inner race"
+    assert words.alert_words((kurtosis,), PUMP) == words.symptom_words(kurtosis, PUMP)
+    assert words.alert_words((), PUMP) == words.alert_words((), None) == "Behaves unlike itself"

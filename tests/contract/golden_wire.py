@@ -38,6 +38,20 @@ FOLDER = Path(__file__).resolve().parent.parent / "golden" / "wire"
 _TIME = datetime(2024, 5, 17, 11, 22, 33, 444555, tzinfo=UTC)
 _BOOT = 0x1122334455667788
 
+PROFILE = """\
+name = "press"
+version = 3
+[window]
+length_s = 10.0
+hop_s = 5.0
+[[sensor]]
+name = "oil"
+quantity = "temperature"
+unit = "Cel"
+rate_hz = 1.0
+axis = "gearbox"
+"""
+
 # Every number is exact in 32 bits, so that bytes and values describe each other without rounding.
 EXAMPLES: dict[str, Message] = {
     "summary": Message(
@@ -104,7 +118,7 @@ EXAMPLES: dict[str, Message] = {
             QualityFlag.STUCK,
         ),
     ),
-    "birth": Message("press-7", _BOOT, 0, _TIME, Birth("0.1.0", "pump", 1, 1, ("vib_h", "speed"))),
+    "birth": Message("press-7", _BOOT, 0, _TIME, Birth("0.1.0", PROFILE)),
     "death": Message("press-7", _BOOT, 0, _TIME, Death("connection lost")),
 }
 EXAMPLE_ACK = Ack((BootAck(_BOOT, frozenset({1, 2, 3, 9}), frozenset({4, 5})), BootAck(7)))

@@ -28,7 +28,8 @@ from contract.messages import (
     ScoreSummary,
     Spectrum,
 )
-from contract.signals import QualityFlag
+from contract.profiles import MachineProfile, WindowSpec, format_profile
+from contract.signals import UCUM_UNITS, QualityFlag, Quantity, SensorSpec
 
 PLAIN = string.ascii_letters + string.digits + " ._+:/@-"
 ID_ENDS = string.ascii_letters + string.digits
@@ -113,7 +114,22 @@ statuses = st.builds(
     rss_bytes=counts,
     quality_flags=flags,
 )
-births = st.builds(Birth, texts, texts, uint32s, uint32s, st.lists(texts, max_size=5).map(tuple))
+profile_texts = st.builds(
+    MachineProfile,
+    name=names,
+    version=st.integers(1, 2**31 - 1),
+    sensors=st.builds(
+        SensorSpec,
+        names,
+        st.just(Quantity.TEMPERATURE),
+        st.sampled_from(UCUM_UNITS[Quantity.TEMPERATURE]),
+        rate_hz=st.just(1.0),
+        axis=st.text(max_size=20),
+    ).map(lambda spec: (spec,)),
+    window=st.just(WindowSpec(10.0, 5.0)),
+    description=st.text(max_size=80),
+).map(format_profile)
+births = st.builds(Birth, texts, profile_texts)
 deaths = st.builds(Death, texts)
 bodies: st.SearchStrategy[Body] = st.one_of(summaries(), alarms, statuses, births, deaths)
 

@@ -32,7 +32,7 @@ from contract.messages import (
     ScoreSummary,
 )
 from contract.proto import industrialguard_pb2 as pb
-from tests.contract.golden_wire import EXAMPLE_ACK, EXAMPLES
+from tests.contract.golden_wire import EXAMPLE_ACK, EXAMPLES, PROFILE
 from tests.contract.strategies import acks, messages
 
 NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
@@ -155,9 +155,7 @@ def test_an_envelope_without_a_body_is_refused() -> None:
 
 
 def test_the_last_of_two_bodies_counts() -> None:
-    two = encode(Message("d", 1, 0, NOON, Birth("0", "p", 1, 1, ()))) + encode(
-        Message("d", 1, 0, NOON, Death("x"))
-    )
+    two = encode(Message("d", 1, 0, NOON, Birth("0", PROFILE))) + encode(Message("d", 1, 0, NOON, Death("x")))
     assert decode(two).body == Death("x")
 
 

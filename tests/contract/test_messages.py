@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from contract.codec import MAX_MESSAGE_BYTES, encode
 from contract.errors import InvalidMessageError
 from contract.messages import (
     KIND_OF,
     MAX_INT63,
+    MAX_SENSORS,
     SEQUENCED,
     Alarm,
+    Birth,
     Body,
     BootAck,
     ChannelQuality,
@@ -23,11 +26,14 @@ from contract.messages import (
     DeviceStatus,
     FeatureAggregate,
     Kind,
+    Message,
     ScoreSummary,
     Spectrum,
     require_time,
 )
-from tests.contract.golden_wire import EXAMPLES
+from contract.profiles import MachineProfile, WindowSpec, format_profile, parse_profile
+from contract.signals import Quantity, ScalarFeature, SensorSpec
+from tests.contract.golden_wire import EXAMPLES, PROFILE
 
 SUMMARY = EXAMPLES["summary"].body
 ALARM = EXAMPLES["alarm"].body
@@ -70,11 +76,16 @@ WRONG: dict[str, tuple[Any, dict[str, Any]]] = {
     "an unknown kind dropped": (STATUS, {"dropped": {"nonsense": 1}}),
     "fewer than none dropped": (STATUS, {"dropped": {"summary": -1}}),
     "a version of 100 letters": (STATUS, {"agent_version": "x" * 100}),
-    "a profile with markup": (BIRTH, {"profile_name": "<script>"}),
-    "a negative profile version": (BIRTH, {"profile_version": -1}),
-    "a feature version beyond 32 bits": (BIRTH, {"feature_version": 2**32}),
-    "a nameless crowd": (BIRTH, {"sensors": ("a",) * 65}),
-    "a sensor with markup": (BIRTH, {"sensors": ("<",)}),
+    "no profile": (BIRTH, {"profile": ""}),
+    "a profile that is no TOML": (BIRTH, {"profile": "<script>"}),
+    "a profile of another feature version": (BIRTH, {"profile": f"feature_version = 2\n{PROFILE}"}),
+    "a profile with an unknown key": (BIRTH, {"profile": f"colour = 1\n{PROFILE}"}),
+    "a profile named with markup": (BIRTH, {"profile": PROFILE.replace("press", "<b>")}),
+    "a profile that ends early": (BIRTH, {"profile": PROFILE[:-30]}),
+    "a profile over 32 KiB": (BIRTH, {"profile": PROFILE + "# and so on\n" * 3000}),
+    "a profile over 32 KiB in another alphabet": (BIRTH, {"profile": PROFILE + "# größer\n" * 3600}),
+    "a profile with a key of 20 kB": (BIRTH, {"profile": PROFILE + "a." * 10_000 + "b = 1\n"}),
+    "a profile with half a character": (BIRTH, {"profile": PROFILE + "x = '\ud800'\n"}),
     "a reason with markup": (DEATH, {"reason": "<i>"}),
 }
 
@@ -163,3 +174,25 @@ def test_a_mean_may_leave_its_range_by_rounding() -> None:
 
 def test_utc_under_another_name_is_utc() -> None:
     require_time(datetime(2024, 1, 1, tzinfo=timezone(timedelta(0), "Zulu")), "x")
+
+
+def test_the_largest_profile_fits_into_a_birth() -> None:
+    spec = SensorSpec(
+        "s" * 37,
+        Quantity.TEMPERATURE,
+        "Cel",
+        1.0,
+        axis="drive end, horizontal",
+        range_min=-1234.5,
+        range_max=12345.5,
+        features=tuple(ScalarFeature),
+    )
+    sensors = tuple(replace(spec, name=f"{spec.name}_{number:02d}") for number in range(MAX_SENSORS))
+    profile = MachineProfile("largest", 1, sensors, WindowSpec(10.0, 5.0))
+    birth = Birth("1.0", format_profile(profile))
+    assert parse_profile(birth.profile) == profile
+    assert len(encode(Message("d", 1, 0, datetime(2024, 1, 1, tzinfo=UTC), birth))) <= MAX_MESSAGE_BYTES
+
+
+def test_a_profile_does_not_flood_a_log() -> None:
+    assert "gearbox" not in repr(BIRTH)

@@ -295,7 +295,7 @@ def test_a_sensor_that_is_not_there_is_named() -> None:
 
 
 def test_equal_profiles_are_one_key_and_different_ones_two() -> None:
-    one, two = parse_profile(GOOD), parse_profile(GOOD)
+    one, two = parse_profile(GOOD), parse_profile(f"{GOOD}\n# the same, written differently\n")
     other = parse_profile(GOOD.replace("context = 8", "context = 12"))
     assert one is not two
     assert len({one: 1, two: 2}) == 1
@@ -321,6 +321,13 @@ def test_defect_frequencies_of_a_known_bearing() -> None:
     assert orders["ftf"] == pytest.approx(0.39828, rel=0.01)
     assert 2 * orders["bsf"] == pytest.approx(4.7135, rel=0.01)
     assert orders["bpfo"] + orders["bpfi"] == pytest.approx(9)
+
+
+def test_a_text_is_read_once_and_a_wrong_one_names_its_origin_each_time() -> None:
+    assert parse_profile(GOOD) is parse_profile(GOOD, "elsewhere")
+    for origin in ("first.toml", "second.toml"):
+        with pytest.raises(ConfigError, match=origin):
+            parse_profile("nonsense", origin)
 
 
 @st.composite

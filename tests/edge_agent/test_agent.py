@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.broker_address import BrokerAddress
 from contract.bundle import Bundle
 from contract.errors import BundleError
 from contract.messages import (
@@ -101,7 +102,7 @@ def test_what_goes_into_the_outbox_depends_on_readings_alone(
 ) -> None:
     readings = list(rig_readings(130, broken=BROKEN, standing=range(100, 105), blind=range(40, 44)))
     run_agent(iter(readings), "one")
-    online = MqttSettings("127.0.0.1", broker.port)
+    online = MqttSettings(BrokerAddress("127.0.0.1", broker.port))
     broker.kill()  # a network that fails, and a thread that tries
     run_agent(iter(readings), "two", mqtt=online, drain_s=0.1)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.broker_address import BrokerAddress
 from contract.bundle import Bundle, write_bundle
 from contract.messages import (
     Death,
@@ -68,7 +69,7 @@ def test_a_defect_in_the_uplink_does_not_stop_the_watch(
         whole(self, stop)
 
     monkeypatch.setattr(Uplink, "run", fails_once)
-    mqtt = MqttSettings("127.0.0.1", broker.port)
+    mqtt = MqttSettings(BrokerAddress("127.0.0.1", broker.port))
     settings = AgentSettings("press-7", tmp_path, mqtt, max_backoff_s=0.5)
     agent = Agent(settings, ListSource(rig_readings(60)), bundle)
     agent.start()
@@ -84,7 +85,7 @@ def test_a_defect_in_the_uplink_does_not_stop_the_watch(
 def test_everything_reaches_the_cloud_exactly_once_in_effect(
     bundle: Bundle, tmp_path: Path, broker: RestartableBroker, cloud: Cloud
 ) -> None:
-    mqtt = MqttSettings("127.0.0.1", broker.port)
+    mqtt = MqttSettings(BrokerAddress("127.0.0.1", broker.port))
     settings = AgentSettings("press-7", tmp_path, mqtt, ack_timeout_s=0.5, max_backoff_s=0.5, drain_s=10.0)
     agent = Agent(settings, ListSource(rig_readings(200, broken=BROKEN)), bundle)
     agent.start()
@@ -107,6 +108,7 @@ CHILD = textwrap.dedent(
     """
     import signal, sys, threading
     from pathlib import Path
+    from contract.broker_address import BrokerAddress
     from contract.bundle import read_bundle
     from edge_agent.agent import Agent
     from edge_agent.sensors import PacedSource
@@ -114,7 +116,8 @@ CHILD = textwrap.dedent(
     from tests.edge_agent.rig import ListSource, rig_readings
 
     folder, port = Path(sys.argv[1]), int(sys.argv[2])
-    settings = AgentSettings("press-7", folder / "state", MqttSettings("127.0.0.1", port), drain_s=3.0)
+    mqtt = MqttSettings(BrokerAddress("127.0.0.1", port))
+    settings = AgentSettings("press-7", folder / "state", mqtt, drain_s=3.0)
     source = PacedSource(ListSource(rig_readings(100_000)), 100.0)
     agent = Agent(settings, source, read_bundle(folder / "rig.igb"))
     stop = threading.Event()

@@ -166,7 +166,7 @@ def test_the_password_comes_from_the_environment_and_shows_nowhere(
     settings = build_settings(options)
 
     assert settings.mqtt is not None
-    assert (settings.mqtt.password, settings.mqtt.ca_file) == ("hunter2", tmp_path / "ca.pem")
+    assert (settings.mqtt.broker.password, settings.mqtt.ca_file) == ("hunter2", tmp_path / "ca.pem")
     assert settings.state_dir == Path("state/p7")
     assert "hunter2" not in repr(settings)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.broker_address import BrokerAddress
 from edge_agent.errors import LinkError
 from edge_agent.mqtt import MqttLink, Will
 from edge_agent.settings import MqttSettings
@@ -18,8 +19,8 @@ from tests.edge_agent.wire import RestartableBroker, free_port, wait_until
 WILL = Will("test/will", b"gone")
 
 
-def settings(port: int, **more: object) -> MqttSettings:
-    return MqttSettings("127.0.0.1", port, connect_timeout_s=2.0, **more)  # type: ignore[arg-type]
+def settings(port: int, username: str = "", password: str = "") -> MqttSettings:
+    return MqttSettings(BrokerAddress("127.0.0.1", port, username, password), connect_timeout_s=2.0)
 
 
 def connect(port: int, client_id: str, topic: str = "") -> MqttLink:
@@ -81,13 +82,13 @@ def test_an_abandoned_link_leaves_its_will_retained_and_a_closed_one_does_not(
 
 def test_an_unreachable_broker_is_a_retriable_link_error() -> None:
     link = MqttLink(settings(free_port()), "a", WILL)
-    with pytest.raises(LinkError, match=r"no connection to 127\.0\.0\.1") as failure:
+    with pytest.raises(LinkError, match=r"no connection to mqtt://127\.0\.0\.1:\d+: ") as failure:
         link.open()
     assert failure.value.retriable
 
 
 def test_an_unknown_host_is_a_link_error() -> None:
-    link = MqttLink(MqttSettings("no-such-host.invalid", connect_timeout_s=2.0), "a", WILL)
+    link = MqttLink(MqttSettings(BrokerAddress("no-such-host.invalid"), connect_timeout_s=2.0), "a", WILL)
     with pytest.raises(LinkError, match="no-such-host"):
         link.open()
 
@@ -96,7 +97,8 @@ def test_a_server_that_accepts_and_says_nothing_runs_into_the_timeout() -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
-        link = MqttLink(MqttSettings("127.0.0.1", mute.getsockname()[1], connect_timeout_s=0.3), "a", WILL)
+        address = BrokerAddress("127.0.0.1", mute.getsockname()[1])
+        link = MqttLink(MqttSettings(address, connect_timeout_s=0.3), "a", WILL)
         with pytest.raises(LinkError, match="did not accept"):
             link.open()
         link.abandon()
@@ -190,7 +192,9 @@ def test_tls_carries_messages_and_refuses_a_broker_it_cannot_trust(
     process = subprocess.Popen([mosquitto, "-c", str(tmp_path / "conf")], stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: is_listening(port), "broker listens")
-        trusting = MqttSettings("localhost", port, is_tls=True, ca_file=cert, cert_file=cert, key_file=key)
+        trusting = MqttSettings(
+            BrokerAddress("localhost", port, is_tls=True), ca_file=cert, cert_file=cert, key_file=key
+        )
         link = MqttLink(trusting, "a", WILL)
         link.open()
         link.subscribe("test/echo")
@@ -198,8 +202,8 @@ def test_tls_carries_messages_and_refuses_a_broker_it_cannot_trust(
         assert collect(link, 1) == [b"x" * 100_000]
         link.close()
         for distrusting in (
-            MqttSettings("localhost", port, is_tls=True),
-            MqttSettings("127.0.0.1", port, is_tls=True, ca_file=cert),
+            MqttSettings(BrokerAddress("localhost", port, is_tls=True)),
+            MqttSettings(BrokerAddress("127.0.0.1", port, is_tls=True), ca_file=cert),
         ):
             stranger = MqttLink(distrusting, "b", WILL)
             with pytest.raises(LinkError, match="no connection"):

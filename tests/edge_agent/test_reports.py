@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from contract.codec import decode, encode
 from contract.messages import MAX_INT63, AlarmTransition, Contribution, Message
+from contract.profiles import parse_profile
 from edge_agent.alarm import AlarmEdge
 from edge_agent.reports import (
     NO_EVIDENCE,
@@ -66,8 +67,7 @@ def test_the_spectrum_is_of_the_waveform_that_contributes_most() -> None:
 def test_a_birth_says_who_is_there() -> None:
     birth = build_birth(PROFILE)
 
-    assert (birth.profile_name, birth.profile_version) == ("test-rig", 3)
-    assert birth.sensors == ("vib", "temperature", "current", "speed")
+    assert parse_profile(birth.profile) == PROFILE, "a cloud that never saw it knows all of it"
     assert birth.agent_version == agent_version() != ""
 
 

@@ -6,52 +6,13 @@ from typing import Any
 
 import pytest
 
+from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
-from edge_agent.settings import AgentSettings, MqttSettings, parse_mqtt_url
-
-
-def test_url_gives_host_port_user_and_password() -> None:
-    mqtt = parse_mqtt_url("mqtt://press-7:p%40ss@broker.local:1999")
-
-    assert (mqtt.host, mqtt.port, mqtt.username, mqtt.password) == ("broker.local", 1999, "press-7", "p@ss")
-    assert not mqtt.is_tls
-
-
-def test_each_scheme_has_its_port() -> None:
-    assert parse_mqtt_url("mqtt://b").port == 1883
-    assert parse_mqtt_url("mqtts://b").port == 8883
-    assert parse_mqtt_url("mqtts://b").is_tls
-    assert parse_mqtt_url("mqtt://[::1]:7").host == "::1"
-
-
-def test_password_of_the_url_wins_over_the_one_given() -> None:
-    assert parse_mqtt_url("mqtt://u@b", "env").password == "env"
-    assert parse_mqtt_url("mqtt://u:url@b", "env").password == "url"
-    assert parse_mqtt_url("mqtt://b", "env").password == ""
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "b:1883",
-        "http://b",
-        "mqtt://",
-        "mqtt://u:hunter2@b:x",
-        "mqtt://b/topic",
-        "mqtt://b:99999",
-        "mqtt://b:0",
-    ],
-)
-def test_what_is_no_address_is_refused_without_repeating_the_password(url: str) -> None:
-    with pytest.raises(ConfigError) as failure:
-        parse_mqtt_url(url)
-
-    assert "hunter2" not in str(failure.value)
+from edge_agent.settings import AgentSettings, MqttSettings
 
 
 def test_password_never_shows() -> None:
-    mqtt = parse_mqtt_url("mqtt://u:hunter2@b")
+    mqtt = MqttSettings(BrokerAddress("b", 1883, "u", "hunter2"))
 
     assert "hunter2" not in repr(AgentSettings("a", Path(), mqtt))
 
@@ -59,19 +20,16 @@ def test_password_never_shows() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"host": ""},
-        {"host": "a b"},
-        {"port": 0},
-        {"password": "x", "username": ""},
         {"ca_file": Path("ca.pem")},
-        {"is_tls": True, "cert_file": Path("c.pem")},
+        {"cert_file": Path("c.pem"), "key_file": Path("k.pem")},
+        {"broker": BrokerAddress("b", is_tls=True), "cert_file": Path("c.pem")},
         {"keepalive_s": 1},
         {"connect_timeout_s": 0.0},
     ],
 )
 def test_impossible_broker_settings_cannot_be_built(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        dataclasses.replace(MqttSettings("b"), **change)
+        dataclasses.replace(MqttSettings(BrokerAddress("b")), **change)
 
 
 @pytest.mark.parametrize(

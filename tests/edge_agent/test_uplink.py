@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from contract.broker_address import BrokerAddress
 from contract.codec import encode
 from contract.messages import Alarm, AlarmTransition, Birth, Death, Kind, MachineState, Message, ScoreSummary
+from contract.profiles import format_profile, load_profile
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
 from edge_agent.settings import AgentSettings, MqttSettings
 from edge_agent.uplink import Presence, Uplink
 from tests.edge_agent.wire import Cloud, RestartableBroker, wait_until
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-BIRTH = Birth("1.0", "pump", 1, 1, ("vib",))
+BIRTH = Birth("1.0", format_profile(load_profile("pump")))
 SUMMARY = ScoreSummary(60.0, MachineState.WATCHING, 10, 10)
 ALARM = Alarm(9, AlarmTransition.RAISED, 0.9, 0.5, NOW)
 
@@ -31,7 +33,7 @@ class Device:
         settings = AgentSettings(
             "press-7",
             folder,
-            MqttSettings("127.0.0.1", port, connect_timeout_s=3.0),
+            MqttSettings(BrokerAddress("127.0.0.1", port), connect_timeout_s=3.0),
             ack_timeout_s=0.4,
             max_ack_timeout_s=1.6,
             min_backoff_s=0.05,

@@ -5,9 +5,11 @@ from contract.profiles import load_profile
 from contract.scoring import Baseline
 from models.dataset import (
     LEAST_LOG_SPREAD,
+    STRETCHES,
     Contexts,
     MachineVectors,
     cut_contexts,
+    cut_stretches,
     fleet_spread,
     prior_windows,
     read_vectors,
@@ -99,3 +101,10 @@ def test_two_machines_are_too_few() -> None:
     machines = [contexts_of(3, "a"), contexts_of(3, "b"), contexts_of(0, "c")]
     with pytest.raises(TooLittleDataError, match="only 2 of 3 machines"):
         split_machines(machines, seed=1)
+
+
+def test_stretches_of_one_machine_are_consecutive_and_lose_nothing(machine: MachineVectors) -> None:
+    stretches = cut_stretches([machine])
+
+    assert [s.machine_id for s in stretches] == [f"{machine.machine_id}/{n}" for n in range(1, STRETCHES + 1)]
+    assert tuple(vector for stretch in stretches for vector in stretch.vectors) == machine.vectors

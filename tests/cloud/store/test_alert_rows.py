@@ -32,7 +32,7 @@ def test_an_alert_carries_its_evidence(writer: StoreWriter, database: Database) 
     (alert,) = alerts(database)
     assert alert.status is AlertStatus.OPEN
     assert (alert.opened_at, alert.since, alert.opened_ingest_time) == (at(60), at(30), INGEST)
-    assert alert.title == "vib_h_rms +8.0 σ, temp_level -2.5 σ"
+    assert alert.title == "Vibrates more than usual"
     assert (alert.score, alert.threshold, alert.regime, alert.model_version) == (
         0.875,
         0.5,

@@ -13,7 +13,7 @@ from cloud.store.database import Database
 from cloud.store.packing import names_digest, pack_features, unpack_features
 from cloud.store.writer import StoreWriter
 from contract.messages import FeatureAggregate, MachineState
-from tests.cloud.samples import arrive, at, birth, summary
+from tests.cloud.samples import OWN_PROFILE, arrive, at, birth, summary
 
 
 def test_scores_in_event_time_order(writer: StoreWriter, database: Database) -> None:
@@ -73,12 +73,20 @@ def test_features_of_a_changed_profile_stand_side_by_side(writer: StoreWriter, d
         assert trends == {"vib_h_rms": 1, "temp_level": 1, "flow_level": 1}
 
 
-def test_a_profile_named_like_a_path_is_not_opened(writer: StoreWriter, database: Database) -> None:
-    named = birth()
-    object.__setattr__(named.body, "profile_name", "/etc/passwd.toml")
-    writer.write(arrive(named, summary(1)))
+def test_units_come_from_the_machines_own_profile(writer: StoreWriter, database: Database) -> None:
+    writer.write(arrive(birth(profile=OWN_PROFILE), summary(1)))
     with database.session() as session:
-        assert {t.unit for t in queries.feature_trends(session, "press-1")} == {""}
+        units = {t.name: (t.unit, t.sensor) for t in queries.feature_trends(session, "press-1")}
+    assert units == {"vib_h_rms": ("", ""), "temp_level": ("[degF]", "temp")}
+
+
+def test_a_profile_that_only_shares_a_shipped_name_is_not_mistaken_for_it(
+    writer: StoreWriter, database: Database
+) -> None:
+    writer.write(arrive(birth(profile=OWN_PROFILE.replace("dough-mixer", "bearing-rig")), summary(1)))
+    with database.session() as session:
+        (temperature,) = queries.feature_trends(session, "press-1", names={"temp_level"})
+    assert temperature.unit == "[degF]"
 
 
 def test_quality_of_the_newest_summary(writer: StoreWriter, database: Database) -> None:

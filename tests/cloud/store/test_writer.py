@@ -17,6 +17,7 @@ from cloud.store.database import Database, open_database, sqlite_url
 from cloud.store.rows import MachineRow
 from cloud.store.writer import StoreWriter
 from contract.messages import MachineState
+from contract.profiles import load_profile
 from tests.cloud.samples import BOOT, INGEST, alarm, arrive, at, birth, death, status, summary
 
 
@@ -126,7 +127,7 @@ class TestPresence:
         writer.write(arrive(birth(), summary(1)))
         found = machine(database)
         assert found.is_online
-        assert (found.profile, found.agent_version) == ("bearing-rig", "1.2.3")
+        assert (found.profile, found.agent_version) == (load_profile("bearing-rig"), "1.2.3")
         writer.write(arrive(death()))
         assert not machine(database).is_online
         assert machine(database).health is Health.OFFLINE
@@ -167,7 +168,7 @@ class TestPresence:
         remembered = [birth(), death()] if is_birth_first else [death(), birth()]
         writer.write(arrive(*remembered, is_retained=True))
         assert not machine(database).is_online
-        assert machine(database).profile == "bearing-rig"
+        assert machine(database).profile == load_profile("bearing-rig")
         writer.write(arrive(summary(1)))
         assert machine(database).is_online
 

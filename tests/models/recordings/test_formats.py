@@ -3,6 +3,7 @@ hand.
 """
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from contract.errors import ConfigError, DataError
 from contract.profiles import load_profile
-from contract.signals import STANDARD_GRAVITY, Reading
+from contract.signals import STANDARD_GRAVITY, Quantity, Reading, SensorSpec
 from models.recordings import FORMATS, Recording, open_recordings
 from models.recordings.cmapss import COLUMN_OF_SENSOR
 from models.recordings.cwru import RATE_HZ, decimate
@@ -340,3 +341,17 @@ def test_a_choice_of_profile_reaches_every_format(tmp_path: Path) -> None:
     assert open_recordings(f"femto:{tmp_path}", "mine.toml")[0].profile == "mine.toml"
     assert open_recordings(f"femto:{tmp_path}", load_profile("pump"))[0].profile == "pump"
     assert first_readings(open_recordings(f"femto:{tmp_path}")[0], 1)[0].values.max() < STANDARD_GRAVITY * 1e6
+
+
+def test_a_folder_of_tables_is_one_machine_per_table(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.csv").write_text("time,heat\n0,20\n1,21\n")
+    sensors = (SensorSpec("heat", Quantity.TEMPERATURE, "Cel", 1.0),)
+    profile = replace(load_profile("pump-loop"), sensors=sensors)
+
+    assert [r.machine_id for r in open_recordings(f"csv:{tmp_path}", profile)] == ["a", "b"]
+
+
+def test_a_folder_without_tables_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no \*\.csv"):
+        open_recordings(f"csv:{tmp_path}")
