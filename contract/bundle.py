@@ -176,15 +176,15 @@ def load_bundle(name_or_path: str) -> Bundle:
         BundleError: there is none, or it is damaged; says how to train one.
     """
     folder = resources.files("contract") / "bundles_shipped"
-    is_name = "/" not in name_or_path and not name_or_path.endswith(SUFFIX)
-    path = Path(str(folder / f"{name_or_path}{SUFFIX}")) if is_name else Path(name_or_path)
-    if not path.is_file():
-        profile = name_or_path if is_name else "PROFILE"
+    shipped = Path(str(folder / f"{Path(name_or_path).name}{SUFFIX}"))
+    if Path(name_or_path).name == name_or_path and shipped.is_file():
+        return read_bundle(shipped)
+    if not Path(name_or_path).is_file():
         raise BundleError(
             f"no bundle {name_or_path!r}: train one with "
-            f"`industrialguard train edge --profile {profile} --data DIR --out FILE{SUFFIX}`"
+            f"`industrialguard train edge --profile PROFILE --data SPEC --out FILE{SUFFIX}`"
         )
-    return read_bundle(path)
+    return read_bundle(Path(name_or_path))
 
 
 def _require(condition: bool, message: str) -> None:

@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.broker_address import parse_broker_url
-from contract.bundle import load_bundle
+from contract.bundle import Bundle, load_bundle
 from contract.errors import ConfigError
 from contract.logs import configure_logging
+from contract.profiles import load_profile
 from contract.signals import Reading
 from edge_agent.agent import Agent
 from edge_agent.sensors import PacedSource, SensorSource, open_source
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(argv)
     configure_logging(options.log_level)
     settings = build_settings(options)
-    bundle = load_bundle(options.bundle or options.profile)
+    bundle = find_bundle(options.bundle, options.profile)
     source: SensorSource = PacedSource(open_source(options.source, bundle.profile), options.speed)
     if math.isfinite(options.seconds):
         source = TimeLimit(source, options.seconds)
@@ -70,6 +71,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         agent.close()
     print(json.dumps(dataclasses.asdict(agent.counters)), flush=True)
     return 0
+
+
+def find_bundle(bundle: str | None, profile: str | None) -> Bundle:
+    """The bundle that was named, or the one that ships for the profile.
+
+    Raises:
+        BundleError: there is none, or it is damaged.
+        ConfigError: the profile is malformed, or no bundle ships for it.
+    """
+    if bundle is not None or profile is None:
+        return load_bundle(bundle or "")
+    name = load_profile(profile).name
+    if profile != name:
+        raise ConfigError(
+            f"no model ships for {profile}: train one with `industrialguard train edge --profile {profile} "
+            f"--data SPEC --out {name}.igb`, then give --bundle {name}.igb"
+        )
+    return load_bundle(name)
 
 
 def build_parser() -> argparse.ArgumentParser:

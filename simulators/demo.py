@@ -24,7 +24,14 @@ from simulators.demo_options import DemoOptions, parse_options
 from simulators.demo_plan import DemoMachine, plan_machines
 from simulators.demo_report import DemoReport, build_report, write_report
 from simulators.fleet import FleetMachine, FleetPlan
-from simulators.processes import PartError, PartSpec, Supervisor, module_command, raise_interrupt_on_sigterm
+from simulators.processes import (
+    PartError,
+    PartSpec,
+    Supervisor,
+    last_lines,
+    module_command,
+    raise_interrupt_on_sigterm,
+)
 from simulators.terminal import Progress, Terminal, format_duration
 
 HOST = "127.0.0.1"
@@ -52,6 +59,7 @@ class Demo:
         self._kills = sorted(options.kills, key=lambda kill: kill.at_s)
         self._started = time.monotonic()
         self._said: set[int] = set()
+        self._ended: set[str] = set()
         self._open_alerts = 0
         self._memory_at = 0.0
         self._memory_bytes = 0
@@ -90,7 +98,7 @@ class Demo:
 
     def _start_fleet(self, parts: Supervisor) -> None:
         plan = FleetPlan(
-            machines=tuple(FleetMachine(m.device_id, m.profile, m.source) for m in self._machines),
+            machines=tuple(FleetMachine(m.device_id, m.profile, m.source, m.bundle) for m in self._machines),
             mqtt_url=self._mqtt_url,
             state_dir=str(self._folder / "devices"),
             speed=self._options.speed,
@@ -133,14 +141,13 @@ class Demo:
                 for event in parts.poll():
                     terminal.say(event, style="yellow")
                 self._say_new_alerts(terminal)
+                self._say_who_ended(terminal)
                 terminal.show(self._progress(parts))
                 time.sleep(REFRESH_S)
         except KeyboardInterrupt:
             return True
         if parts.exit_code("fleet") != 0:
-            raise PartError(
-                f"the fleet ended with exit code {parts.exit_code('fleet')}; see {self._log('fleet')}"
-            )
+            raise PartError(f"the fleet ended: {last_lines(self._log('fleet'))}")
         return False
 
     def _kill_when_due(self, parts: Supervisor, terminal: Terminal) -> None:
@@ -159,6 +166,12 @@ class Demo:
                 self._said.add(alert["id"])
                 terminal.say(f"{alert['device_id']}: {alert['title']}", style="bold red")
 
+    def _say_who_ended(self, terminal: Terminal) -> None:
+        for device, reason in _read_json(self._folder / "progress.json").get("ended", {}).items():
+            if device not in self._ended:
+                self._ended.add(device)
+                terminal.say(f"{device}: {reason}")
+
     def _progress(self, parts: Supervisor) -> Progress:
         fleet = _read_json(self._folder / "progress.json")
         health = self._ask("api/v1/ingest/health") or {}
@@ -171,7 +184,7 @@ class Demo:
             machine_s=fleet.get("machine_seconds", 0.0),
             machine_total_s=self._options.machine_seconds,
             machines=len(self._machines),
-            offline=len(fleet.get("ended", [])),
+            offline=len(self._ended),
             messages_stored=health.get("messages_stored", 0),
             messages_per_s=health.get("messages_per_s", 0.0),
             windows=sum(c["scored"] for c in counters),

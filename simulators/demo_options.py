@@ -30,6 +30,8 @@ examples:
       recorded bearings instead of simulated machines: raw bursts through the device's own code
   industrialguard demo --machines 10 --replay cmapss:DIR/train_FD001.txt.gz
       recorded engines beside ten simulated machines
+  industrialguard demo --replay csv:run.csv --bundle press.igb
+      a recording of your own machine, with the model you trained for it
 
 recordings: femto:DIR  skab:DIR  cwru:DIR  cmapss:DIR  npz:DIR  csv:FILE
 """
@@ -63,6 +65,8 @@ class DemoOptions:
     """Kept afterwards when given; else a temporary folder is used and removed."""
     http_port: int
     """0: the first free one from 8080."""
+    bundle: Path | None
+    """Model and profile of the replayed recordings, where none that ships fits."""
     broker: str
     """`auto`: Mosquitto where it is installed, else the embedded one."""
 
@@ -115,6 +119,10 @@ FLAGS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "--port",
         {"type": int, "metavar": "P", "default": 0, "help": "the page's port (the first free from 8080)"},
+    ),
+    (
+        "--bundle",
+        {"type": Path, "metavar": "FILE", "help": "model for --replay where none that ships fits"},
     ),
     (
         "--broker",
@@ -170,6 +178,7 @@ def parse_options(argv: Sequence[str]) -> DemoOptions:
         json_path=arguments.json,
         data_dir=arguments.data,
         http_port=arguments.port,
+        bundle=arguments.bundle,
         broker=arguments.broker,
     )
 

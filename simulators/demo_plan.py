@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 import numpy as np
 
+from contract.bundle import Bundle, load_bundle
 from contract.errors import ConfigError
 from contract.messages import DEVICE_ID_PATTERN
 from models.recordings import Recording
@@ -38,6 +39,8 @@ class DemoMachine:
     """What its agent reads, without the start time."""
     is_degrading: bool | None
     """It wears out, or was recorded until it failed; None: the recording does not say."""
+    bundle: str = ""
+    """File of its bundle; empty: the one that ships for the profile."""
 
 
 def plan_machines(options: DemoOptions) -> tuple[DemoMachine, ...]:
@@ -46,12 +49,16 @@ def plan_machines(options: DemoOptions) -> tuple[DemoMachine, ...]:
     Raises:
         ConfigError: an unknown machine or too many of them.
         DataError: an unknown scheme, missing or malformed recordings.
+        BundleError: the bundle for the replays is missing or damaged.
     """
     engines = (
         () if options.replays else _engines(min(MAX_ENGINES, options.machines // ENGINE_SHARE), options.seed)
     )
     simulated = _simulated(options.machines - len(engines), options)
-    replayed = tuple(machine for spec in options.replays for machine in _replayed(spec))
+    bundle = None if options.bundle is None else load_bundle(str(options.bundle))
+    replayed = tuple(machine for spec in options.replays for machine in _replayed(spec, bundle))
+    if bundle is not None:
+        replayed = tuple(replace(machine, bundle=str(options.bundle)) for machine in replayed)
     machines = (*simulated, *engines, *replayed)
     ids = [machine.device_id for machine in machines]
     twice = sorted({i for i in ids if ids.count(i) > 1})
@@ -81,9 +88,9 @@ def _engines(count: int, seed: int) -> tuple[DemoMachine, ...]:
     )
 
 
-def _replayed(spec: str) -> tuple[DemoMachine, ...]:
+def _replayed(spec: str, bundle: Bundle | None) -> tuple[DemoMachine, ...]:
     place = spec.partition("#")[0]
-    recordings = replay_recordings(spec)
+    recordings = replay_recordings(spec, bundle.profile if bundle else None)
     if len(recordings) > MAX_REPLAYED:
         message = (
             f"{place} holds {len(recordings)} machines; replaying the first {MAX_REPLAYED}, name one with #"

@@ -17,15 +17,16 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from contract.broker_address import parse_broker_url
 from contract.bundle import Bundle, load_bundle
+from contract.errors import IndustrialGuardError
 from contract.logs import configure_logging
-from contract.profiles import load_profile
+from contract.profiles import MachineProfile
 from edge_agent.agent import Agent
 from edge_agent.sensors import SensorSource, open_source
 from edge_agent.settings import AgentSettings, MqttSettings
@@ -34,7 +35,9 @@ from simulators.replay import ReplaySource, replay_recordings
 log = logging.getLogger(__name__)
 
 PROGRESS_PERIOD_S = 0.5
-CATCH_UP_SLEEP_S = 0.05
+LEAST_SLEEP_S = 0.005
+"""Shorter waits cost more than they keep pace."""
+RECORDING_ENDED = "its recording has ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,49 +89,52 @@ class Fleet:
         self._bundles: dict[str, Bundle] = {}
         self._agents = {machine.device_id: self._build_agent(machine) for machine in plan.machines}
         self._elapsed_s = 0.0
-        self._ended: set[str] = set()
+        self._ended: dict[str, str] = {}
+        self._closing: list[Future[None]] = []
 
     def run(self, stop: threading.Event) -> None:
         """Start, step until the machine time is covered or `stop` is set, then close every agent."""
-        for agent in self._agents.values():
-            agent.start()
-        try:
-            self._step_all(stop)
-        finally:
-            self._close_all()
+        with ThreadPoolExecutor(max_workers=len(self._agents)) as closers:
+            try:
+                for agent in self._agents.values():
+                    agent.start()
+                self._step_all(stop, closers)
+            finally:
+                self._close(closers, *self._agents)
+        for closing in self._closing:
+            closing.result()
 
     def progress(self) -> dict[str, Any]:
-        """Counts so far: machine time, and each agent's own counters."""
+        """Counts so far: machine time, each agent's own counters, and why agents have ended."""
         return {
             "machine_seconds": round(self._elapsed_s, 3),
             "machines": {device: _count(agent) for device, agent in self._agents.items()},
-            "ended": sorted(self._ended),
+            "ended": dict(self._ended),
         }
 
     def _build_agent(self, machine: FleetMachine) -> Agent:
         bundle = self._load_bundle(machine.bundle or machine.profile)
+        source = self._open(machine, bundle.profile)
         settings = AgentSettings(
             device_id=machine.device_id,
             state_dir=Path(self._plan.state_dir) / machine.device_id,
             mqtt=MqttSettings(parse_broker_url(self._plan.mqtt_url)),
             drain_s=self._plan.drain_s,
         )
-        return Agent(settings, self._open(machine), bundle)
+        return Agent(settings, source, bundle)
 
     def _load_bundle(self, name: str) -> Bundle:
         if name not in self._bundles:
             self._bundles[name] = load_bundle(name)
         return self._bundles[name]
 
-    def _open(self, machine: FleetMachine) -> SensorSource:
+    def _open(self, machine: FleetMachine, profile: MachineProfile) -> SensorSource:
         if machine.source.startswith("sim:"):
-            return open_source(
-                f"{machine.source},start={self._plan.start_s!r}", load_profile(machine.profile)
-            )
-        (recording,) = replay_recordings(machine.source)
+            return open_source(f"{machine.source},start={self._plan.start_s!r}", profile)
+        (recording,) = replay_recordings(machine.source, profile)
         return ReplaySource(recording, self._plan.start_s)
 
-    def _step_all(self, stop: threading.Event) -> None:
+    def _step_all(self, stop: threading.Event, closers: ThreadPoolExecutor) -> None:
         """A heap of (machine time since the agent's first reading, agent): step the one furthest behind."""
         queue = [(0.0, device) for device in self._agents]
         heapq.heapify(queue)
@@ -138,28 +144,37 @@ class Fleet:
             elapsed_s, device = heapq.heappop(queue)
             self._elapsed_s = max(self._elapsed_s, elapsed_s)
             self._keep_pace(wall_start, elapsed_s, stop)
-            result = self._agents[device].step()
-            if result.is_exhausted:
-                self._ended.add(device)
+            event_time_s = self._step(device)
+            if device in self._ended:
+                self._close(closers, device)
                 continue
-            if result.event_time_s is not None:
-                elapsed_s = max(
-                    elapsed_s, result.event_time_s - origins.setdefault(device, result.event_time_s)
-                )
+            if event_time_s is not None:
+                elapsed_s = max(elapsed_s, event_time_s - origins.setdefault(device, event_time_s))
             if self._plan.machine_seconds is None or elapsed_s < self._plan.machine_seconds:
                 heapq.heappush(queue, (elapsed_s, device))
+
+    def _step(self, device: str) -> float | None:
+        """One reading of one agent; what ends one agent does not end the others."""
+        try:
+            result = self._agents[device].step()
+        except IndustrialGuardError as error:
+            log.error("agent ended", extra={"device": device, "reason": str(error)})
+            self._ended[device] = str(error)
+            return None
+        if result.is_exhausted:
+            self._ended[device] = RECORDING_ENDED
+        return result.event_time_s
+
+    def _close(self, closers: ThreadPoolExecutor, *devices: str) -> None:
+        """Close agents beside the stepping: each may wait for the cloud for a while."""
+        self._closing += [closers.submit(self._agents[device].close) for device in devices]
 
     def _keep_pace(self, wall_start: float, elapsed_s: float, stop: threading.Event) -> None:
         if self._plan.speed <= 0:
             return
         ahead_s = wall_start + elapsed_s / self._plan.speed - time.monotonic()
-        if ahead_s > CATCH_UP_SLEEP_S / 10:
+        if ahead_s > LEAST_SLEEP_S:
             stop.wait(ahead_s)
-
-    def _close_all(self) -> None:
-        with ThreadPoolExecutor(max_workers=len(self._agents)) as pool:
-            for closing in [pool.submit(a.close) for a in self._agents.values()]:
-                closing.result()
 
 
 def _count(agent: Agent) -> dict[str, float]:
@@ -194,7 +209,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging("WARNING")
     stop, done = threading.Event(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    fleet = Fleet(FleetPlan.read(plan_path))
+    try:
+        fleet = Fleet(FleetPlan.read(plan_path))
+    except IndustrialGuardError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     reporter = threading.Thread(
         target=_report, args=(fleet, plan_path.with_name("progress.json"), done), daemon=True
     )

@@ -85,10 +85,12 @@ class Supervisor:
         while not part.spec.is_ready():
             if part.process.poll() is not None:
                 raise PartError(
-                    f"{name} ended at once (exit {part.process.returncode}): {_tail(part.spec.log_path)}"
+                    f"{name} ended at once (exit {part.process.returncode}): {last_lines(part.spec.log_path)}"
                 )
             if time.monotonic() > deadline:
-                raise PartError(f"{name} was not ready after {timeout_s:.0f} s: {_tail(part.spec.log_path)}")
+                raise PartError(
+                    f"{name} was not ready after {timeout_s:.0f} s: {last_lines(part.spec.log_path)}"
+                )
             time.sleep(0.05)
 
     def poll(self) -> list[str]:
@@ -183,7 +185,8 @@ def _tree_rss(pid: int) -> int:
     return total
 
 
-def _tail(path: Path) -> str:
+def last_lines(path: Path) -> str:
+    """The end of a log in one line, for an error message."""
     lines = path.read_text("utf-8", errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]
     return " | ".join(line.strip() for line in lines) or f"its log {path} is empty"
 

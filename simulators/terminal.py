@@ -15,6 +15,8 @@ from rich.live import Live
 from rich.text import Text
 
 PLAIN_PERIOD_S = 5.0
+LEAST_WALL_S = 2.0
+"""Before that, a pace says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Progress:
     @property
     def eta_s(self) -> float | None:
         """Wall seconds left at the pace so far; None when unknown."""
-        if self.machine_total_s is None or self.machine_s <= 0:
+        if self.machine_total_s is None or self.machine_s <= 0 or self.wall_s < LEAST_WALL_S:
             return None
         return max(0.0, self.wall_s * (self.machine_total_s / self.machine_s - 1))
 
@@ -45,7 +47,8 @@ def format_progress(progress: Progress) -> str:
     """The progress as one line."""
     parts = [
         f"{format_duration(progress.machine_s)} of machine time",
-        f"{progress.machines} machines" + (f" ({progress.offline} offline)" if progress.offline else ""),
+        f"{progress.machines} machine{'' if progress.machines == 1 else 's'}"
+        + (f" ({progress.offline} offline)" if progress.offline else ""),
         f"{progress.messages_per_s:5.0f} messages/s",
         f"{progress.messages_stored} stored",
         f"{progress.windows} windows scored",

@@ -69,7 +69,8 @@ def _find_profile(path: Path, header: list[str]) -> MachineProfile:
             else "no shipped profile has all its sensors among the columns"
         )
         raise DataError(
-            f"{path}:1: {which}; name the sensors as in a profile and say which one with --profile"
+            f"{path}:1: {which}; name the sensors as in a profile and say which one: --profile (train) or "
+            "--bundle (demo, agent)"
         )
     return fitting[0]
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from contract.errors import DataError
+from contract.signals import Reading
+from models.recordings import Recording
 from simulators.fleet import Fleet, FleetMachine, FleetPlan, main
 
 MACHINES = (
@@ -61,7 +66,7 @@ def test_an_agent_whose_recording_ends_leaves_the_others_running(tmp_path: Path)
     fleet.run(threading.Event())
 
     progress = fleet.progress()
-    assert progress["ended"] == ["pump-09"]
+    assert progress["ended"] == {"pump-09": "its recording has ended"}
     assert progress["machines"]["pump-01"]["windows"] == 24
 
 
@@ -84,3 +89,33 @@ def test_the_process_leaves_its_counts(tmp_path: Path) -> None:
     counts = json.loads((tmp_path / "result.json").read_text())
     sent = counts["machines"]["pump-01"]["sent"]
     assert sent == len(outbox(tmp_path, "pump-01")) > 0
+
+
+def test_a_damaged_recording_ends_its_own_agent_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def readings() -> Iterator[Reading]:
+        for second in range(60):
+            yield Reading("flow", float(second), float(second), np.ones(1, np.float32))
+        raise DataError("line 61 is damaged")
+
+    damaged = Recording("rig", "pump-loop", "", readings)
+    monkeypatch.setattr("simulators.fleet.replay_recordings", lambda *_: [damaged])
+    fleet = Fleet(plan(tmp_path, (MACHINES[0], FleetMachine("rig", "pump-loop", "csv:any"))))
+
+    fleet.run(threading.Event())
+
+    progress = fleet.progress()
+    assert progress["ended"] == {"rig": "line 61 is damaged"}
+    assert progress["machines"]["pump-01"]["windows"] == 24
+
+
+def test_a_recording_that_cannot_be_opened_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.csv").write_text("time,heat\n0,hot\n")
+    plan(tmp_path, (FleetMachine("rig", "pump-loop", f"csv:{tmp_path}/bad.csv"),)).write(
+        tmp_path / "plan.json"
+    )
+
+    assert main([str(tmp_path / "plan.json")]) == DataError.exit_code
+
+    assert "lacks the columns" in capsys.readouterr().err
