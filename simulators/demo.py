@@ -37,7 +37,7 @@ from simulators.terminal import Progress, Terminal, format_duration
 HOST = "127.0.0.1"
 FIRST_HTTP_PORT = 8080
 READY_TIMEOUT_S = 60.0
-REFRESH_S = 0.25
+REFRESH_S = 0.5
 MEMORY_PERIOD_S = 1.0
 DRAIN_S = 45.0
 """How long agents wait at the end of a timed run for the cloud to take over everything."""
@@ -207,7 +207,7 @@ class Demo:
         """The fleet first, so that the cloud can still acknowledge; then along the road."""
         if interrupted:
             terminal.say("Stopping: the agents hand over what they have …")
-        parts.stop("fleet", timeout_s=INTERRUPT_DRAIN_S + 5.0)
+        parts.stop("fleet", timeout_s=DRAIN_S + 5.0)
         for name in ("ingest", "serve", "broker"):
             parts.stop(name, timeout_s=10.0)
 
