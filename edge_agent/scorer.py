@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from contract.bundle import Bundle
 
+from contract.bundle import Bundle
 from contract.features import FeatureVector, feature_specs
 from contract.messages import MAX_CONTRIBUTIONS, Contribution, MachineState
 from contract.scoring import Baseline, ErrorCalibration, feature_errors, model_error, window_errors

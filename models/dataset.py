@@ -184,8 +184,8 @@ def split_machines(machines: Sequence[Contexts], seed: int) -> tuple[list[Contex
     usable = [m for m in machines if len(m.standardised)]
     if len(usable) < MIN_MACHINES:
         raise TooLittleDataError(
-            f"only {len(usable)} of {len(machines)} machines (or stretches of one) have windows left after "
-            f"their warm-up; training needs {MIN_MACHINES} or more: add machines, or record longer"
+            f"only {len(usable)} of {len(machines)} machines have windows left after their warm-up; training "
+            f"needs {MIN_MACHINES} or more: add machines, or record longer"
         )
     order = np.random.default_rng(seed).permutation(len(usable))
     held_out = max(1, len(usable) // 4)

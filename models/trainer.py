@@ -63,6 +63,8 @@ def prepare(config: TrainConfig) -> TrainingData:
     spread, prior = fleet_spread(machines, profile), prior_windows(profile)
     parts = machines if len(machines) >= MIN_MACHINES else cut_stretches(machines)
     contexts = [cut_contexts(m, profile, lambda: Baseline(profile, spread, prior)) for m in parts]
+    if parts is not machines:
+        _require_long(contexts, len(machines))
     learning, held_out = split_machines(contexts, config.fit.seed)
     _require_enough(learning)
     return TrainingData(profile, tuple(machines), spread, tuple(learning), tuple(held_out))
@@ -127,6 +129,14 @@ def read_machines(
         machines.append(read_vectors(recording, profile, healthy_fraction))
         progress.advance(number, recording.machine_id)
     return machines
+
+
+def _require_long(stretches: Sequence[Contexts], machines: int) -> None:
+    if sum(len(s.standardised) > 0 for s in stretches) < MIN_MACHINES:
+        raise TooLittleDataError(
+            f"only {machines} machines, and recorded too short a time to learn from stretches of it instead: "
+            f"record {MIN_MACHINES} machines, or longer"
+        )
 
 
 def _require_enough(learning: Sequence[Contexts]) -> None:

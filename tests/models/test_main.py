@@ -55,7 +55,7 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str], capsys: pytest.C
         (["--profile", "pump"], DataError, "is of profile pump-loop, not pump"),
         (["--exclude", "lop-1"], ConfigError, "--exclude lop-1: no such machine"),
         (["--exclude", "*"], ConfigError, "all 4 machines"),
-        (["--exclude", "loop-1", "loop-2"], TooLittleDataError, "only 2 of 2 machines"),
+        (["--exclude", "loop-1", "loop-2"], TooLittleDataError, "only 2 machines"),
         (["--healthy-fraction", "0"], ConfigError, "--healthy-fraction"),
         (["--healthy-fraction", "0.2"], TooLittleDataError, "usable windows"),
         (["--epochs", "0"], ConfigError, "--epochs"),
