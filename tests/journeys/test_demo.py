@@ -47,11 +47,14 @@ def test_the_process_tree_stays_under_a_gigabyte(undisturbed: dict[str, Any]) ->
     assert 50e6 < undisturbed["peak_rss_bytes"] < 1e9
 
 
-@pytest.mark.parametrize("part", ["ingest", "broker", "serve"])
+@pytest.mark.parametrize(
+    ("part", "broker"),
+    [("ingest", "embedded"), ("broker", "embedded"), ("broker", "auto"), ("serve", "auto")],
+)
 def test_a_part_killed_for_twenty_seconds_changes_no_count(
-    part: str, undisturbed: dict[str, Any], tmp_path: Path
+    part: str, broker: str, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
-    disturbed = run_demo(tmp_path, *FLEET, "--kill", f"{part}@6+20")
+    disturbed = run_demo(tmp_path, *FLEET, "--broker", broker, "--kill", f"{part}@6+20")
 
     assert disturbed["restarts"][part] == 1
     assert disturbed["exit_code"] == 0
