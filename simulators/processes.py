@@ -1,8 +1,8 @@
 """The child processes of a demo: started, watched, restarted, killed on purpose, and stopped in order.
 
 Rule: a child that dies is started again after a pause, and every end is said aloud; nothing is left behind
-when the supervisor closes. Children run in sessions of their own, so that Ctrl-C reaches the supervisor alone
-and it decides the order.
+when the supervisor closes or is killed. Children run in sessions of their own, so that Ctrl-C reaches the
+supervisor alone and it decides the order.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import IO
 import psutil
 
 from contract.errors import IndustrialGuardError
+from simulators.leash import leash
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ class Supervisor:
 def _spawn(spec: PartSpec, log_file: IO[bytes]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.Popen(
-        spec.command,
+        leash(spec.command),
         stdin=subprocess.DEVNULL,
         stdout=log_file,
         stderr=log_file,
