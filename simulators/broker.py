@@ -248,6 +248,8 @@ MOSQUITTO_CONFIG = """\
 # Written by the demo for a broker of its own; nothing outside this machine can reach it.
 listener {port} 127.0.0.1
 allow_anonymous true
+# Only matters when started by root: a change of user would undo that the broker ends with the demo.
+user root
 persistence false
 # Unlimited: what an ingest that is down for a while has to catch up with.
 max_queued_messages 0
