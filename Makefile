@@ -4,6 +4,8 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 # Extra arguments of `make demo`, `make test` and `make bench`, for instance: make demo ARGS="--machines 50 --speed 20"
 ARGS   ?=
+# Where `make bench` finds recordings: femto/, cmapss/, skab/, cwru/ below this folder.
+DATA   ?= $(INDUSTRIALGUARD_DATA)
 
 # What an installation depends on; a change in any of these installs again.
 INPUTS := pyproject.toml requirements.lock .python-version tools/install.sh tools/find_uv.sh
@@ -35,8 +37,8 @@ check: $(VENV)/.installed-all ## lint, types, layers, generated code and documen
 	$(PYTHON) tools/write_reference.py --check
 	$(PYTHON) -m pytest -q -m "not slow" tests/architecture tests/docs
 
-bench: $(VENV)/.installed-all ## measure the models against baselines
-	@$(VENV)/bin/industrialguard bench $(ARGS)
+bench: $(VENV)/.installed-all ## judge recorded machines with the models that ship: make bench DATA=folder
+	@$(PYTHON) -m models.evaluate --data "$(DATA)" $(ARGS)
 
 lock: ## resolve the dependencies again into requirements.lock
 	"$$(sh tools/find_uv.sh)" pip compile pyproject.toml --universal --all-extras --group dev --generate-hashes \
