@@ -5,7 +5,6 @@ Rule: same options, same machines, in the same order, with the same faults at th
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -19,8 +18,6 @@ from models.recordings import Recording
 from simulators.demo_options import MAX_MACHINES, DemoOptions
 from simulators.replay import replay_recordings
 from simulators.scenario import DEFAULT_HORIZON_S, demo_scenario
-
-log = logging.getLogger(__name__)
 
 ENGINE_SHARE = 8
 """One machine in this many is a recorded engine."""
@@ -92,11 +89,11 @@ def _replayed(spec: str, bundle: Bundle | None) -> tuple[DemoMachine, ...]:
     place = spec.partition("#")[0]
     recordings = replay_recordings(spec, bundle.profile if bundle else None)
     if len(recordings) > MAX_REPLAYED:
-        message = (
-            f"{place} holds {len(recordings)} machines; replaying the first {MAX_REPLAYED}, name one with #"
-        )
-        log.warning(message)
-    return tuple(_as_machine(place, recording) for recording in recordings[:MAX_REPLAYED])
+        said = f"{place} holds {len(recordings)} machines; replaying {MAX_REPLAYED} from all over it"
+        print(f"{said}. One alone: --replay {place}#{recordings[0].machine_id}")
+        chosen = np.linspace(0, len(recordings) - 1, MAX_REPLAYED).round().astype(int).tolist()
+        recordings = [recordings[i] for i in chosen]
+    return tuple(_as_machine(place, recording) for recording in recordings)
 
 
 def _as_machine(place: str, recording: Recording, number: int | None = None) -> DemoMachine:

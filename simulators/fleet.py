@@ -30,6 +30,7 @@ from contract.profiles import MachineProfile
 from edge_agent.agent import Agent
 from edge_agent.sensors import SensorSource, open_source
 from edge_agent.settings import AgentSettings, MqttSettings
+from models.recordings import Recording
 from simulators.replay import ReplaySource, replay_recordings
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class FleetMachine:
     profile: str
     """Name of a shipped profile or path of one."""
     source: str
-    """What its agent reads: `scheme:rest`, as on the agent's command line."""
+    """What its agent reads, as on the agent's command line: `sim:…`, or `scheme:place#machine`."""
     bundle: str = ""
     """Name or path of its bundle; empty: the shipped one of the profile."""
 
@@ -87,6 +88,7 @@ class Fleet:
     def __init__(self, plan: FleetPlan) -> None:
         self._plan = plan
         self._bundles: dict[str, Bundle] = {}
+        self._recordings: dict[tuple[str, str], dict[str, Recording]] = {}
         self._agents = {machine.device_id: self._build_agent(machine) for machine in plan.machines}
         self._elapsed_s = 0.0
         self._ended: dict[str, str] = {}
@@ -131,8 +133,14 @@ class Fleet:
     def _open(self, machine: FleetMachine, profile: MachineProfile) -> SensorSource:
         if machine.source.startswith("sim:"):
             return open_source(f"{machine.source},start={self._plan.start_s!r}", profile)
-        (recording,) = replay_recordings(machine.source, profile)
-        return ReplaySource(recording, self._plan.start_s)
+        place, _, name = machine.source.partition("#")
+        if (
+            place,
+            profile.name,
+        ) not in self._recordings:  # a folder may hold a thousand machines: open it once
+            opened = replay_recordings(place, profile)
+            self._recordings[place, profile.name] = {recording.machine_id: recording for recording in opened}
+        return ReplaySource(self._recordings[place, profile.name][name], self._plan.start_s)
 
     def _step_all(self, stop: threading.Event, closers: ThreadPoolExecutor) -> None:
         """A heap of (machine time since the agent's first reading, agent): step the one furthest behind."""

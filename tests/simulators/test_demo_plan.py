@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ConfigError, DataError
+from contract.profiles import load_profile
 from simulators.demo_options import parse_options
-from simulators.demo_plan import MAX_ENGINES, DemoMachine, plan_machines
+from simulators.demo_plan import MAX_ENGINES, MAX_REPLAYED, DemoMachine, plan_machines
 from tests.conftest import PROJECT_ROOT
 
 SAMPLE = PROJECT_ROOT / "simulators" / "data" / "cmapss"
@@ -53,6 +54,20 @@ def test_one_recording_can_be_named() -> None:
 def test_a_recording_replayed_twice_is_refused() -> None:
     with pytest.raises(ConfigError, match="replay each recording once"):
         plan("--replay", f"cmapss:{SAMPLE}", "--replay", f"cmapss:{SAMPLE}")
+
+
+def test_of_very_many_recordings_some_from_all_over_are_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = "time," + ",".join(s.name for s in load_profile("pump-loop").sensors)
+    for number in range(120):
+        (tmp_path / f"m{number:03d}.csv").write_text(f"{header}\n0,1,1,1,1,1,1,1,1\n")
+
+    ids = [m.device_id for m in plan("--replay", f"csv:{tmp_path}")]
+
+    assert len(set(ids)) == MAX_REPLAYED
+    assert (ids[0], ids[-1]) == ("m000", "m119")
+    assert "holds 120 machines" in capsys.readouterr().out
 
 
 def test_an_unknown_scheme_lists_the_known_ones() -> None:

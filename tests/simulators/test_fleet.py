@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from contract.errors import DataError
+from contract.profiles import MachineProfile
 from contract.signals import Reading
 from models.recordings import Recording
 from simulators.fleet import Fleet, FleetMachine, FleetPlan, main
@@ -99,7 +100,7 @@ def test_a_damaged_recording_ends_its_own_agent_only(tmp_path: Path, monkeypatch
 
     damaged = Recording("rig", "pump-loop", "", readings)
     monkeypatch.setattr("simulators.fleet.replay_recordings", lambda *_: [damaged])
-    fleet = Fleet(plan(tmp_path, (MACHINES[0], FleetMachine("rig", "pump-loop", "csv:any"))))
+    fleet = Fleet(plan(tmp_path, (MACHINES[0], FleetMachine("rig", "pump-loop", "csv:any#rig"))))
 
     fleet.run(threading.Event())
 
@@ -108,11 +109,26 @@ def test_a_damaged_recording_ends_its_own_agent_only(tmp_path: Path, monkeypatch
     assert progress["machines"]["pump-01"]["windows"] == 24
 
 
+def test_a_folder_of_many_machines_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def open_two(place: str, profile: MachineProfile) -> list[Recording]:
+        opened.append(place)
+        reading = Reading("flow", 0.0, 0.0, np.ones(1, np.float32))
+        return [Recording(name, profile.name, "", lambda: iter([reading])) for name in ("a", "b")]
+
+    monkeypatch.setattr("simulators.fleet.replay_recordings", open_two)
+    machines = tuple(FleetMachine(name, "pump-loop", f"csv:many#{name}") for name in ("a", "b"))
+    Fleet(plan(tmp_path, machines)).run(threading.Event())
+
+    assert opened == ["csv:many"]
+
+
 def test_a_recording_that_cannot_be_opened_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bad.csv").write_text("time,heat\n0,hot\n")
-    plan(tmp_path, (FleetMachine("rig", "pump-loop", f"csv:{tmp_path}/bad.csv"),)).write(
+    plan(tmp_path, (FleetMachine("rig", "pump-loop", f"csv:{tmp_path}/bad.csv#bad"),)).write(
         tmp_path / "plan.json"
     )
 
