@@ -13,7 +13,14 @@ import pytest
 from contract.bundle import Bundle, write_bundle
 from contract.errors import BundleError, ConfigError
 from contract.signals import Reading
-from edge_agent.__main__ import PASSWORD_VARIABLE, TimeLimit, build_parser, build_settings, main
+from edge_agent.__main__ import (
+    PASSWORD_VARIABLE,
+    TimeLimit,
+    build_parser,
+    build_settings,
+    find_bundle,
+    main,
+)
 from tests.edge_agent.rig import ListSource, rig_readings
 from tests.edge_agent.wire import Cloud, RestartableBroker, wait_until
 
@@ -193,3 +200,38 @@ def test_the_device_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("name = [", "not valid TOML"),
+        ('name = "press"\nversion = 1\n', "missing"),
+        ('name = "press"\nversion = 1\nwindows = 3\n', "unknown key"),
+    ],
+)
+def test_a_malformed_profile_is_one_line(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "press.toml").write_text(text)
+
+    with pytest.raises(ConfigError, match=why) as caught:
+        find_bundle(None, str(tmp_path / "press.toml"))
+
+    assert "press.toml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_profile_of_ones_own_has_no_shipped_model_and_is_told_how_to_get_one(tmp_path: Path) -> None:
+    profile = tmp_path / "press.toml"
+    profile.write_text(
+        'name = "press"\nversion = 1\n[window]\nlength_s = 10.0\nhop_s = 10.0\ncontext = 8\n'
+        '[[sensor]]\nname = "heat"\nquantity = "temperature"\nunit = "Cel"\nrate_hz = 1.0\n'
+    )
+    with pytest.raises(ConfigError, match=r"train edge --profile .* --bundle press\.igb"):
+        find_bundle(None, str(profile))
+
+
+def test_the_shipped_bundle_of_a_profile_is_found_and_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    assert find_bundle(None, "pump").profile.name == "pump"
+    (tmp_path / "junk.igb").write_bytes(b"junk")
+    with pytest.raises(BundleError, match=r"junk\.igb"):
+        find_bundle(str(tmp_path / "junk.igb"), None)

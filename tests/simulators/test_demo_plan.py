@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.errors import ConfigError, DataError
+from contract.errors import BundleError, ConfigError, DataError
 from contract.profiles import load_profile
 from simulators.demo_options import parse_options
 from simulators.demo_plan import MAX_ENGINES, MAX_REPLAYED, DemoMachine, plan_machines
@@ -79,3 +79,19 @@ def test_a_folder_of_recordings_elsewhere_works_the_same(tmp_path: Path) -> None
     shutil.copytree(SAMPLE, tmp_path / "mine")
 
     assert len(plan("--replay", f"cmapss:{tmp_path / 'mine'}")) == len(plan("--replay", f"cmapss:{SAMPLE}"))
+
+
+def test_a_bundle_of_ones_own_goes_with_the_replayed_machines_only(tmp_path: Path) -> None:
+    bundle = PROJECT_ROOT / "contract" / "bundles_shipped" / "pump-loop.igb"
+    header = "time," + ",".join(s.name for s in load_profile("pump-loop").sensors)
+    (tmp_path / "mine.csv").write_text(f"{header}\n0,1,1,1,1,1,1,1,1\n")
+
+    machines = plan("--machines", "2", "--replay", f"csv:{tmp_path / 'mine.csv'}", "--bundle", str(bundle))
+
+    assert {m.device_id: m.bundle for m in machines}["mine"] == str(bundle)
+    assert all(m.bundle == "" for m in machines if m.device_id.startswith("pump-"))
+
+
+def test_a_missing_bundle_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle"):
+        plan("--replay", f"cmapss:{SAMPLE}", "--bundle", str(tmp_path / "none.igb"))
