@@ -37,8 +37,9 @@ check: $(VENV)/.installed-all ## lint, types, layers, generated code and documen
 	$(PYTHON) tools/write_reference.py --check
 	$(PYTHON) -m pytest -q -m "not slow" tests/architecture tests/docs
 
-bench: $(VENV)/.installed-all ## judge recorded machines with the models that ship: make bench DATA=folder
-	@$(PYTHON) -m models.evaluate --data "$(DATA)" $(ARGS)
+bench: $(VENV)/.installed-all ## measure the edge model beside simple baselines: make bench DATA=folder
+	@$(VENV)/bin/industrialguard bench anomaly --dataset skab --data "$(DATA)" $(ARGS)
+	@$(VENV)/bin/industrialguard bench edge
 
 lock: ## resolve the dependencies again into requirements.lock
 	"$$(sh tools/find_uv.sh)" pip compile pyproject.toml --universal --all-extras --group dev --generate-hashes \

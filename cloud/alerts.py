@@ -2,19 +2,21 @@
 
 Rule: pure, standard library only. The alerts of a machine are a function of the *set* of its alarm edges:
 repeating, reordering or delaying edges cannot change the outcome, because the function sorts them by event
-time and looks at nothing else. A machine has at most one alert that is not cleared.
+time and looks at nothing else. What an alarm is about (the machine, its slow drift, one of its sensors) is
+its subject; each subject has at most one alert that is not cleared, whatever the others do.
 
-An alarm is an episode from its RAISED to its CLEARED edge (same `alarm_id`). A device has one alarm at a
-time, so a newer one supersedes an older one whose CLEARED never came. Episodes that follow one another within
-the reopen window are one alert.
+An alarm is an episode from its RAISED to its CLEARED edge (same `alarm_id`). A device has one alarm of a
+subject at a time, so a newer one supersedes an older one whose CLEARED never came. Episodes of a subject that
+follow one another within the reopen window are one alert.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from contract.messages import AlarmTransition
 
@@ -30,6 +32,29 @@ class AlertStatus(StrEnum):
     CLEARED = "cleared"
 
 
+class AlertKind(StrEnum):
+    """What an alert is about; listed from most to least urgent."""
+
+    ANOMALY = "anomaly"
+    """The machine behaves unlike itself."""
+    SENSOR_FAULT = "sensor_fault"
+    """A sensor cannot be believed; that says nothing of the machine."""
+    DRIFT = "drift"
+    """The machine changes slowly; not a fault yet."""
+
+
+class Subject(NamedTuple):
+    """What an alarm is about."""
+
+    kind: AlertKind = AlertKind.ANOMALY
+    sensor: str = ""
+    """Of a sensor fault; empty otherwise."""
+
+
+MACHINE = Subject()
+"""The machine itself: what every alarm was about before there were kinds."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmEdge:
     """One edge of a device's alarm, without its evidence."""
@@ -40,6 +65,7 @@ class AlarmEdge:
     score: float
     since: datetime
     """First anomalous window, event time."""
+    subject: Subject = MACHINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +93,7 @@ class AlertState:
     """Highest of its RAISED edges."""
     evidence_alarm_id: int
     """The episode with that score; the newest among equals."""
+    subject: Subject = MACHINE
 
 
 def fold_alerts(
@@ -79,8 +106,18 @@ def fold_alerts(
         reopen_window: Event time after a CLEARED in which the next alarm belongs to the same alert.
 
     Returns:
-        At most the last one is not cleared.
+        Of each subject at most the last one is not cleared.
     """
+    by_subject: dict[Subject, list[AlarmEdge]] = {}
+    for edge in edges:
+        by_subject.setdefault(edge.subject, []).append(edge)
+    found = [alert for s, own in by_subject.items() for alert in _fold_subject(s, own, reopen_window)]
+    return tuple(sorted(found, key=lambda a: (a.opened_at, a.subject)))
+
+
+def _fold_subject(
+    subject: Subject, edges: Iterable[AlarmEdge], reopen_window: timedelta
+) -> Iterator[AlertState]:
     groups: list[list[Episode]] = []
     for episode in _find_episodes(edges):
         cleared_at = _end_of(groups[-1]) if groups else None
@@ -88,7 +125,7 @@ def fold_alerts(
             groups[-1].append(episode)
         else:
             groups.append([episode])
-    return tuple(_build_alert(group) for group in groups)
+    return (_build_alert(subject, group) for group in groups)
 
 
 def alert_status(cleared_at: datetime | None, acknowledged_at: datetime | None) -> AlertStatus:
@@ -129,7 +166,7 @@ def _end_of(episodes: Sequence[Episode]) -> datetime | None:
     return max(e.cleared_at for e in episodes if e.cleared_at is not None)
 
 
-def _build_alert(episodes: Sequence[Episode]) -> AlertState:
+def _build_alert(subject: Subject, episodes: Sequence[Episode]) -> AlertState:
     strongest = max(episodes, key=lambda e: (e.score, e.raised_at, e.alarm_id))
     ends = [e.cleared_at for e in episodes if e.cleared_at is not None]
     return AlertState(
@@ -140,4 +177,5 @@ def _build_alert(episodes: Sequence[Episode]) -> AlertState:
         since=min(e.since for e in episodes),
         score=strongest.score,
         evidence_alarm_id=strongest.alarm_id,
+        subject=subject,
     )

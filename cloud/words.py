@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from cloud.alerts import AlertStatus
+from cloud.alerts import AlertKind, AlertStatus
 from cloud.health import Health
 from contract.messages import Contribution
 from contract.profiles import MachineProfile
-from contract.signals import Quantity, SensorKind, SensorSpec
+from contract.signals import QualityFlag, Quantity, SensorKind, SensorSpec
 from contract.vibration import vibration_plan
 
 UNITS: Mapping[str, str] = MappingProxyType(
@@ -77,6 +77,32 @@ STATES: Mapping[Health, StateWord] = MappingProxyType(
 STATUSES: Mapping[AlertStatus, str] = MappingProxyType(
     {AlertStatus.OPEN: "Open", AlertStatus.ACKNOWLEDGED: "Acknowledged", AlertStatus.CLEARED: "Cleared"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class KindWord:
+    """How a kind of alert is shown: a word and a meaning; shape and colour go by its key."""
+
+    key: AlertKind
+    label: str
+    meaning: str
+
+
+KINDS: Mapping[AlertKind, KindWord] = MappingProxyType(
+    {
+        word.key: word
+        for word in (
+            KindWord(AlertKind.ANOMALY, "Machine alarm", "The machine behaves unlike itself"),
+            KindWord(
+                AlertKind.SENSOR_FAULT,
+                "Sensor fault",
+                "A sensor cannot be believed; the machine is judged without it",
+            ),
+            KindWord(AlertKind.DRIFT, "Slow drift", "The machine changes slowly; not a fault yet"),
+        )
+    }
+)
+"""Every kind of alert."""
 
 QUANTITIES: Mapping[Quantity, str] = MappingProxyType(
     {
@@ -141,6 +167,19 @@ _FLAGS: Mapping[str, str] = MappingProxyType(
         "missing": "no data",
     }
 )
+
+
+_ACCELERATORS: Mapping[str, str] = MappingProxyType({"cpu": "CPU", "edge_tpu": "Edge TPU"})
+
+
+def accelerator_words(kind: str, reason: str) -> str:
+    """What computes a device's model, and why that; empty where the device did not say.
+
+    >>> accelerator_words("cpu", "the settings say so"), accelerator_words("", "")
+    ('CPU (the settings say so)', '')
+    """
+    label = _ACCELERATORS.get(kind, kind.replace("_", " "))
+    return f"{label} ({reason})" if label and reason else label
 
 
 def unit_words(ucum: str) -> str:
@@ -227,6 +266,15 @@ def alert_words(contributions: Sequence[Contribution], profile: MachineProfile |
     if not contributions:
         return "Behaves unlike itself"
     return symptom_words(max(contributions, key=lambda c: c.share), profile)
+
+
+def flag_names(flags: int) -> tuple[str, ...]:
+    """Names of the quality flags in those bits, lower case.
+
+    >>> flag_names(12)
+    ('stuck', 'gap')
+    """
+    return tuple(str(flag.name).lower() for flag in QualityFlag if flags & flag)
 
 
 def flag_words(flags: Iterable[str]) -> str:

@@ -46,8 +46,13 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def unpack(data: bytes, names: tuple[str, ...]) -> dict[str, bytes]:
+def unpack(data: bytes, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, bytes]:
     """Take out exactly these parts, in this order.
+
+    Args:
+        data: What `pack` made.
+        names: Parts that must be there.
+        optional: Parts that may follow them, in this order.
 
     Raises:
         BundleError: there are others, one is too large or compressed, or any byte is not as `pack` writes it.
@@ -55,7 +60,8 @@ def unpack(data: bytes, names: tuple[str, ...]) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
-            if tuple(info.filename for info in infos) != names:
+            found = tuple(info.filename for info in infos)
+            if found != names + tuple(name for name in optional if name in found[len(names) :]):
                 raise BundleError(f"must hold {', '.join(names)} and nothing else")
             for info in infos:
                 _require_size(info.filename, info.file_size)

@@ -1,9 +1,14 @@
 """One file with everything a device needs to score a kind of machine, and to prove that it does so rightly.
 
 Rule: a bundle is read whole or refused whole. It is an uncompressed zip of `manifest.json`, `profile.toml`,
-`model.tflite` and `golden.npz` (model inputs with the outputs they must give); the same content gives the
-same bytes, and a file that is not byte for byte what `write_bundle` makes of its parts is damaged. Whether a
-bundle comes from the right hands is not this module's question.
+`model.tflite` and `golden.npz` (model inputs with the outputs they must give), and, where Coral's compiler
+was at hand, `model_edgetpu.tflite`; the same content gives the same bytes, and a file that is not byte for
+byte what `write_bundle` makes of its parts is damaged. Whether a bundle comes from the right hands is not
+this module's question.
+
+A bundle without the compiled part is the same bytes as before there was one, and every agent reads it. An
+agent older than the compiled part refuses a bundle that has it, whole and by name: such a bundle goes out
+after the agents that read it.
 """
 
 from __future__ import annotations
@@ -29,19 +34,23 @@ from contract.archive import (
     unpack,
     write_atomically,
 )
+from contract.checks import TEXT_PATTERN
 from contract.errors import BundleError, ConfigError
 from contract.features import feature_specs
-from contract.messages import TEXT_PATTERN
 from contract.profiles import MachineProfile, format_profile, parse_profile
+from contract.scoring import Yardstick
 from contract.signals import LARGEST
 
-FORMAT = 1
-MAX_BUNDLE_BYTES = 4 * MAX_PART_BYTES + 65_536
+FORMAT = 2
+"""2: the error is weighted by `fleet_residual`, and its score by `contract.calibration`."""
+MAX_BUNDLE_BYTES = 5 * MAX_PART_BYTES + 65_536
 SUFFIX = ".igb"
 
 _MANIFEST, _PROFILE, _MODEL, _GOLDEN = "manifest.json", "profile.toml", "model.tflite", "golden.npz"
 _PARTS = (_MANIFEST, _PROFILE, _MODEL, _GOLDEN)
+_EDGE_TPU_MODEL = "model_edgetpu.tflite"
 _GOLDEN_PARTS = ("input.npy", "output.npy")
+_PER_FEATURE = ("fleet_spread", "fleet_residual")
 _TFLITE_MARK = slice(4, 8)
 """Where a TFLite FlatBuffer says `TFL3`."""
 
@@ -65,6 +74,8 @@ class Manifest:
     """Windows the model sees at once."""
     fleet_spread: npt.NDArray[np.float32] = field(repr=False)
     """float32 (n_features,), spread of each feature within one healthy machine, in model space."""
+    fleet_residual: npt.NDArray[np.float32] = field(repr=False)
+    """float32 (n_features,), mean squared residual on healthy machines, in squared spreads."""
     fleet_error_spread: float
     """Standard deviation of the natural log of the model's error within one healthy machine."""
     fleet_error_location: float
@@ -77,6 +88,11 @@ class Manifest:
     """Where it comes from: recordings, seed, commit; plain JSON."""
     sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of every other part; filled in by `write_bundle`."""
+
+    @property
+    def error_prior(self) -> tuple[float, float, int]:
+        """What `contract.calibration.ErrorCalibration` starts from: location, spread, weight in windows."""
+        return self.fleet_error_location, self.fleet_error_spread, self.prior_windows
 
     def __post_init__(self) -> None:
         for name in ("name", "version", "profile_name"):
@@ -94,9 +110,11 @@ class Manifest:
             value = getattr(self, name)
             is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
             _require(is_count, f"manifest: {name} must be a whole number from {least} up")
-        is_usable = self.fleet_spread.shape == (len(self.features),)
-        is_usable = is_usable and bool(np.all(np.isfinite(self.fleet_spread) & (self.fleet_spread > 0)))
-        _require(is_usable, "manifest: fleet_spread needs one positive number for each feature")
+        for name in _PER_FEATURE:
+            values = getattr(self, name)
+            is_usable = values.shape == (len(self.features),)
+            is_usable = is_usable and bool(np.all(np.isfinite(values) & (values > 0)))
+            _require(is_usable, f"manifest: {name} needs one positive number for each feature")
         _require(0 < self.fleet_error_spread < math.inf, "manifest: fleet_error_spread must be positive")
         _require(math.isfinite(self.fleet_error_location), "manifest: fleet_error_location must be finite")
 
@@ -117,6 +135,13 @@ class Bundle:
     """int8 (n, 1, context, n_features), quantised as the model file says."""
     golden_output: Tensor = field(repr=False)
     """int8 of the same shape: what the model must answer."""
+    edge_tpu_model: bytes | None = field(default=None, repr=False)
+    """The same model as Coral's compiler made it for the Edge TPU; None: nobody compiled it."""
+
+    @property
+    def yardstick(self) -> Yardstick:
+        """What the model's error is measured with."""
+        return Yardstick.of(self.manifest.fleet_residual, feature_specs(self.profile))
 
     def __post_init__(self) -> None:
         manifest, profile = self.manifest, self.profile
@@ -127,8 +152,9 @@ class Bundle:
         )
         names = tuple(spec.name for spec in feature_specs(profile))
         _require(manifest.features == names, "the manifest's features are not those of the profile")
-        _require(self.model[_TFLITE_MARK] == b"TFL3", f"{_MODEL} is no TFLite model")
-        _require(len(self.model) <= MAX_PART_BYTES, f"{_MODEL} is larger than {MAX_PART_BYTES} bytes")
+        _require_model(self.model, _MODEL)
+        if self.edge_tpu_model is not None:
+            _require_model(self.edge_tpu_model, _EDGE_TPU_MODEL)
         for tensor in (self.golden_input, self.golden_output):
             fits = tensor.dtype == np.int8 and tensor.ndim == len(("n", 1, "T", "F")) and tensor.shape[0] >= 1
             fits = fits and tensor.shape[1:] == (1, manifest.context, len(names))
@@ -192,6 +218,11 @@ def _require(condition: bool, message: str) -> None:
         raise BundleError(message)
 
 
+def _require_model(model: bytes, name: str) -> None:
+    _require(model[_TFLITE_MARK] == b"TFL3", f"{name} is no TFLite model")
+    _require(len(model) <= MAX_PART_BYTES, f"{name} is larger than {MAX_PART_BYTES} bytes")
+
+
 def _to_bytes(bundle: Bundle) -> bytes:
     tensors = dict(zip(_GOLDEN_PARTS, (bundle.golden_input, bundle.golden_output), strict=True))
     parts = {
@@ -199,18 +230,20 @@ def _to_bytes(bundle: Bundle) -> bytes:
         _MODEL: bundle.model,
         _GOLDEN: pack({name: format_tensor(tensor) for name, tensor in tensors.items()}),
     }
+    if bundle.edge_tpu_model is not None:
+        parts[_EDGE_TPU_MODEL] = bundle.edge_tpu_model
     manifest = replace(bundle.manifest, sha256={name: _digest(part) for name, part in parts.items()})
     return pack({_MANIFEST: _manifest_json(manifest), **parts})
 
 
 def _from_bytes(data: bytes) -> Bundle:
     _require(len(data) <= MAX_BUNDLE_BYTES, f"larger than {MAX_BUNDLE_BYTES} bytes")
-    parts = unpack(data, _PARTS)
+    parts = unpack(data, _PARTS, (_EDGE_TPU_MODEL,))
     manifest = _parse_manifest(parts[_MANIFEST])
-    for name in _PARTS[1:]:
+    digests = {name: _digest(part) for name, part in parts.items() if name != _MANIFEST}
+    for name in sorted(digests.keys() | manifest.sha256.keys()):
         _require(
-            manifest.sha256.get(name) == _digest(parts[name]),
-            f"{name} is not what the manifest says: damaged",
+            manifest.sha256.get(name) == digests.get(name), f"{name} is not what the manifest says: damaged"
         )
     try:
         profile = parse_profile(parts[_PROFILE].decode(), _PROFILE)
@@ -218,12 +251,13 @@ def _from_bytes(data: bytes) -> Bundle:
         raise BundleError(str(error)) from error
     golden = unpack(parts[_GOLDEN], _GOLDEN_PARTS)
     golden_input, golden_output = (parse_tensor(golden[name], name) for name in _GOLDEN_PARTS)
-    return Bundle(manifest, profile, parts[_MODEL], golden_input, golden_output)
+    return Bundle(manifest, profile, parts[_MODEL], golden_input, golden_output, parts.get(_EDGE_TPU_MODEL))
 
 
 def _manifest_json(manifest: Manifest) -> bytes:
     content = {f.name: getattr(manifest, f.name) for f in fields(Manifest)}
-    content["fleet_spread"] = manifest.fleet_spread.tolist()
+    for name in _PER_FEATURE:
+        content[name] = content[name].tolist()
     try:
         text = json.dumps(
             {"format": FORMAT, **content}, indent=1, sort_keys=True, allow_nan=False, default=dict
@@ -247,9 +281,8 @@ def _parse_manifest(data: bytes) -> Manifest:
     _require(not missing, f"{_MANIFEST}: {', '.join(missing)} is missing")
     values = {name: content[name] for name in known}  # what a newer writer added is left aside
     values["features"] = _text_tuple(values["features"])
-    values["fleet_spread"] = np.array(
-        [_number(v, "fleet_spread") for v in _list(values["fleet_spread"])], np.float32
-    )
+    for name in _PER_FEATURE:
+        values[name] = np.array([_number(v, name) for v in _list(values[name])], np.float32)
     for name in ("fleet_error_spread", "fleet_error_location"):
         values[name] = _number(values[name], name)
     for name in ("metrics", "lineage", "sha256"):
@@ -262,7 +295,7 @@ def _refuse_constant(text: str) -> float:
 
 
 def _list(value: Any) -> list[Any]:
-    _require(isinstance(value, list), f"{_MANIFEST}: features and fleet_spread must be lists")
+    _require(isinstance(value, list), f"{_MANIFEST}: features and what is per feature must be lists")
     items: list[Any] = value
     return items
 

@@ -1,32 +1,30 @@
-"""Messages as bytes: Protobuf, schema version 1.
+"""Messages as bytes: Protobuf, schema versions 1 and 2.
 
-Rule: the only importer of the generated code. Whatever the bytes are, decoding gives a valid message or
-raises one of `DecodeError`, `SchemaVersionError`, `InvalidMessageError`; it never raises anything else and
-never allocates more than a small multiple of `MAX_MESSAGE_BYTES`. Changes to the schema are additive; fields
-that a newer writer added are ignored.
+Rule: with `contract.alarm_codec`, the only importer of the generated code. Whatever the bytes are, decoding
+gives a valid message or raises one of `DecodeError`, `SchemaVersionError`, `InvalidMessageError`; it never
+raises anything else and never allocates more than a small multiple of `MAX_MESSAGE_BYTES`. Changes to the
+schema are additive; fields that a newer writer added are ignored. A message carries the version of the oldest
+reader that takes it for what it means, so that devices and cloud need not be updated on the same day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 from typing import Any, TypeVar, cast
 
 from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import Message as ProtobufMessage
 
+from contract.alarm_codec import alarm_from_proto, alarm_to_proto
+from contract.checks import EARLIEST
 from contract.errors import DecodeError, InvalidMessageError, SchemaVersionError
 from contract.messages import (
     SCHEMA_VERSION,
     Ack,
-    Alarm,
-    AlarmTransition,
     Birth,
     Body,
     BootAck,
     ChannelQuality,
-    Contribution,
     Death,
     DeviceStatus,
     FeatureAggregate,
@@ -34,19 +32,18 @@ from contract.messages import (
     MachineState,
     Message,
     ScoreSummary,
-    Spectrum,
 )
 from contract.proto import industrialguard_pb2 as pb
 from contract.signals import QualityFlag
+from contract.wire_values import from_us, to_enum, to_us
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """Longer messages are neither written nor read."""
+ACK_VERSION = 1
+"""Acks have not changed since; devices in the field refuse a version that they do not know."""
 MAX_ACK_SEQUENCES = 10_000
 """Sequences in one Ack; a few bytes could otherwise name 2^63 of them."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_Enum = TypeVar("_Enum", bound=IntEnum)
 _Proto = TypeVar("_Proto", bound=ProtobufMessage)
 
 
@@ -59,11 +56,11 @@ def encode(message: Message) -> bytes:
         InvalidMessageError: longer than `MAX_MESSAGE_BYTES`.
     """
     envelope = pb.Envelope(
-        schema_version=SCHEMA_VERSION,
+        schema_version=message.schema_version,
         device_id=message.device_id,
         boot_id=message.boot_id,
         sequence=message.sequence,
-        event_time_us=_to_us(message.event_time),
+        event_time_us=to_us(message.event_time),
         model_version=message.model_version,
     )
     part = cast("ProtobufMessage", getattr(envelope, message.kind))
@@ -89,7 +86,7 @@ def decode(data: bytes) -> Message:
         device_id=envelope.device_id,
         boot_id=envelope.boot_id,
         sequence=envelope.sequence,
-        event_time=_from_us(envelope.event_time_us, "event_time"),
+        event_time=from_us(envelope.event_time_us, "event_time"),
         body=_FROM_PROTO[Kind(name)](getattr(envelope, name)),
         model_version=envelope.model_version,
     )
@@ -105,7 +102,7 @@ def peek_key(data: bytes) -> tuple[str, int, int] | None:
         envelope = _parse(data, pb.Envelope())
         key = (envelope.device_id, envelope.boot_id, envelope.sequence)
         # Built only to have the key judged by the one rule there is.
-        Message(*key, _EPOCH.replace(year=2000), DeviceStatus("", 0.0, 0, 0, 0, 0))
+        Message(*key, EARLIEST, DeviceStatus("", 0.0, 0, 0, 0, 0))
     except (DecodeError, InvalidMessageError):
         return None
     return key
@@ -123,7 +120,7 @@ def encode_ack(ack: Ack) -> bytes:
         pb.BootAck(boot_id=b.boot_id, stored=_to_ranges(b.stored), rejected=_to_ranges(b.rejected))
         for b in ack.boots
     ]
-    return _serialise(pb.Ack(schema_version=SCHEMA_VERSION, boots=parts))
+    return _serialise(pb.Ack(schema_version=ACK_VERSION, boots=parts))
 
 
 def decode_ack(data: bytes) -> Ack:
@@ -169,24 +166,6 @@ def _require_version(version: int) -> None:
         raise SchemaVersionError(f"schema version {version}; this code reads 1 to {SCHEMA_VERSION}")
 
 
-def _to_us(time: datetime) -> int:
-    return (time - _EPOCH) // _MICROSECOND
-
-
-def _from_us(time_us: int, where: str) -> datetime:
-    try:
-        return _EPOCH + timedelta(microseconds=time_us)
-    except OverflowError as error:
-        raise InvalidMessageError(f"{where}: no such time: {time_us} us") from error
-
-
-def _to_enum(kind: type[_Enum], number: int) -> _Enum:
-    try:
-        return kind(number)
-    except ValueError as error:
-        raise InvalidMessageError(f"{kind.__name__}: unknown value {number}") from error
-
-
 def _to_ranges(sequences: Iterable[int]) -> list[pb.SequenceRange]:
     ranges: list[pb.SequenceRange] = []
     for sequence in sorted(sequences):
@@ -229,7 +208,7 @@ def _summary_to_proto(body: ScoreSummary) -> pb.ScoreSummary:
 def _summary_from_proto(part: pb.ScoreSummary) -> ScoreSummary:
     return ScoreSummary(
         interval_s=part.interval_s,
-        state=_to_enum(MachineState, part.state),
+        state=to_enum(MachineState, part.state),
         window_count=part.window_count,
         scored_count=part.scored_count,
         score_mean=part.score_mean,
@@ -242,50 +221,6 @@ def _summary_from_proto(part: pb.ScoreSummary) -> ScoreSummary:
         quality=tuple(
             ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, QualityFlag(q.flags)) for q in part.quality
         ),
-    )
-
-
-def _alarm_to_proto(body: Alarm) -> pb.Alarm:
-    part = pb.Alarm(
-        alarm_id=body.alarm_id,
-        transition=int(body.transition),  # type: ignore[arg-type]  # the stub knows only names
-        score=body.score,
-        threshold=body.threshold,
-        since_us=_to_us(body.since),
-        regime=body.regime,
-        contributions=[
-            pb.Contribution(feature=c.feature, sensor=c.sensor, share=c.share, deviation=c.deviation)
-            for c in body.contributions
-        ],
-        error_profile=body.error_profile,
-    )
-    if body.spectrum is not None:
-        s = body.spectrum
-        part.spectrum.CopyFrom(
-            pb.Spectrum(
-                sensor=s.sensor, start_hz=s.start_hz, step_hz=s.step_hz, unit=s.unit, amplitude=s.amplitude
-            )
-        )
-    return part
-
-
-def _alarm_from_proto(part: pb.Alarm) -> Alarm:
-    spectrum = None
-    if part.HasField("spectrum"):
-        s = part.spectrum
-        spectrum = Spectrum(s.sensor, s.start_hz, s.step_hz, s.unit, tuple(s.amplitude))
-    return Alarm(
-        alarm_id=part.alarm_id,
-        transition=_to_enum(AlarmTransition, part.transition),
-        score=part.score,
-        threshold=part.threshold,
-        since=_from_us(part.since_us, "since"),
-        regime=part.regime,
-        contributions=tuple(
-            Contribution(c.feature, c.sensor, c.share, c.deviation) for c in part.contributions
-        ),
-        error_profile=tuple(part.error_profile),
-        spectrum=spectrum,
     )
 
 
@@ -302,6 +237,8 @@ def _status_to_proto(body: DeviceStatus) -> pb.DeviceStatus:
         window_cost_us=body.window_cost_us,
         rss_bytes=body.rss_bytes,
         quality_flags=int(body.quality_flags),
+        accelerator=body.accelerator,
+        accelerator_reason=body.accelerator_reason,
     )
 
 
@@ -318,6 +255,8 @@ def _status_from_proto(part: pb.DeviceStatus) -> DeviceStatus:
         window_cost_us=part.window_cost_us,
         rss_bytes=part.rss_bytes,
         quality_flags=QualityFlag(part.quality_flags),
+        accelerator=part.accelerator,
+        accelerator_reason=part.accelerator_reason,
     )
 
 
@@ -339,14 +278,14 @@ def _death_from_proto(part: pb.Death) -> Death:
 
 _TO_PROTO: dict[Kind, Callable[[Any], ProtobufMessage]] = {
     Kind.SUMMARY: _summary_to_proto,
-    Kind.ALARM: _alarm_to_proto,
+    Kind.ALARM: alarm_to_proto,
     Kind.STATUS: _status_to_proto,
     Kind.BIRTH: _birth_to_proto,
     Kind.DEATH: _death_to_proto,
 }
 _FROM_PROTO: dict[Kind, Callable[[Any], Body]] = {
     Kind.SUMMARY: _summary_from_proto,
-    Kind.ALARM: _alarm_from_proto,
+    Kind.ALARM: alarm_from_proto,
     Kind.STATUS: _status_from_proto,
     Kind.BIRTH: _birth_from_proto,
     Kind.DEATH: _death_from_proto,

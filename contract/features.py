@@ -113,6 +113,29 @@ def feature_specs(profile: MachineProfile) -> tuple[FeatureSpec, ...]:
     return _layout(profile).specs
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSpace:
+    """How a model sees features: log10, not below a floor, where a spec says so."""
+
+    log_columns: npt.NDArray[np.intp] = field(repr=False)
+    floors: Values = field(repr=False)
+    """float32, of the log columns, in the specs' units."""
+
+    def apply(self, values: Values) -> Values:
+        """Physical units to model space: float32 (…, n_features), newly allocated; NaN stays NaN."""
+        out = np.array(values, np.float32)
+        columns = self.log_columns
+        out[..., columns] = np.log10(np.maximum(out[..., columns], self.floors))
+        return out
+
+
+def model_space(specs: tuple[FeatureSpec, ...]) -> ModelSpace:
+    """Plan `to_model_space` once for many vectors."""
+    columns = [index for index, spec in enumerate(specs) if spec.scale == "log"]
+    floors = [specs[index].floor for index in columns]
+    return ModelSpace(np.array(columns, np.intp), np.array(floors, np.float32))
+
+
 def to_model_space(values: Values, specs: tuple[FeatureSpec, ...]) -> Values:
     """Physical units to what a model sees: log10 (not below the floor) where the spec says so.
 
@@ -120,10 +143,7 @@ def to_model_space(values: Values, specs: tuple[FeatureSpec, ...]) -> Values:
         values: float32 (…, n_features), in the specs' units; NaN stays NaN.
         specs: of length n_features.
     """
-    is_log, floors = _scales(specs)
-    out = np.array(values, np.float32)
-    out[..., is_log] = np.log10(np.maximum(out[..., is_log], floors))
-    return out
+    return model_space(specs).apply(values)
 
 
 def compute_features(window: Window, profile: MachineProfile) -> FeatureVector:
@@ -133,9 +153,9 @@ def compute_features(window: Window, profile: MachineProfile) -> FeatureVector:
     levels = {}
     for scalar in layout.scalars:
         name = scalar.spec.name
-        found = _scalar_features(window.values[name], window.offsets_s[name], scalar)
+        level = levels[name] = _level(window.values[name], scalar)
+        found = _scalar_features(window.values[name], window.offsets_s[name], scalar, level)
         values[scalar.first : scalar.first + len(found)] = found
-        levels[name] = _level(window.values[name], scalar)
     shaft_hz = _shaft_hz(profile, levels)
     for group in _equal_bursts(layout.waveforms, window.values):
         rows = vibration_features([window.values[w.spec.name] for w in group], group[0].plan, shaft_hz)
@@ -195,24 +215,23 @@ def _scalar_spec(spec: SensorSpec, feature: ScalarFeature) -> FeatureSpec:
     return FeatureSpec(f"{spec.name}_{feature}", spec.name, unit, "linear")
 
 
-@lru_cache(maxsize=64)
-def _scales(specs: tuple[FeatureSpec, ...]) -> tuple[Mask, Values]:
-    is_log = np.array([s.scale == "log" for s in specs], np.bool_)
-    return is_log, np.array([s.floor for s in specs if s.scale == "log"], np.float32)
-
-
 def _level(values: Samples, scalar: _Scalar) -> float:
-    return float(values.mean(dtype=np.float64)) if values.size >= scalar.least else math.nan
+    """Mean of the samples; NaN where there are too few."""
+    if values.size < scalar.least:
+        return math.nan
+    total: float = np.add.reduce(values, dtype=np.float64).item()
+    return total / values.size
 
 
-def _scalar_features(values: Samples, offsets_s: npt.NDArray[np.float64], scalar: _Scalar) -> list[float]:
+def _scalar_features(
+    values: Samples, offsets_s: npt.NDArray[np.float64], scalar: _Scalar, level: float
+) -> list[float]:
     """What the profile asks of this scalar, NaN where there are too few samples."""
     wanted = scalar.spec.features
-    if values.size < scalar.least:
-        return [math.nan] * len(wanted)
-    level = float(values.mean(dtype=np.float64))
     if wanted == (ScalarFeature.LEVEL,):
         return [level]
+    if math.isnan(level):
+        return [math.nan] * len(wanted)
     centred = values.astype(np.float64) - level
     found = {ScalarFeature.LEVEL: level, ScalarFeature.SLOPE: math.nan, ScalarFeature.SPREAD: math.nan}
     if values.size >= _SPREAD_SAMPLES:

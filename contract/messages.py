@@ -10,21 +10,32 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
+from contract.checks import (
+    MAX_INT63,
+    MAX_UINT32,
+    require,
+    require_count,
+    require_finite,
+    require_share,
+    require_text,
+    require_time,
+    require_unit,
+)
 from contract.errors import ConfigError, InvalidMessageError
+from contract.explanation import MAX_BAND_SHARES, MAX_HINTS, BandShare, Hint, SensorShare
 from contract.profiles import parse_profile
 from contract.signals import QualityFlag
 
-SCHEMA_VERSION = 1
-"""Version of the envelope this code writes; it reads 1 up to this one."""
+SCHEMA_VERSION = 2
+"""Newest schema this code reads and writes; it reads all from 1. Version 2 knows kinds of alarm."""
 
 DEVICE_ID_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 """Device ids: 1 to 64 letters, digits, - and _; nothing that could change the meaning of a topic."""
 
-TEXT_PATTERN = re.compile(r"[A-Za-z0-9 ._+:/@-]{0,80}")
 MAX_FEATURES = 512
 MAX_SENSORS = 64
 MAX_CONTRIBUTIONS = 8
@@ -35,47 +46,7 @@ MAX_PROFILE_BYTES = 32 * 1024
 MAX_PROFILE_LINE = 1000
 """Characters; a TOML reader needs time with the square of a dotted key's length."""
 MIN_STEP_HZ = 1e-6
-MAX_UINT32 = 2**32 - 1
-MAX_INT63 = 2**63 - 1
-"""Ids and sequences stay below 2^63 so that every SQL database can hold them."""
-MAX_FLOAT32 = 3.4028e38
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise InvalidMessageError(message)
-
-
-def _require_text(value: str, where: str) -> None:
-    _require(bool(TEXT_PATTERN.fullmatch(value)), f"{where}: up to 80 plain characters, not {value[:100]!r}")
-
-
-def _require_share(value: float, where: str) -> None:
-    _require(0.0 <= value <= 1.0, f"{where} must lie in 0..1, not {value}")
-
-
-def _require_finite(values: tuple[float, ...], where: str) -> None:
-    _require(
-        all(abs(value) <= MAX_FLOAT32 for value in values), f"{where} must be finite and fit into 32 bits"
-    )
-
-
-def _require_count(value: int, where: str, limit: int = MAX_INT63) -> None:
-    _require(0 <= value <= limit, f"{where} must lie between 0 and {limit}, not {value}")
-
-
-def require_time(value: datetime, where: str) -> None:
-    """Refuse a time that is naive or absurd.
-
-    Raises:
-        InvalidMessageError: not aware, or outside 2000 to 2100.
-    """
-    _require(
-        value.tzinfo is not None and value.utcoffset() == timedelta(0), f"{where} must be an aware UTC time"
-    )
-    _require(EARLIEST <= value < LATEST, f"{where} lies outside 2000 to 2100: {value.isoformat()}")
+MAX_REASON_CHARACTERS = 200
 
 
 class Kind(StrEnum):
@@ -105,6 +76,17 @@ class AlarmTransition(IntEnum):
     CLEARED = 2
 
 
+class AlarmKind(IntEnum):
+    """What an alarm is about."""
+
+    ANOMALY = 0
+    """The machine behaves unlike itself."""
+    SENSOR_FAULT = 1
+    """A sensor cannot be believed; that says nothing of the machine."""
+    DRIFT = 2
+    """The machine changes slowly; not a fault yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureAggregate:
     """One feature over an interval, in physical units."""
@@ -115,11 +97,11 @@ class FeatureAggregate:
     maximum: float
 
     def __post_init__(self) -> None:
-        _require_text(self.name, "feature name")
-        _require_finite((self.mean, self.minimum, self.maximum), f"feature {self.name}")
+        require_text(self.name, "feature name")
+        require_finite((self.mean, self.minimum, self.maximum), f"feature {self.name}")
         slack = 1e-4 * max(abs(self.minimum), abs(self.maximum), 1e-6)
         ordered = self.minimum - slack <= self.mean <= self.maximum + slack
-        _require(ordered, f"feature {self.name}: needs minimum <= mean <= maximum")
+        require(ordered, f"feature {self.name}: needs minimum <= mean <= maximum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +115,10 @@ class ChannelQuality:
     flags: QualityFlag = QualityFlag.NONE
 
     def __post_init__(self) -> None:
-        _require_text(self.sensor, "sensor name")
+        require_text(self.sensor, "sensor name")
         for name in ("good", "uncertain", "bad"):
-            _require_count(getattr(self, name), f"{self.sensor} {name}", MAX_UINT32)
-        _require_count(int(self.flags), f"{self.sensor} flags", MAX_UINT32)
+            require_count(getattr(self, name), f"{self.sensor} {name}", MAX_UINT32)
+        require_count(int(self.flags), f"{self.sensor} flags", MAX_UINT32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +140,17 @@ class ScoreSummary:
     quality: tuple[ChannelQuality, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(0 < self.interval_s <= 86_400, f"interval_s must lie in 0..86400, not {self.interval_s}")
-        _require_count(self.window_count, "window_count", MAX_UINT32)
-        _require(
+        require(0 < self.interval_s <= 86_400, f"interval_s must lie in 0..86400, not {self.interval_s}")
+        require_count(self.window_count, "window_count", MAX_UINT32)
+        require(
             0 <= self.scored_count <= self.window_count, "scored_count must lie between 0 and window_count"
         )
         for name in ("score_mean", "score_max", "score_p50", "score_p90", "confidence"):
-            _require_share(getattr(self, name), name)
-        _require(self.score_mean <= self.score_max + 1e-4, "score_mean must not exceed score_max")
-        _require_text(self.regime, "regime")
-        _require(len(self.features) <= MAX_FEATURES, f"at most {MAX_FEATURES} features")
-        _require(len(self.quality) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
+            require_share(getattr(self, name), name)
+        require(self.score_mean <= self.score_max + 1e-4, "score_mean must not exceed score_max")
+        require_text(self.regime, "regime")
+        require(len(self.features) <= MAX_FEATURES, f"at most {MAX_FEATURES} features")
+        require(len(self.quality) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +165,10 @@ class Contribution:
     """From the machine's own baseline, in its standard deviations, signed."""
 
     def __post_init__(self) -> None:
-        _require_text(self.feature, "contribution feature")
-        _require_text(self.sensor, "contribution sensor")
-        _require_share(self.share, "contribution share")
-        _require_finite((self.deviation,), "contribution deviation")
+        require_text(self.feature, "contribution feature")
+        require_text(self.sensor, "contribution sensor")
+        require_share(self.share, "contribution share")
+        require_finite((self.deviation,), "contribution deviation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +182,17 @@ class Spectrum:
     amplitude: tuple[float, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
-        _require_text(self.sensor, "spectrum sensor")
-        _require(len(self.unit) <= 20 and self.unit.isascii(), "spectrum unit must be a UCUM code")
-        _require(
+        require_text(self.sensor, "spectrum sensor")
+        require_unit(self.unit, "spectrum")
+        require(
             self.start_hz >= 0 and MIN_STEP_HZ <= self.step_hz < 1e7,
             "spectrum needs start_hz >= 0 and a step_hz of 1e-6 or more",
         )
-        _require(
+        require(
             0 < len(self.amplitude) <= MAX_SPECTRUM_BANDS, f"a spectrum has 1 to {MAX_SPECTRUM_BANDS} bands"
         )
-        _require_finite((self.start_hz, self.step_hz, *self.amplitude), "spectrum")
-        _require(min(self.amplitude) >= 0, "spectrum amplitudes are not negative")
+        require_finite((self.start_hz, self.step_hz, *self.amplitude), "spectrum")
+        require(min(self.amplitude) >= 0, "spectrum amplitudes are not negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +202,7 @@ class Alarm:
     alarm_id: int
     transition: AlarmTransition
     score: float
+    """0..1; of a sensor fault the share of the window's samples that were not believed."""
     threshold: float
     since: datetime
     """First anomalous window of this alarm."""
@@ -228,16 +211,36 @@ class Alarm:
     error_profile: tuple[float, ...] = ()
     """Model error of each window in the context, oldest first."""
     spectrum: Spectrum | None = None
+    kind: AlarmKind = AlarmKind.ANOMALY
+    sensor: str = ""
+    """Which one cannot be believed; empty unless `kind` is SENSOR_FAULT."""
+    flags: QualityFlag = QualityFlag.NONE
+    """Why it cannot."""
+    sensor_shares: tuple[SensorShare, ...] = ()
+    """Every sensor, largest share first; they add up to 1."""
+    band_shares: tuple[BandShare, ...] = ()
+    """Bands of the waveforms, largest first."""
+    hints: tuple[Hint, ...] = ()
+    """Strongest first."""
 
     def __post_init__(self) -> None:
-        _require(0 < self.alarm_id <= MAX_INT63, "alarm_id must lie in 1..2^63-1")
-        _require_share(self.score, "alarm score")
-        _require_share(self.threshold, "alarm threshold")
+        require(0 < self.alarm_id <= MAX_INT63, "alarm_id must lie in 1..2^63-1")
+        require_share(self.score, "alarm score")
+        require_share(self.threshold, "alarm threshold")
         require_time(self.since, "alarm since")
-        _require_text(self.regime, "regime")
-        _require(len(self.contributions) <= MAX_CONTRIBUTIONS, f"at most {MAX_CONTRIBUTIONS} contributions")
-        _require(len(self.error_profile) <= MAX_CONTEXT, f"at most {MAX_CONTEXT} windows in error_profile")
-        _require_finite(self.error_profile, "error_profile")
+        require_text(self.regime, "regime")
+        require(len(self.contributions) <= MAX_CONTRIBUTIONS, f"at most {MAX_CONTRIBUTIONS} contributions")
+        require(len(self.error_profile) <= MAX_CONTEXT, f"at most {MAX_CONTEXT} windows in error_profile")
+        require_finite(self.error_profile, "error_profile")
+        require(
+            (self.kind is AlarmKind.SENSOR_FAULT) == bool(self.sensor),
+            "a sensor fault, and only that, names a sensor",
+        )
+        require_text(self.sensor, "alarm sensor")
+        require_count(int(self.flags), "alarm flags", MAX_UINT32)
+        require(len(self.sensor_shares) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensor shares")
+        require(len(self.band_shares) <= MAX_BAND_SHARES, f"at most {MAX_BAND_SHARES} band shares")
+        require(len(self.hints) <= MAX_HINTS, f"at most {MAX_HINTS} hints")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,18 +259,26 @@ class DeviceStatus:
     window_cost_us: float = 0.0
     rss_bytes: int = 0
     quality_flags: QualityFlag = QualityFlag.NONE
+    accelerator: str = ""
+    """What computes the model: `cpu` or `edge_tpu`; empty from agents that do not say."""
+    accelerator_reason: str = ""
+    """Why that one: one line for people, at most 200 characters."""
 
     def __post_init__(self) -> None:
-        _require_text(self.agent_version, "agent_version")
-        _require(0 <= self.uptime_s < math.inf, "uptime_s must not be negative")
-        _require(0 <= self.window_cost_us < math.inf, "window_cost_us must not be negative")
+        require_text(self.agent_version, "agent_version")
+        require(0 <= self.uptime_s < math.inf, "uptime_s must not be negative")
+        require(0 <= self.window_cost_us < math.inf, "window_cost_us must not be negative")
         for name in ("samples", "windows", "outbox_messages", "outbox_bytes", "rejected", "rss_bytes"):
-            _require_count(getattr(self, name), name)
-        _require_count(int(self.quality_flags), "quality_flags", MAX_UINT32)
-        _require(len(self.dropped) <= len(Kind), "dropped has more kinds than there are")
+            require_count(getattr(self, name), name)
+        require_count(int(self.quality_flags), "quality_flags", MAX_UINT32)
+        require_text(self.accelerator, "accelerator")
+        reason = self.accelerator_reason
+        is_line = len(reason) <= MAX_REASON_CHARACTERS and reason.isprintable()
+        require(is_line, f"accelerator_reason must be one line of up to {MAX_REASON_CHARACTERS} characters")
+        require(len(self.dropped) <= len(Kind), "dropped has more kinds than there are")
         for kind, count in self.dropped.items():
-            _require(kind in list(Kind), f"dropped: unknown kind {kind[:40]!r}")
-            _require_count(count, f"dropped {kind}")
+            require(kind in list(Kind), f"dropped: unknown kind {kind[:40]!r}")
+            require_count(count, f"dropped {kind}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +294,11 @@ class Birth:
     """The machine profile as TOML; `contract.profiles.parse_profile` reads it."""
 
     def __post_init__(self) -> None:
-        _require_text(self.agent_version, "agent_version")
+        require_text(self.agent_version, "agent_version")
         size = len(self.profile.encode("utf-8", "replace"))
-        _require(size <= MAX_PROFILE_BYTES, f"profile: at most {MAX_PROFILE_BYTES} bytes, not {size}")
+        require(size <= MAX_PROFILE_BYTES, f"profile: at most {MAX_PROFILE_BYTES} bytes, not {size}")
         longest = max(map(len, self.profile.splitlines()), default=0)
-        _require(longest <= MAX_PROFILE_LINE, f"profile: lines of at most {MAX_PROFILE_LINE} characters")
+        require(longest <= MAX_PROFILE_LINE, f"profile: lines of at most {MAX_PROFILE_LINE} characters")
         try:
             parse_profile(self.profile)
         except ConfigError as error:
@@ -301,7 +312,7 @@ class Death:
     reason: str
 
     def __post_init__(self) -> None:
-        _require_text(self.reason, "reason")
+        require_text(self.reason, "reason")
 
 
 Body = ScoreSummary | Alarm | DeviceStatus | Birth | Death
@@ -329,15 +340,15 @@ class Message:
     model_version: str = ""
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             bool(DEVICE_ID_PATTERN.fullmatch(self.device_id)),
             f"device_id {self.device_id[:80]!r}: 1-64 letters, digits, - and _",
         )
-        _require(0 < self.boot_id <= MAX_INT63, "boot_id must lie in 1..2^63-1")
-        _require_count(self.sequence, "sequence")
+        require(0 < self.boot_id <= MAX_INT63, "boot_id must lie in 1..2^63-1")
+        require_count(self.sequence, "sequence")
         require_time(self.event_time, "event_time")
-        _require_text(self.model_version, "model_version")
-        _require(
+        require_text(self.model_version, "model_version")
+        require(
             (self.sequence > 0) == (self.kind in SEQUENCED),
             f"a {self.kind} cannot have sequence {self.sequence}",
         )
@@ -346,6 +357,16 @@ class Message:
     def kind(self) -> Kind:
         """The kind of the body."""
         return KIND_OF[type(self.body)]
+
+    @property
+    def schema_version(self) -> int:
+        """The oldest schema whose readers take this message for what it means.
+
+        Fields that were added are ignored by older readers; a kind of alarm that they do not know would be
+        taken for an alarm of the machine, so they have to refuse it.
+        """
+        is_plain = not isinstance(self.body, Alarm) or self.body.kind is AlarmKind.ANOMALY
+        return 1 if is_plain else SCHEMA_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,9 +379,9 @@ class BootAck:
     """Refused for good: sending again would not help."""
 
     def __post_init__(self) -> None:
-        _require(0 < self.boot_id <= MAX_INT63, "boot_id must lie in 1..2^63-1")
-        _require(not self.stored & self.rejected, "a message is stored or rejected, not both")
-        _require(all(0 < s <= MAX_INT63 for s in self.stored | self.rejected), "sequences start at 1")
+        require(0 < self.boot_id <= MAX_INT63, "boot_id must lie in 1..2^63-1")
+        require(not self.stored & self.rejected, "a message is stored or rejected, not both")
+        require(all(0 < s <= MAX_INT63 for s in self.stored | self.rejected), "sequences start at 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ so that a misspelt setting is never silently ignored.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -25,8 +25,13 @@ MAX_FEATURES = 512
 WAVEFORM_FEATURES = 16
 """Most features that one waveform yields (`contract.vibration`)."""
 
+SCORE_DECADES = 8.0
+"""Powers of ten of the probability that a score spans (`contract.calibration`)."""
+
 _SHORTEST_HOP_S = 1e-3
 _DAY_S = 86_400.0
+_HIGHEST_THRESHOLD = 0.95
+"""A score of 1 must still be an alarm."""
 
 
 def _require(condition: bool, message: str) -> None:
@@ -80,8 +85,10 @@ class WarmupSpec:
 class AlarmSpec:
     """The causal k-of-n rule with an on and an off delay."""
 
-    threshold: float = 0.5
-    """Score in 0..1 from which a window counts as anomalous."""
+    false_alarms_per_day: float = 1 / 30
+    """Alarms that a healthy machine may be expected to raise in a day; one a month."""
+    threshold: float = 0.0
+    """Score in 0..1 from which a window counts as anomalous; 0: what `false_alarms_per_day` asks for."""
     k: int = 4
     """Anomalous windows among the last `n` that raise the alarm."""
     n: int = 6
@@ -91,7 +98,10 @@ class AlarmSpec:
     """Calm windows in a row that clear the alarm."""
 
     def __post_init__(self) -> None:
-        _require(0 < self.clear_below <= self.threshold < 1, "alarm: needs 0 < clear_below <= threshold < 1")
+        _require(0 < self.false_alarms_per_day < 100, "alarm: false_alarms_per_day must lie in (0, 100)")
+        _require(0 <= self.threshold < 1, "alarm: threshold must lie in [0, 1)")
+        is_lower = 0 < self.clear_below <= (self.threshold or _HIGHEST_THRESHOLD)
+        _require(is_lower, "alarm: needs 0 < clear_below <= threshold < 1")
         _require(1 <= self.k <= self.n <= 1000, "alarm: needs 1 <= k <= n <= 1000")
         _require(1 <= self.clear_after <= 10_000, "alarm: clear_after must lie between 1 and 10000")
 
@@ -238,6 +248,21 @@ class MachineProfile:
             0 <= low_hz < high_hz <= limit_hz,
             f"envelope_band_hz needs 0 <= low < high <= {limit_hz}, half the slowest waveform's rate",
         )
+
+    @property
+    def alarm_rule(self) -> AlarmSpec:
+        """The alarm rule with its threshold worked out.
+
+        A score s is reached by a healthy window with probability 10^(-8 s), so a day is expected to hold
+        86,400 / hop_s times as many of those. Every alarm takes k that no other alarm took: there are at most
+        a k-th as many alarms, however contexts overlap and errors linger.
+        """
+        if self.alarm.threshold:
+            return self.alarm
+        alarms_at_zero = _DAY_S / (self.window.hop_s * self.alarm.k)
+        decades = math.log10(alarms_at_zero / self.alarm.false_alarms_per_day)
+        threshold = min(max(decades / SCORE_DECADES, self.alarm.clear_below), _HIGHEST_THRESHOLD)
+        return replace(self.alarm, threshold=threshold)
 
     def sensor(self, name: str) -> SensorSpec:
         """The sensor of that name.

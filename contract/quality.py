@@ -185,7 +185,7 @@ class _Channel:
 
     def _value_flags(self, values: Samples, start_s: float) -> Flags | None:
         """Flags that the values themselves earn; None when there are none."""
-        low, high = (float(values.min()), float(values.max())) if values.size > 1 else (values.item(),) * 2
+        low, high = np.minimum.reduce(values).item(), np.maximum.reduce(values).item()
         flags: Flags | None = None
         if not (self._low <= low and high <= self._high and math.isfinite(low) and math.isfinite(high)):
             finite = np.isfinite(values)
@@ -213,8 +213,12 @@ class _Channel:
 
     def _stuck(self, values: Samples, start_s: float) -> Mask | None:
         """Samples that repeat a number for longer than the sensor may."""
-        if values.size == 1:  # the common case, without arrays
-            return self._stuck_one(values.item(), start_s)
+        first = values[0].item()
+        is_moving = values.size == 1 or not (values[1:] == values[:-1]).any()
+        if is_moving and not (first == self._held_value and self._held_since_s < math.inf):
+            self._held_value = values[-1].item()  # the common case: nothing repeats
+            self._held_since_s = start_s + (values.size - 1) * self.step_s
+            return None
         changed = np.empty(values.size, np.bool_)
         changed[0] = values[0] != self._held_value or self._held_since_s == math.inf
         np.not_equal(values[1:], values[:-1], out=changed[1:])
@@ -224,11 +228,6 @@ class _Channel:
         self._held_value, self._held_since_s = values[-1].item(), float(since_s[-1])
         stuck: Mask = times_s - since_s > self.spec.stuck_after_s
         return stuck if stuck.any() else None
-
-    def _stuck_one(self, value: float, time_s: float) -> Mask | None:
-        if value != self._held_value or self._held_since_s == math.inf:
-            self._held_value, self._held_since_s = value, time_s
-        return np.array([True]) if time_s - self._held_since_s > self.spec.stuck_after_s else None
 
 
 def _add(flags: Flags | None, where: Mask | None, flag: QualityFlag) -> Flags | None:

@@ -1,30 +1,27 @@
-"""From features to a score that means the same on every machine.
+"""From features to deviations, and from a reconstruction to one error.
 
-Rule: a machine is compared with itself. `Baseline` learns the level and spread of each feature from the first
-windows of each regime and is then frozen; `ErrorCalibration` does the same for the model's error, pooled over
-regimes because standardised errors are comparable. Short warm-ups are steadied by what the fleet shows: both
-variances are averages of the machine's own and the fleet's, weighted by the number of windows and by
+Rule: a machine is compared with itself. `Baseline` learns the level and spread of each feature from the
+first windows of each regime and is then frozen. Short warm-ups are steadied by what the fleet shows: the
+variance is an average of the machine's own and the fleet's, weighted by the number of windows and by
 `prior_windows`; a feature that is noisier on this machine than in its fleet keeps its own spread.
 
-Score. With u the machine's standardised log error, p is the upper tail of a logistic distribution of the same
-variance: p = 1 / (1 + exp(pi u / sqrt(3))). Its tail is exponential, heavier than the normal one, as it must
-be: contexts overlap, so a warm-up holds fewer independent errors than it counts and a normal tail would
-promise probabilities nobody has seen. The score is -log10(p) / 8, clipped to 0..1: 0.04 at the median, 0.5 at
-one window in ten thousand (u = 5.1), 1 from u = 10.2.
+What is judged are the newest windows of a context; the older ones are there to be understood from. A fault
+that one sensor feels must not drown in twenty that feel nothing, so the error is a power mean over the
+features and not their average. What becomes of the error is `contract.calibration`'s question.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from contract.errors import ConfigError, StateError
-from contract.features import FeatureVector, feature_specs, to_model_space
+from contract.features import FeatureSpec, FeatureVector, feature_specs, model_space
 from contract.profiles import MachineProfile
 
 Floats = npt.NDArray[np.float64]
@@ -37,21 +34,15 @@ MIN_CONFIDENCE = 0.5
 """A vector with a smaller share of valid features teaches a baseline nothing."""
 SPREAD_FLOOR = 0.25
 """No machine is believed to be steadier than this share of the fleet's spread."""
-SCORE_DECADES = 8.0
-"""Powers of ten of p that the score spans."""
-HEALTHY_ERROR = 1.0
-"""No machine's healthy error is believed to lie below this. The fleet's spreads are those of healthy machines
-over their lives, so a healthy deviation has a mean square of about 1; the minutes of a warm-up show less,
-because slow wander has not set in yet."""
-ERROR_FLOOR = 1e-9
-"""Errors below this are the same error: no logarithm of 0."""
+JUDGED_WINDOWS = 8
+"""Newest windows of a context that are judged: one alone is too noisy, and a long context remembers a fault
+for minutes after it is over."""
 
 _STATE_VERSION = 1
 _MAD_TO_SIGMA = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 _MIN_SEEN = 3
 """Fewest valid values for a feature to get a level of its own."""
-_LOGISTIC_SCALE = math.pi / math.sqrt(3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +52,13 @@ class _Norm:
     level: Floats
     spread: Floats
     known: Mask
+    level32: Values = field(init=False)
+    sharpness32: Values = field(init=False)
+    """float32 (n_features,), one over the spread; these two are what each window needs."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "level32", self.level.astype(np.float32))
+        object.__setattr__(self, "sharpness32", (1.0 / self.spread).astype(np.float32))
 
 
 class Baseline:
@@ -78,6 +76,7 @@ class Baseline:
             ConfigError: a spread of wrong shape, not positive or not finite, or a negative prior.
         """
         self._specs = feature_specs(profile)
+        self._space = model_space(self._specs)
         self._needed = profile.warmup.baseline_windows
         self._fleet_spread = np.asarray(fleet_spread, np.float64)
         self._prior = prior_windows
@@ -116,9 +115,13 @@ class Baseline:
         norm = self._norms.get(vector.regime)
         if norm is None:
             return np.zeros(len(self._specs), np.float32)
-        deviation = (self._model_space(vector) - norm.level) / norm.spread
+        deviation = self._space.apply(vector.values)
+        deviation -= norm.level32
+        deviation *= norm.sharpness32
+        np.minimum(deviation, Z_CLIP, out=deviation)
+        np.maximum(deviation, -Z_CLIP, out=deviation)
         deviation[~(vector.valid & norm.known)] = 0.0
-        return np.clip(deviation, -Z_CLIP, Z_CLIP).astype(np.float32)
+        return deviation
 
     def mask(self, vector: FeatureVector) -> Mask:
         """Which features count: valid now and known from this regime's warm-up. bool (n_features,)."""
@@ -127,6 +130,15 @@ class Baseline:
             return np.zeros(len(self._specs), np.bool_)
         counts: Mask = vector.valid & norm.known
         return counts
+
+    def levels(self, regime: str) -> Floats:
+        """What is normal in a regime, float64 (n_features,) in the features' units; NaN where not known."""
+        norm = self._norms.get(regime)
+        if norm is None:
+            return np.full(len(self._specs), np.nan)
+        is_log = np.array([spec.scale == "log" for spec in self._specs])
+        physical = np.where(is_log, 10.0 ** np.where(is_log, norm.level, 0.0), norm.level)
+        return np.where(norm.known, physical, np.nan)
 
     def to_state(self) -> dict[str, Any]:
         """Everything learned, safe for JSON."""
@@ -178,7 +190,7 @@ class Baseline:
             self._norms[str(regime)] = _Norm(level, spread, known)
 
     def _model_space(self, vector: FeatureVector) -> Values:
-        values = to_model_space(vector.values, self._specs)
+        values = self._space.apply(vector.values)
         values[~vector.valid] = np.nan
         return values
 
@@ -192,139 +204,95 @@ class Baseline:
             level[column] = np.median(own)
             fleet = float(self._fleet_spread[column])
             # A machine noisier than its fleet is taken as it is; a quieter one is not taken at its word.
-            spread[column] = max(_blend(own, fleet, self._prior), _blend(own, 0.0, 0))
+            spread[column] = max(blend_spread(own, fleet, self._prior), blend_spread(own, 0.0, 0))
         return _Norm(level, spread, known)
 
 
-class ErrorCalibration:
-    """What error the model makes on this machine while it is healthy, and what score a new error earns."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Yardstick:
+    """What a reconstruction's error is measured with."""
 
-    def __init__(self, profile: MachineProfile, fleet_error_spread: float, prior_windows: int) -> None:
-        """Start empty.
-
-        Args:
-            profile: says how many windows to learn from.
-            fleet_error_spread: standard deviation of ln(error) within one healthy machine; positive.
-            prior_windows: how many windows of its own weigh as much as the fleet's spread; 0 or more.
-
-        Raises:
-            ConfigError: a spread that is not positive, or a negative prior.
-        """
-        if not (0 < fleet_error_spread < math.inf and prior_windows >= 0):
-            raise ConfigError("calibration: needs a positive fleet_error_spread and prior_windows >= 0")
-        self._needed = profile.warmup.calibration_windows
-        self._fleet_spread = fleet_error_spread
-        self._prior = prior_windows
-        self._learning: list[float] = []
-        self._location = math.nan
-        self._spread = math.nan
-
-    def observe(self, error: float) -> None:
-        """Learn from one model error (>= 0) until ready; then nothing changes any more."""
-        if self.is_ready():
-            return
-        self._learning.append(_log_error(error))
-        if len(self._learning) >= self._needed:
-            own = np.array(self._learning)
-            self._location = max(float(np.median(own)), math.log(HEALTHY_ERROR))
-            self._spread = _blend(own, self._fleet_spread, self._prior)
-            self._learning = []
-
-    def is_ready(self) -> bool:
-        """Whether `score` may be asked."""
-        return not math.isnan(self._location)
-
-    def progress(self) -> int:
-        """Windows learned from, up to `warmup.calibration_windows`."""
-        return self._needed if self.is_ready() else len(self._learning)
-
-    def score(self, error: float) -> float:
-        """The score of a model error, 0..1, rising with the error.
-
-        Raises:
-            StateError: not ready.
-        """
-        if not self.is_ready():
-            raise StateError("calibration: a score was asked before the warm-up was over")
-        exponent = _LOGISTIC_SCALE * (_log_error(error) - self._location) / self._spread
-        # -ln p = ln(1 + exp(x)), written so that no exponential overflows.
-        minus_log_p = max(exponent, 0.0) + math.log1p(math.exp(-abs(exponent)))
-        return min(minus_log_p / (math.log(10.0) * SCORE_DECADES), 1.0)
-
-    def to_state(self) -> dict[str, Any]:
-        """Everything learned, safe for JSON."""
-        ready = {"location": self._location, "spread": self._spread} if self.is_ready() else None
-        return {"version": _STATE_VERSION, "learning": list(self._learning), "ready": ready}
+    residual: Values = field(repr=False)
+    """float32 (n_features,), mean squared residual on healthy machines, in squared spreads."""
+    sensors: npt.NDArray[np.intp] = field(repr=False)
+    """(n_features,), number of the sensor that each feature is of."""
 
     @classmethod
-    def from_state(
-        cls, state: Mapping[str, Any], profile: MachineProfile, fleet_error_spread: float, prior_windows: int
-    ) -> Self:
-        """Go on where `to_state` stopped.
-
-        Raises:
-            ConfigError: as the constructor.
-            StateError: the state is damaged.
-        """
-        calibration = cls(profile, fleet_error_spread, prior_windows)
-        try:
-            calibration._restore(state)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise StateError(
-                f"calibration: the stored state is damaged ({error!r}); delete it to learn anew"
-            ) from error
-        return calibration
-
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        if state["version"] != _STATE_VERSION:
-            raise StateError("calibration: the stored state is of another version; delete it to learn anew")
-        learning = [float(value) for value in state["learning"]]
-        if len(learning) >= self._needed or not all(map(math.isfinite, learning)):
-            raise ValueError("errors must be finite and fewer than the warm-up has")
-        self._learning = learning
-        if state["ready"] is not None:
-            location, spread = float(state["ready"]["location"]), float(state["ready"]["spread"])
-            if not (math.isfinite(location) and 0 < spread < math.inf):
-                raise ValueError("location must be finite and spread positive")
-            self._location, self._spread = location, spread
+    def of(cls, residual: Values, specs: Sequence[FeatureSpec]) -> Self:
+        """For features of these specs."""
+        names = list(dict.fromkeys(spec.sensor for spec in specs))
+        return cls(residual, np.array([names.index(spec.sensor) for spec in specs], np.intp))
 
 
-def model_error(standardised: Values, reconstructed: Values, valid: Mask) -> float:
-    """How badly a model reconstructs a context: the mean of `feature_errors` over the features that count.
+def model_error(standardised: Values, reconstructed: Values, valid: Mask, yardstick: Yardstick) -> float:
+    """How badly a model reconstructs the newest windows of a context.
 
-    Their cap keeps one absurd feature from hiding what the others say.
+    `feature_errors` are averaged over the features of each sensor, and the square root of the mean squared
+    average over sensors is taken: a spiky feature of a sensor has one voice among its own, and one sensor
+    that is far off outweighs many that are a little.
 
     Args:
         standardised: float32 (T, F), what went in.
         reconstructed: float32 (T, F), what came out.
         valid: bool (T, F), which cells count.
+        yardstick: Of the fleet.
 
     Returns:
-        0..Z_CLIP²; 0 when no cell counts.
+        About 1 on a healthy machine, never negative; 0 when no cell counts.
     """
-    errors = feature_errors(standardised, reconstructed, valid)
-    counts = valid.any(axis=0)
-    return float(errors[counts].mean(dtype=np.float64)) if counts.any() else 0.0
+    errors = feature_errors(standardised, reconstructed, valid, yardstick)
+    counts = np.bincount(yardstick.sensors, valid[-JUDGED_WINDOWS:].any(axis=0))
+    means = np.bincount(yardstick.sensors, errors) / np.maximum(counts, 1.0)
+    seen = np.count_nonzero(counts)
+    return math.sqrt(float(means @ means) / seen) if seen else 0.0
 
 
-def feature_errors(standardised: Values, reconstructed: Values, valid: Mask) -> Values:
-    """Mean squared residual of each feature, at most Z_CLIP²; 0 where no cell counts. float32 (F,)."""
-    return _masked_means(standardised, reconstructed, valid, axis=0)
+def feature_errors(standardised: Values, reconstructed: Values, valid: Mask, yardstick: Yardstick) -> Floats:
+    """Each feature's mean squared residual over the judged windows, as a multiple of what is usual.
 
-
-def window_errors(standardised: Values, reconstructed: Values, valid: Mask) -> Values:
-    """Mean squared residual of each window, at most Z_CLIP²; 0 where no cell counts. float32 (T,)."""
-    return _masked_means(standardised, reconstructed, valid, axis=1)
-
-
-def _masked_means(standardised: Values, reconstructed: Values, valid: Mask, axis: int) -> Values:
-    residual = np.where(valid, np.subtract(standardised, reconstructed, dtype=np.float64), 0.0)
-    counts = np.maximum(valid.sum(axis=axis), 1)
-    errors: Values = np.minimum((residual**2).sum(axis=axis) / counts, Z_CLIP**2).astype(np.float32)
+    Returns:
+        float64 (F,), at most Z_CLIP² / residual; 0 where no cell counts.
+    """
+    squares = squared_residuals(standardised, reconstructed, valid)
+    errors: Floats = np.minimum(squares, Z_CLIP**2) / yardstick.residual
     return errors
 
 
-def _blend(own: Floats, fleet_spread: float, prior_windows: int) -> float:
+def squared_residuals(standardised: Values, reconstructed: Values, valid: Mask) -> Floats:
+    """Mean squared residual of each feature over the judged windows; 0 where none counts. float64 (F,)."""
+    newest = slice(-JUDGED_WINDOWS, None)
+    return _masked_means(standardised[newest], reconstructed[newest], valid[newest], axis=0)
+
+
+def window_errors(standardised: Values, reconstructed: Values, valid: Mask) -> Floats:
+    """Mean squared residual of each window, in squared spreads; 0 where no cell counts. float64 (T,)."""
+    return _masked_means(standardised, reconstructed, valid, axis=1)
+
+
+def drift_level(reconstructed: Values, valid: Mask) -> float:
+    """How far a machine has slowly moved: what the model follows as wander, but far from the baseline.
+
+    Args:
+        reconstructed: float32 (T, F), in spreads of a healthy machine over its baseline's life.
+        valid: bool (T, F), which cells count.
+
+    Returns:
+        The largest mean level of a feature over the context, as a share of `Z_CLIP`; 0..1.
+    """
+    counts = np.count_nonzero(valid, axis=0)
+    levels = np.abs((reconstructed * valid).sum(axis=0)) / np.maximum(counts, 1)
+    return min(float(levels[counts * 2 >= len(valid)].max(initial=0.0)) / Z_CLIP, 1.0)
+
+
+def _masked_means(standardised: Values, reconstructed: Values, valid: Mask, axis: int) -> Floats:
+    residual = (standardised - reconstructed) * valid
+    counts = np.maximum(np.count_nonzero(valid, axis=axis), 1)
+    squares: Floats = np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", residual, residual, dtype=np.float64)
+    means: Floats = squares / counts
+    return means
+
+
+def blend_spread(own: Floats, fleet_spread: float, prior_windows: int) -> float:
     """A spread from a machine's own values and the fleet's.
 
     Its own part is half the variance and half its robust twin: one sees rare excursions, the other is not
@@ -334,10 +302,6 @@ def _blend(own: Floats, fleet_spread: float, prior_windows: int) -> float:
     own_variance = (robust**2 + float(np.var(own))) / 2
     variance = (own.size * own_variance + prior_windows * fleet_spread**2) / (own.size + prior_windows)
     return max(math.sqrt(variance), SPREAD_FLOOR * fleet_spread)
-
-
-def _log_error(error: float) -> float:
-    return math.log(max(error, ERROR_FLOOR))
 
 
 def _to_list(values: npt.NDArray[Any]) -> list[float | None]:

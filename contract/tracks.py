@@ -106,7 +106,7 @@ class ScalarTrack:
                 break
         if not pieces:
             return self._missing
-        return self._join(pieces, start_s)
+        return self._join(pieces, start_s) if len(pieces) > 1 else self._slice(*pieces[0], start_s)
 
     def forget(self, border_s: float) -> None:
         """See `Track`."""
@@ -121,6 +121,17 @@ class ScalarTrack:
             return 0
         return min(math.ceil(lag_s / self.period_s - _SAME_TIME), checked.values.size)
 
+    def _slice(self, checked: CheckedReading, first: int, last: int, start_s: float) -> Cut:
+        """The common case: a window that one reading fills."""
+        begin_s = checked.event_time_s - start_s + first * self.period_s
+        offsets_s = begin_s + np.arange(last - first) * self.period_s
+        newest_s = start_s + offsets_s[-1].item()
+        part = slice(first, last)
+        if not checked.flags:
+            return self._judge(checked.values[part], offsets_s, newest_s)
+        quality, flags = checked.quality[part], _union([checked.sample_flags[part]])
+        return self._judge(checked.values[part], offsets_s, newest_s, quality, flags)
+
     def _join(self, pieces: list[tuple[CheckedReading, int, int]], start_s: float) -> Cut:
         values = np.concatenate([c.values[i:j] for c, i, j in pieces])
         offsets_s = np.array([c.event_time_s - start_s + i * self.period_s for c, i, _ in pieces])
@@ -128,11 +139,25 @@ class ScalarTrack:
             sizes = np.array([j - i for _, i, j in pieces])
             ticks = np.arange(values.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
             offsets_s = np.repeat(offsets_s, sizes) + ticks * self.period_s
-        newest_s = start_s + float(offsets_s[-1])
-        counts, flags = (values.size, 0, 0), QualityFlag.NONE
-        if any(c.flags for c, _, _ in pieces):
-            quality = np.concatenate([c.quality[i:j] for c, i, j in pieces])
-            counts, flags = _count(quality), _union([c.sample_flags[i:j] for c, i, j in pieces])
+        newest_s = start_s + offsets_s[-1].item()
+        if not any(c.flags for c, _, _ in pieces):
+            return self._judge(values, offsets_s, newest_s)
+        quality = np.concatenate([c.quality[i:j] for c, i, j in pieces])
+        flags = _union([c.sample_flags[i:j] for c, i, j in pieces])
+        return self._judge(values, offsets_s, newest_s, quality, flags)
+
+    def _judge(
+        self,
+        values: Samples,
+        offsets_s: npt.NDArray[np.float64],
+        newest_s: float,
+        quality: npt.NDArray[np.uint8] | None = None,
+        flags: QualityFlag = QualityFlag.NONE,
+    ) -> Cut:
+        """Leave bad samples out, and tell when too few came; without `quality` all are good."""
+        counts = (values.size, 0, 0)
+        if quality is not None:
+            counts = _count(quality)
             usable = quality != Quality.BAD
             values, offsets_s = values[usable], offsets_s[usable]
         if 2 * sum(counts) < self._expected:

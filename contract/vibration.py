@@ -22,6 +22,7 @@ from contract.profiles import MachineProfile
 from contract.signals import TO_METRE_PER_SECOND_SQUARED, Samples
 
 Floats = npt.NDArray[np.float64]
+Lines = npt.NDArray[np.complex128]
 
 BANDS = 8
 BAND_SPAN = 512
@@ -70,9 +71,8 @@ class VibrationPlan:
 class _Transform:
     """Arrays for bursts of one length."""
 
-    hann: Floats = field(repr=False)
     power: Floats = field(repr=False)
-    """(n_lines,): from squared magnitude to mean square of the signal."""
+    """(n_lines,): from `_windowed_power` to mean square of the signal."""
     to_velocity: Floats = field(repr=False)
     """(n_lines,): from mean square acceleration to (mm/s)², 0 outside the velocity band."""
     band_starts: npt.NDArray[np.intp]
@@ -80,7 +80,8 @@ class _Transform:
     """Lines in each band."""
     envelope_lines: tuple[int, int]
     envelope_size: int
-    """Length of the envelope: at least twice the band's lines, so that squaring does not alias."""
+    """Length of the envelope: half as long again as the band has lines, so that squaring does not alias into
+    the lower half of its own lines; none above is looked at."""
     envelope_hann: Floats = field(repr=False)
 
 
@@ -135,31 +136,54 @@ def vibration_features(bursts: list[Samples], plan: VibrationPlan, shaft_hz: flo
     transform = _transform(plan, bursts[0].size)
     accel = np.array(bursts, np.float64)  # (m, n)
     accel *= plan.to_si
-    accel -= accel.mean(axis=1, keepdims=True)
-    rms, shape = _shape_features(accel)
-    power = _squared_magnitude(np.fft.rfft(accel * transform.hann))  # (m, n_lines)
+    accel -= np.add.reduce(accel, axis=1, keepdims=True) / accel.shape[1]
+    lines = np.fft.rfft(accel)  # (m, n_lines)
+    power = _windowed_power(lines, accel.shape[1])
     power *= transform.power
-    parts = [rms, shape, _band_features(power, transform)]
-    if plan.velocity:
-        parts.insert(1, np.sqrt(power @ transform.to_velocity)[:, None])
+    rms, *shape = _shape_features(accel)
+    columns = [rms, np.sqrt(power @ transform.to_velocity), *shape] if plan.velocity else [rms, *shape]
+    parts = [np.array(columns).T, _band_features(power, transform)]
     if plan.defect_orders:
-        parts.append(_envelope_features(accel, plan, transform, shaft_hz))
+        shaft_lines = shaft_hz * accel.shape[1] / plan.rate_hz
+        parts.append(_envelope_features(lines, plan, transform, shaft_lines))
     return np.concatenate(parts, axis=1)
 
 
-def _squared_magnitude(lines: npt.NDArray[np.complex128]) -> Floats:
-    squared: Floats = lines.real**2 + lines.imag**2
+def _windowed_power(lines: Lines, size: int) -> Floats:
+    """16 times the squared magnitude of the spectrum that the same bursts have under a periodic Hann window.
+
+    The window is 1/2 - exp(jw)/4 - exp(-jw)/4: in frequency, a line's half less a quarter of each neighbour
+    (Harris, section IV), and so one transform serves both spectra. Beyond the ends of a real signal's
+    spectrum its lines come back, conjugated.
+
+    Args:
+        lines: complex128 (m, size // 2 + 1), of a rectangular window.
+        size: Samples of a burst.
+    """
+    flat = lines.view(np.float64)  # real and imaginary parts in turn: a neighbour is two numbers away
+    windowed = flat + flat
+    windowed[:, 2:] -= flat[:, :-2]
+    windowed[:, :-2] -= flat[:, 2:]
+    spectrum = windowed.view(np.complex128)
+    spectrum[:, 0] -= lines[:, 1].conj()
+    spectrum[:, -1] -= lines[:, -2 if size % 2 == 0 else -1].conj()
+    return _squared_magnitude(spectrum)
+
+
+def _squared_magnitude(lines: Lines) -> Floats:
+    squared: Floats = np.square(lines.real)
+    squared += np.square(lines.imag)
     return squared
 
 
-def _shape_features(accel: Floats) -> tuple[Floats, Floats]:
-    """RMS (m, 1); peak, crest factor and kurtosis (3 for Gaussian noise) (m, 3)."""
+def _shape_features(accel: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """RMS, peak, crest factor and kurtosis (3 for Gaussian noise), (m,) each."""
     squared = accel * accel
-    mean_square = squared.mean(axis=1)
-    peak = np.sqrt(squared.max(axis=1))
+    mean_square = np.add.reduce(squared, axis=1) / accel.shape[1]
+    peak = np.sqrt(np.maximum.reduce(squared, axis=1))
     fourth = np.einsum("ij,ij->i", squared, squared) / accel.shape[1]
     alive = np.where(mean_square > 0, mean_square, np.nan)
-    return np.sqrt(mean_square)[:, None], np.stack([peak, peak / np.sqrt(alive), fourth / alive**2], axis=1)
+    return np.sqrt(mean_square), peak, peak / np.sqrt(alive), fourth / alive**2
 
 
 def _band_features(power: Floats, transform: _Transform) -> Floats:
@@ -168,45 +192,58 @@ def _band_features(power: Floats, transform: _Transform) -> Floats:
     return np.where(transform.band_sizes > 0, np.sqrt(energies), np.nan)
 
 
-def _envelope_features(accel: Floats, plan: VibrationPlan, transform: _Transform, shaft_hz: float) -> Floats:
-    """Energy at a defect's harmonics over that of as many mean envelope lines: about 1 without a defect."""
-    out = np.full((accel.shape[0], len(plan.defect_orders)), np.nan)
-    defects = np.array(plan.defect_orders) * (shaft_hz * accel.shape[1] / plan.rate_hz)  # in lines
+def _envelope_features(
+    lines: Lines, plan: VibrationPlan, transform: _Transform, shaft_lines: float
+) -> Floats:
+    """Energy at a defect's harmonics over that of as many mean envelope lines: about 1 without a defect.
+
+    Args:
+        lines: complex128 (m, n_lines), of a rectangular window.
+        plan: of the bursts.
+        transform: of their length.
+        shaft_lines: shaft frequency in lines; NaN when unknown.
+    """
+    out = np.full((lines.shape[0], len(plan.defect_orders)), np.nan)
+    defects = [order * shaft_lines for order in plan.defect_orders]
     first, last = transform.envelope_lines
-    reach = min(
-        (last - first) // 2, math.ceil(SPECTRUM_REACH * HARMONICS * float(np.nan_to_num(defects.max())))
-    )
-    is_resolved = (defects >= FIRST_LINE) & (defects + HALF_WIDTH_LINES < reach)
-    if not is_resolved.any():
+    if math.isnan(shaft_lines):
+        return out
+    reach = min((last - first) // 2, math.ceil(SPECTRUM_REACH * HARMONICS * max(defects)))
+    resolved = [i for i, d in enumerate(defects) if FIRST_LINE <= d < reach - HALF_WIDTH_LINES]
+    if not resolved:
         return out
     # The band's lines alone, shifted to zero: their inverse is the analytic signal, as coarse as it may be.
-    analytic = np.fft.ifft(np.fft.rfft(accel)[:, first:last], transform.envelope_size, axis=1)
+    analytic = np.fft.ifft(lines[:, first:last], transform.envelope_size, axis=1)
     envelope = _squared_magnitude(analytic)
-    energies = _squared_magnitude(np.fft.rfft(envelope * transform.envelope_hann))[:, :reach]
-    energies[:, :FIRST_LINE] = 0.0
-    total = np.concatenate([np.zeros((accel.shape[0], 1)), np.cumsum(energies, axis=1)], axis=1)
-    mean = total[:, -1] / (reach - FIRST_LINE)
-    starts, stops = _harmonic_lines(defects[is_resolved], reach)  # (d, harmonics)
-    found = (total[:, stops] - total[:, starts]).sum(axis=2)  # (m, d)
-    expected = mean[:, None] * (stops - starts).sum(axis=1)
-    out[:, is_resolved] = found / np.where(expected > 0, expected, np.nan)
+    envelope *= transform.envelope_hann
+    energies = _squared_magnitude(np.fft.rfft(envelope)[:, :reach])
+    mean = energies[:, FIRST_LINE:].sum(axis=1) / (reach - FIRST_LINE)
+    weights = np.zeros((len(resolved), reach))
+    for row, number in enumerate(resolved):
+        for harmonic in _harmonic_lines(defects[number], reach):
+            weights[row, harmonic] += 1.0
+    expected = mean[:, None] * weights.sum(axis=1)
+    out[:, resolved] = energies @ weights.T / np.where(expected > 0, expected, np.nan)
     return out
 
 
-def _harmonic_lines(defects: Floats, reach: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """First and last (exclusive) line of each defect's harmonics; empty where one lies out of reach."""
-    centres = defects[:, None] * np.arange(1, HARMONICS + 1)
-    half_widths = np.maximum(HALF_WIDTH_LINES, HALF_WIDTH_SHARE * centres)
-    starts = np.clip(np.ceil(centres - half_widths), FIRST_LINE, reach).astype(np.intp)
-    stops = np.clip(np.floor(centres + half_widths) + 1, FIRST_LINE, reach).astype(np.intp)
-    return starts, stops
+def _harmonic_lines(defect: float, reach: int) -> list[slice]:
+    """The lines of a defect's harmonics, each frequency in lines; empty where one lies out of reach."""
+    ranges = []
+    for harmonic in range(1, HARMONICS + 1):
+        centre = defect * harmonic
+        half_width = max(HALF_WIDTH_LINES, HALF_WIDTH_SHARE * centre)
+        start = min(max(math.ceil(centre - half_width), FIRST_LINE), reach)
+        stop = min(max(math.floor(centre + half_width) + 1, FIRST_LINE), reach)
+        ranges.append(slice(start, stop))
+    return ranges
 
 
 @lru_cache(maxsize=64)
 def _transform(plan: VibrationPlan, size: int) -> _Transform:
     hann = np.hanning(size + 1)[:-1]  # periodic
     lines_hz = np.arange(size // 2 + 1) * (plan.rate_hz / size)
-    power = np.full(lines_hz.size, 2.0 / (size * float(hann @ hann)))
+    power = np.full(lines_hz.size, 2.0 / (16.0 * size * float(hann @ hann)))
     power[0] /= 2
     if size % 2 == 0:
         power[-1] /= 2
@@ -217,9 +254,8 @@ def _transform(plan: VibrationPlan, size: int) -> _Transform:
     starts = np.searchsorted(lines_hz * (1 + 1e-9), plan.band_edges_hz[:-1])
     starts = np.minimum(starts, lines_hz.size - 1)
     low, high = np.searchsorted(lines_hz * (1 + 1e-9), plan.envelope_band_hz)
-    envelope_size = _fast_size(2 * max(int(high - low), 1))
+    envelope_size = _fast_size(3 * max(int(high - low), 1) // 2 + 2)
     return _Transform(
-        hann=hann,
         power=power,
         to_velocity=to_velocity,
         band_starts=starts,

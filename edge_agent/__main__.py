@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from contract.broker_address import parse_broker_url
 from contract.bundle import Bundle, load_bundle
@@ -25,7 +26,7 @@ from contract.profiles import load_profile
 from contract.signals import Reading
 from edge_agent.agent import Agent
 from edge_agent.sensors import PacedSource, SensorSource, open_source
-from edge_agent.settings import AgentSettings, MqttSettings
+from edge_agent.settings import AcceleratorChoice, AgentSettings, MqttSettings
 
 PASSWORD_VARIABLE = "INDUSTRIALGUARD_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -124,6 +125,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="machine seconds per second, for recordings; 0: as fast as possible",
     )
     parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so much machine time")
+    parser.add_argument(
+        "--accelerator",
+        default="auto",
+        choices=get_args(AcceleratorChoice),
+        help="cpu: leave the Edge TPU alone, where another agent of this machine has it (default: auto)",
+    )
     parser.add_argument("--log-level", default="info", choices=LOG_LEVELS)
     return parser
 
@@ -149,7 +156,8 @@ def build_settings(options: argparse.Namespace) -> AgentSettings:
             cert_file=options.cert_file,
             key_file=options.key_file,
         )
-    return AgentSettings(options.device, options.state or Path("state") / options.device, mqtt)
+    state = options.state or Path("state") / options.device
+    return AgentSettings(options.device, state, mqtt, accelerator=options.accelerator)
 
 
 class TimeLimit:

@@ -16,13 +16,14 @@ from datetime import datetime
 from os import environ
 
 from contract.bundle import Bundle
+from contract.checks import MAX_INT63
 from contract.codec import encode
 from contract.errors import IndustrialGuardError
 from contract.extract import FeatureExtractor
 from contract.features import FeatureVector, feature_specs
 from contract.messages import (
-    MAX_INT63,
     Alarm,
+    AlarmKind,
     AlarmTransition,
     DeviceStatus,
     MachineState,
@@ -31,15 +32,14 @@ from contract.messages import (
 )
 from contract.signals import QualityFlag
 from edge_agent.aggregate import Aggregator
-from edge_agent.alarm import AlarmEdge, AlarmRule
 from edge_agent.health import ServiceNotifier, read_rss_bytes
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
 from edge_agent.reports import (
-    NO_EVIDENCE,
     AlarmContext,
     agent_version,
     build_alarm,
     build_birth,
+    one_line,
     pick_spectrum,
     to_datetime,
 )
@@ -47,8 +47,10 @@ from edge_agent.scorer import Scorer, Verdict
 from edge_agent.sensors import SensorSource
 from edge_agent.settings import AgentSettings
 from edge_agent.state import StateFile, StateStamp
+from edge_agent.symptoms import SymptomLog, drift_evidence
 from edge_agent.tflite import ModelRunner
 from edge_agent.uplink import Presence, Uplink
+from edge_agent.watch import AlarmWatch, Announcement
 
 _LOG = logging.getLogger(__name__)
 IDLE_S = 0.05
@@ -97,7 +99,7 @@ class Agent:
 
     def __init__(self, settings: AgentSettings, source: SensorSource, bundle: Bundle) -> None:
         profile, manifest = bundle.profile, bundle.manifest
-        runner = ModelRunner(bundle.model)
+        self._runner = runner = ModelRunner(bundle.model, bundle.edge_tpu_model, settings.accelerator)
         runner.self_test(bundle.golden_input, bundle.golden_output)
         self._settings = settings
         self._source = source
@@ -105,7 +107,8 @@ class Agent:
         self._birth = build_birth(profile)
         self._extractor = FeatureExtractor(profile)
         self._scorer = Scorer(bundle, runner)
-        self._alarm = AlarmRule(profile.alarm)
+        self._watch = AlarmWatch(profile)
+        self._symptoms = SymptomLog(profile)
         self._aggregator = Aggregator(profile, feature_specs(profile))
         stamp = StateStamp(manifest.name, manifest.version, profile.name, profile.version)
         self._state_file = StateFile(settings.state_dir / "state.json", stamp)
@@ -214,17 +217,20 @@ class Agent:
     # -- the road --------------------
 
     def _judge(self, vector: FeatureVector) -> bool:
-        """One window's features → score → alarm → summary → status; whether it was scored."""
-        verdict = self._scorer.score(vector, self._alarm.is_active)
-        edge = self._alarm.update(vector.event_time_s, verdict.score)
-        if edge is not None:
-            self._announce(edge, verdict)
-        state = MachineState.ALARMING if self._alarm.is_active else verdict.state
+        """One window's features → score → alarms → summary → status; whether it was scored."""
+        vector, said = self._watch.inspect(vector)
+        verdict = self._scorer.score(vector, self._watch.is_alarming)
+        if not self._watch.is_alarming:
+            self._symptoms.note(vector, verdict, self._extractor.last_burst)
+        said += self._watch.judge(verdict)
+        for announcement in said:
+            self._announce(announcement, vector, verdict)
+        state = MachineState.ALARMING if self._watch.is_alarming else verdict.state
         for timed in self._aggregator.add(verdict, state, vector):
             self._send(timed.event_time_s, timed.summary)
         self._note(vector, verdict)
         self._report_status(vector)
-        if edge is not None or self._counters.windows % self._settings.state_every_windows == 0:
+        if said or self._counters.windows % self._settings.state_every_windows == 0:
             self._save_state()
         return verdict.score is not None
 
@@ -232,30 +238,37 @@ class Agent:
         self._counters.windows += 1
         self._counters.scored += verdict.score is not None
         for flags in vector.flags.values():
-            self._quality_flags |= flags
+            if flags:
+                self._quality_flags |= flags
         if self._first_s is None:
             self._first_s = vector.event_time_s
             self._next_status_s = vector.event_time_s + self._settings.status_interval_s
         self._last_s = vector.event_time_s
 
-    def _announce(self, edge: AlarmEdge, verdict: Verdict) -> None:
-        """Send an alarm's edge; its beginning with the evidence."""
+    def _announce(self, said: Announcement, vector: FeatureVector, verdict: Verdict) -> None:
+        """Send an alarm's edge; the beginning of one about the machine with its evidence."""
+        edge, device_id, profile = said.edge, self._settings.device_id, self._bundle.profile
         is_raised = edge.transition is AlarmTransition.RAISED
         level = logging.WARNING if is_raised else logging.INFO
-        facts = {"device": self._settings.device_id, "score": edge.score, "regime": verdict.regime}
-        _LOG.log(level, "alarm %s", edge.transition.name.lower(), extra=facts)
-        evidence = self._scorer.explain() if is_raised else NO_EVIDENCE
-        spectrum = pick_spectrum(evidence, self._extractor.last_burst, self._bundle.profile)
-        threshold = self._bundle.profile.alarm.threshold
-        context = AlarmContext(self._settings.device_id, verdict.regime, threshold, evidence, spectrum)
-        self._send(edge.event_time_s, build_alarm(edge, context))
+        facts = {"device": device_id, "sensor": said.sensor, "score": edge.score, "regime": vector.regime}
+        kind, transition = (word.name.lower() for word in (said.kind, edge.transition))
+        _LOG.log(level, "%s alarm %s", kind, transition, extra=facts)
+        context = AlarmContext(device_id, profile, vector.regime)
+        if is_raised and said.kind is not AlarmKind.SENSOR_FAULT and verdict.score is not None:
+            evidence = self._scorer.explain()
+            if said.kind is AlarmKind.DRIFT:
+                evidence = drift_evidence(profile, evidence)
+            spectrum = pick_spectrum(evidence, self._extractor.last_burst, profile)
+            hints = self._symptoms.find_hints(evidence, vector)
+            context = AlarmContext(device_id, profile, vector.regime, evidence, spectrum, hints)
+        self._send(edge.event_time_s, build_alarm(said, context))
 
     def _report_status(self, vector: FeatureVector) -> None:
         if self._first_s is None or vector.event_time_s < self._next_status_s:
             return
         interval_s = self._settings.status_interval_s
         self._next_status_s += interval_s * (1 + (vector.event_time_s - self._next_status_s) // interval_s)
-        counters, outbox = self.counters, self._opened_outbox()
+        counters, outbox, accelerator = self.counters, self._opened_outbox(), self._runner.accelerator
         status = DeviceStatus(
             agent_version=agent_version(),
             uptime_s=vector.event_time_s - self._first_s,
@@ -268,6 +281,8 @@ class Agent:
             window_cost_us=1e6 * counters.scoring_s / counters.windows,
             rss_bytes=read_rss_bytes(),
             quality_flags=self._quality_flags,
+            accelerator=accelerator.kind,
+            accelerator_reason=one_line(accelerator.reason),
         )
         self._quality_flags = QualityFlag.NONE
         self._send(vector.event_time_s, status)
@@ -289,15 +304,17 @@ class Agent:
         if content is None:
             return
         try:
-            alarm = AlarmRule(self._bundle.profile.alarm)
-            alarm.restore(content["alarm"])
+            watch, symptoms = AlarmWatch(self._bundle.profile), SymptomLog(self._bundle.profile)
+            watch.restore(content["alarms"])
+            symptoms.restore(content["symptoms"])
             self._scorer.restore(content["scorer"])
-            self._alarm = alarm
+            self._watch, self._symptoms = watch, symptoms
         except (KeyError, ValueError, TypeError, IndustrialGuardError) as error:
             self._state_file.set_aside(f"content does not fit: {error}")
 
     def _save_state(self) -> None:
-        self._state_file.save({"scorer": self._scorer.to_state(), "alarm": self._alarm.to_state()})
+        state = {"scorer": self._scorer.to_state(), "alarms": self._watch.to_state()}
+        self._state_file.save(state | {"symptoms": self._symptoms.to_state()})
 
     def _presence(self) -> Presence:
         version = self._bundle.manifest.version

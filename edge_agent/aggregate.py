@@ -66,17 +66,19 @@ class _Interval:
         if verdict.score is not None:
             self.scores.append(verdict.score)
         valid = vector.valid
-        values = np.clip(vector.values, -_LARGEST, _LARGEST, dtype=np.float64)
+        values = vector.values.astype(np.float64)
         self.counts += valid
         np.add(self.sums, values, out=self.sums, where=valid)
         np.minimum(self.lows, values, out=self.lows, where=valid)
         np.maximum(self.highs, values, out=self.highs, where=valid)
         for sensor, numbers in vector.counts.items():
             total = self.samples.setdefault(sensor, [0, 0, 0])
-            for i, number in enumerate(numbers):
-                total[i] += number
+            total[0] += numbers[0]
+            total[1] += numbers[1]
+            total[2] += numbers[2]
         for sensor, flags in vector.flags.items():
-            self.flags[sensor] = self.flags.get(sensor, QualityFlag.NONE) | flags
+            if flags:
+                self.flags[sensor] = self.flags.get(sensor, QualityFlag.NONE) | flags
 
 
 class Aggregator:
@@ -156,14 +158,9 @@ class Aggregator:
 
     def _features(self, interval: _Interval) -> tuple[FeatureAggregate, ...]:
         present = np.flatnonzero(interval.counts)
-        means = np.clip(
-            interval.sums[present] / interval.counts[present], interval.lows[present], interval.highs[present]
+        lows, highs = (
+            np.clip(edge[present], -_LARGEST, _LARGEST) for edge in (interval.lows, interval.highs)
         )
-        rows = zip(
-            present,
-            means.tolist(),
-            interval.lows[present].tolist(),
-            interval.highs[present].tolist(),
-            strict=True,
-        )
-        return tuple(FeatureAggregate(self._names[i], mean, low, high) for i, mean, low, high in rows)
+        means = np.clip(interval.sums[present] / interval.counts[present], lows, highs)
+        names = [self._names[i] for i in present.tolist()]
+        return tuple(map(FeatureAggregate, names, means.tolist(), lows.tolist(), highs.tolist()))

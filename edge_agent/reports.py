@@ -10,17 +10,21 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 
+from contract.checks import EARLIEST, LATEST, MAX_INT63
+from contract.explanation import Hint
 from contract.features import vibration_spectrum
-from contract.messages import EARLIEST, LATEST, MAX_INT63, Alarm, Birth, Spectrum
+from contract.messages import MAX_REASON_CHARACTERS, Alarm, AlarmKind, Birth, Spectrum
 from contract.profiles import MachineProfile, format_profile
 from contract.signals import Samples
-from edge_agent.alarm import AlarmEdge
 from edge_agent.scorer import Evidence
+from edge_agent.symptoms import band_shares, sensor_shares
+from edge_agent.watch import Announcement
 
 NO_EVIDENCE = Evidence((), ())
-"""Of an alarm that ends."""
+"""Of an alarm that ends, and of one that is not about the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +32,33 @@ class AlarmContext:
     """Everything about an alarm's edge that the rule does not know."""
 
     device_id: str
+    profile: MachineProfile
     regime: str
-    threshold: float
-    evidence: Evidence
-    spectrum: Spectrum | None
+    evidence: Evidence = NO_EVIDENCE
+    spectrum: Spectrum | None = None
+    hints: tuple[Hint, ...] = ()
 
 
-def build_alarm(edge: AlarmEdge, context: AlarmContext) -> Alarm:
+def build_alarm(said: Announcement, context: AlarmContext) -> Alarm:
     """An alarm's edge as a message; never a raw stream."""
+    edge, shares = said.edge, context.evidence.shares
     since = to_datetime(edge.since_s)
     return Alarm(
-        alarm_id=alarm_id(context.device_id, since),
+        alarm_id=alarm_id(context.device_id, since, said.kind, said.sensor),
         transition=edge.transition,
         score=edge.score,
-        threshold=context.threshold,
+        threshold=said.threshold,
         since=since,
         regime=context.regime,
         contributions=context.evidence.contributions,
         error_profile=context.evidence.error_profile,
         spectrum=context.spectrum,
+        kind=said.kind,
+        sensor=said.sensor,
+        flags=said.flags,
+        sensor_shares=sensor_shares(context.profile, shares),
+        band_shares=band_shares(context.profile, shares),
+        hints=context.hints,
     )
 
 
@@ -79,6 +91,7 @@ def build_birth(profile: MachineProfile) -> Birth:
     return Birth(agent_version(), format_profile(profile))
 
 
+@cache
 def agent_version() -> str:
     """The installed version; `unknown` when the code runs without having been installed."""
     try:
@@ -87,9 +100,20 @@ def agent_version() -> str:
         return "unknown"
 
 
-def alarm_id(device_id: str, since: datetime) -> int:
-    """A number for the alarm of this device that began at that moment; 1..2^63-1."""
-    digest = hashlib.blake2b(f"{device_id}/{since.isoformat()}".encode(), digest_size=8).digest()
+def one_line(reason: str) -> str:
+    r"""What a status may carry of a reason that a library gave, whatever is in it.
+
+    >>> one_line("no such\ndevice")
+    'no such device'
+    """
+    line = "".join(letter if letter.isprintable() else " " for letter in reason)
+    return line[:MAX_REASON_CHARACTERS]
+
+
+def alarm_id(device_id: str, since: datetime, kind: AlarmKind = AlarmKind.ANOMALY, sensor: str = "") -> int:
+    """A number for the alarm of this device that began at that moment; 1..2^63-1, another for each kind."""
+    subject = "" if kind is AlarmKind.ANOMALY else f"/{kind.name.lower()}/{sensor}"
+    digest = hashlib.blake2b(f"{device_id}/{since.isoformat()}{subject}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % MAX_INT63 + 1
 
 

@@ -1,9 +1,8 @@
 """Feature vectors → verdicts: is this machine as it was when it was healthy?
 
 Rule: pure of I/O. In each regime a machine first fixes its own baseline, then its own healthy model error,
-and only then is scored. Nothing is learned while an alarm is active. A cell that was not believed is zero for
-the model and absent from the error. The context is contiguous: a gap, a standstill or a regime still warming
-up empties it.
+and only then is scored. Nothing is learned while an alarm is active, nor from a window that would count as
+anomalous. A cell that was not believed is zero for the model and absent from the error.
 """
 
 from __future__ import annotations
@@ -15,14 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.bundle import Bundle
+from contract.calibration import ErrorCalibration
+from contract.context import Context, Step
 from contract.features import FeatureVector, feature_specs
 from contract.messages import MAX_CONTRIBUTIONS, Contribution, MachineState
-from contract.scoring import Baseline, ErrorCalibration, feature_errors, model_error, window_errors
+from contract.scoring import Baseline, drift_level, feature_errors, model_error, window_errors
 from edge_agent.errors import ModelError
 from edge_agent.tflite import ModelRunner
 
-MIN_CONFIDENCE = 0.5
-"""Share of believable features below which a window, or a whole context, is not judged."""
+_STATES = {
+    Step.STANDSTILL: MachineState.STANDSTILL,
+    Step.BLIND: MachineState.BLIND,
+    Step.LEARNING: MachineState.WARMING_UP,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Verdict:
     regime: str
     error: float | None = None
     """The model's error over the context, in squared standard deviations; None when the model did not run."""
+    drift: float | None = None
+    """0..1, how far the machine has slowly moved from its baseline; None when that was not judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,12 @@ class Evidence:
     """Largest share first, at most 8."""
     error_profile: tuple[float, ...]
     """Model error of each window in the context, oldest first."""
+    shares: tuple[float, ...] = ()
+    """Part of each feature of the vector in the model's error; they add up to 1."""
+    deviations: tuple[float, ...] = ()
+    """Of each feature, mean over the newer half of the context, in standard deviations; NaN: not believed."""
+    levels: tuple[float, ...] = ()
+    """Of each feature in this regime's baseline, in its unit; NaN: not known."""
 
 
 class Scorer:
@@ -63,26 +75,23 @@ class Scorer:
     """
 
     def __init__(self, bundle: Bundle, runner: ModelRunner) -> None:
-        profile = bundle.profile
+        profile, manifest = bundle.profile, bundle.manifest
         self._specs = feature_specs(profile)
         shape = (profile.window.context, len(self._specs))
         if runner.shape != shape:
             raise ModelError(
                 f"the model sees (T, F) = {runner.shape}, profile {profile.name} gives {shape}; train anew"
             )
-        self._off = frozenset(profile.regime.off) if profile.regime else frozenset()
-        self._known = frozenset(profile.regime.names) if profile.regime else frozenset({""})
         self._runner = runner
         self._profile = profile
-        self._manifest = bundle.manifest
-        self._baseline = Baseline(profile, self._manifest.fleet_spread, self._manifest.prior_windows)
-        self._calibration = ErrorCalibration(
-            profile, self._manifest.fleet_error_spread, self._manifest.prior_windows
-        )
-        self._context = np.zeros(shape, np.float32)
-        self._valid = np.zeros(shape, np.bool_)
-        self._filled = 0
+        self._manifest = manifest
+        self._yardstick = bundle.yardstick
+        self._threshold = profile.alarm_rule.threshold
+        self._baseline = Baseline(profile, manifest.fleet_spread, manifest.prior_windows)
+        self._calibration = ErrorCalibration(profile, *manifest.error_prior)
+        self._context = Context(profile, self._baseline)
         self._reconstruction: npt.NDArray[np.float32] | None = None
+        self._regime = ""
 
     def score(self, vector: FeatureVector, is_alarming: bool = False) -> Verdict:
         """Judge one window.
@@ -92,24 +101,10 @@ class Scorer:
             is_alarming: Whether an alarm is active: then nothing is learned.
         """
         self._reconstruction = None
-        if vector.gap_before:
-            self._filled = 0
-        if vector.regime in self._off:
-            self._filled = 0
-            return self._verdict(vector, MachineState.STANDSTILL)
-        if vector.confidence < MIN_CONFIDENCE or vector.regime not in self._known:
-            self._push_nothing()
-            return self._verdict(vector, MachineState.BLIND)
-        if not self._baseline.is_ready(vector.regime):
-            self._filled = 0
-            if not is_alarming:
-                self._baseline.observe(vector)
-            return self._verdict(vector, MachineState.WARMING_UP)
-        self._push(self._baseline.standardise(vector), self._baseline.mask(vector))
-        if self._filled < len(self._context):
-            return self._verdict(vector, self._phase)
-        if np.count_nonzero(self._valid) < MIN_CONFIDENCE * self._valid.size:
-            return self._verdict(vector, MachineState.BLIND)
+        self._regime = vector.regime
+        step = self._context.add(vector, may_learn=not is_alarming)
+        if step is not Step.READY:
+            return self._verdict(vector, _STATES.get(step, self._phase))
         return self._run_model(vector, is_alarming)
 
     def explain(self) -> Evidence:
@@ -120,7 +115,8 @@ class Scorer:
         """
         if self._reconstruction is None:
             raise ValueError("the last window was not scored; explain() follows a verdict with a score")
-        errors = feature_errors(self._context, self._reconstruction, self._valid)
+        standardised, valid = self._context.standardised, self._context.valid
+        errors = feature_errors(standardised, self._reconstruction, valid, self._yardstick)
         total = float(errors.sum()) or 1.0
         order = np.argsort(-errors, kind="stable")[:MAX_CONTRIBUTIONS]
         contributions = tuple(
@@ -128,13 +124,22 @@ class Scorer:
                 feature=self._specs[i].name,
                 sensor=self._specs[i].sensor,
                 share=min(1.0, float(errors[i]) / total),
-                deviation=float(self._context[-1, i]),
+                deviation=float(standardised[-1, i]),
             )
             for i in order
             if errors[i] > 0
         )
-        profile = window_errors(self._context, self._reconstruction, self._valid)
-        return Evidence(contributions, tuple(float(e) for e in profile))
+        profile = window_errors(standardised, self._reconstruction, valid)
+        recent, believed = (rows[len(rows) // 2 :] for rows in (standardised, valid))
+        counts = believed.sum(axis=0)
+        deviations = np.where(counts > 0, (recent * believed).sum(axis=0) / np.maximum(counts, 1), np.nan)
+        return Evidence(
+            contributions,
+            tuple(float(e) for e in profile),
+            tuple((errors / total).tolist()),
+            tuple(deviations.tolist()),
+            tuple(self._baseline.levels(self._regime).tolist()),
+        )
 
     def to_state(self) -> dict[str, Any]:
         """What has been learned, JSON-safe."""
@@ -151,34 +156,35 @@ class Scorer:
         baseline = Baseline.from_state(
             state["baseline"], profile, manifest.fleet_spread, manifest.prior_windows
         )
-        calibration = ErrorCalibration.from_state(
-            state["calibration"], profile, manifest.fleet_error_spread, manifest.prior_windows
-        )
-        self._baseline, self._calibration, self._filled = baseline, calibration, 0
+        calibration = ErrorCalibration.from_state(state["calibration"], profile, *manifest.error_prior)
+        self._baseline, self._calibration = baseline, calibration
+        self._context = Context(profile, baseline)
 
     @property
     def _phase(self) -> MachineState:
         return MachineState.WATCHING if self._calibration.is_ready() else MachineState.WARMING_UP
 
     def _run_model(self, vector: FeatureVector, is_alarming: bool) -> Verdict:
-        self._reconstruction = self._runner.reconstruct(self._context)
-        error = model_error(self._context, self._reconstruction, self._valid)
-        if self._calibration.is_ready():
-            return self._verdict(vector, MachineState.WATCHING, self._calibration.score(error), error)
-        if not is_alarming:
+        standardised, valid = self._context.standardised, self._context.valid
+        self._reconstruction = self._runner.reconstruct(standardised)
+        error = model_error(standardised, self._reconstruction, valid, self._yardstick)
+        if not self._calibration.is_ready():
+            if not is_alarming:
+                self._calibration.observe(error)
+            return self._verdict(vector, MachineState.WARMING_UP, None, error)
+        score = self._calibration.score(error)
+        if score < self._threshold and not is_alarming:
             self._calibration.observe(error)
-        return self._verdict(vector, MachineState.WARMING_UP, None, error)
-
-    def _push(self, standardised: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> None:
-        self._context[:-1] = self._context[1:]
-        self._valid[:-1] = self._valid[1:]
-        self._context[-1] = standardised
-        self._valid[-1] = valid
-        self._filled = min(self._filled + 1, len(self._context))
-
-    def _push_nothing(self) -> None:
-        """Time goes on, unseen: a row of masked cells keeps the context contiguous."""
-        self._push(np.zeros(self._context.shape[1], np.float32), np.zeros(self._context.shape[1], np.bool_))
+        drift = drift_level(self._reconstruction, valid)
+        return Verdict(
+            vector.event_time_s,
+            MachineState.WATCHING,
+            score,
+            vector.confidence,
+            vector.regime,
+            error,
+            drift,
+        )
 
     def _verdict(
         self,

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
 from contract.messages import DEVICE_ID_PATTERN
 
 MIB = 1024 * 1024
+AcceleratorChoice = Literal["auto", "cpu"]
 
 
 def _require(condition: bool, message: str) -> None:
@@ -82,6 +84,9 @@ class AgentSettings:
     """Machine time between two device statuses."""
     state_every_windows: int = 60
     """Windows between two writes of the learned state."""
+    accelerator: AcceleratorChoice = "auto"
+    """`auto`: an Edge TPU where the bundle has a model for it and one answers; `cpu`: never, for instance
+    because another agent on this machine has it: one process at a time can hold a stick."""
 
     def __post_init__(self) -> None:
         is_id = bool(DEVICE_ID_PATTERN.fullmatch(self.device_id))
@@ -99,3 +104,5 @@ class AgentSettings:
         _require(0 <= self.drain_s < math.inf, "drain_s must not be negative")
         _require(0 < self.status_interval_s < math.inf, "status_interval_s must be positive")
         _require(self.state_every_windows >= 1, "state_every_windows must be at least 1")
+        choices = get_args(AcceleratorChoice)
+        _require(self.accelerator in choices, f"accelerator must be one of {', '.join(choices)}")

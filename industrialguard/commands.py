@@ -77,7 +77,11 @@ COMMANDS = (
         ("tensorflow", "tf_keras"),
     ),
     Command(
-        "bench", "models.bench", "train", "measure the models against baselines", ("tensorflow", "tf_keras")
+        "bench",
+        "industrialguard.bench.__main__",
+        "train",
+        "measure models and agent beside simple baselines",
+        ("ai_edge_litert", "paho"),
     ),
     Command("ota", "ota.__main__", "cloud", "sign and publish model releases"),
 )

@@ -1,9 +1,9 @@
-"""The anomaly model: a small convolutional autoencoder over time, made for int8 on a device.
+"""The anomaly model: a convolutional autoencoder over time, in two sizes; the small one is made for a device.
 
 Rule: only operations that every TFLite runtime and the Edge TPU compiler know (CONV_2D and RESHAPE), batch
-fixed at 1 when exported, fewer than 32 kB as int8. Time lies on the width axis and features are channels, so
-a kernel is 1 x k; going back up is a pixel shuffle: a convolution with twice the channels, then a reshape
-(Shi et al., CVPR 2016).
+fixed at 1 when exported, the student fewer than 32 kB as int8. Time lies on the width axis and features
+are channels, so a kernel is 1 x k; going back up is a pixel shuffle: a convolution with twice the channels,
+then a reshape (Shi et al., CVPR 2016).
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 
 from models.backend import keras, tf
 
+CODE = "code"
+"""Name of the layer whose output is the code."""
+
 
 @dataclass(frozen=True, slots=True)
 class AutoencoderConfig:
@@ -23,16 +26,50 @@ class AutoencoderConfig:
     """T: windows that it sees at once; a multiple of 4."""
     features: int
     """F: features of one window."""
-    wide: int = 24
-    """Channels at full and half time resolution."""
-    narrow: int = 16
-    """Channels at a quarter of the time resolution."""
-    code: int = 6
-    """Channels of the code; T / 4 x code numbers are all that passes."""
+    halvings: int
+    """How often time resolution is halved before the code."""
+    wide: int
+    """Channels down to twice the code's time resolution."""
+    narrow: int
+    """Channels at the code's time resolution."""
+    code: int
+    """Channels of the code; T / 2^halvings x code numbers are all that passes."""
+
+    @classmethod
+    def student(cls, context: int, features: int) -> AutoencoderConfig:
+        """The shape that ships: at most 32 kB as int8 up to 40 features, whatever the context."""
+        return cls(context, features, _halvings(context), wide=24, narrow=16, code=_code(features))
+
+    @classmethod
+    def teacher(cls, context: int, features: int) -> AutoencoderConfig:
+        """The shape that the student learns from: four times as wide, about ten times the weights.
+
+        No more passes through its code than through the student's: what a healthy machine does not do must
+        not come out again, however good the network is.
+        """
+        return cls(context, features, _halvings(context), wide=96, narrow=64, code=_code(features))
+
+
+LONG_CONTEXT = 32
+"""Windows from which a context is halved three times: between neighbours there is little news in it."""
+FEATURES_PER_CODE = 4
+LEAST_CODE, MOST_CODE = 2, 6
+
+
+def _halvings(context: int) -> int:
+    return 3 if context >= LONG_CONTEXT and context % 8 == 0 else 2
+
+
+def _code(features: int) -> int:
+    """Channels of the code: one for four features, so that about one number in thirty passes."""
+    return min(max(round(features / FEATURES_PER_CODE), LEAST_CODE), MOST_CODE)
 
 
 def build_model(config: AutoencoderConfig) -> Any:
     """Build the untrained network.
+
+    Its layers have names of their own, because names end up in the exported file and Keras would count them
+    on from one model to the next.
 
     Returns:
         A Keras model from float32 (batch, 1, T, F) to the same shape: standardised features in and out.
@@ -44,17 +81,35 @@ def build_model(config: AutoencoderConfig) -> Any:
 
 def _build(config: AutoencoderConfig) -> Any:
     t, f, wide, narrow = config.context, config.features, config.wide, config.narrow
+    down = [*[wide] * (config.halvings - 1), narrow]
     x = inputs = keras.Input((1, t, f), name="standardised")  # (1, T, F)
-    x = _conv(x, wide, 3)  # (1, T, wide)
-    x = _conv(x, wide, 4, stride=2)  # (1, T/2, wide)
-    x = _conv(x, narrow, 4, stride=2)  # (1, T/4, narrow)
-    x = _conv(x, config.code, 1, activation=None)  # (1, T/4, code)
-    x = _conv(x, 2 * narrow, 1)  # (1, T/4, 2 narrow)
-    x = keras.layers.Reshape((1, t // 2, narrow))(x)  # (1, T/2, narrow)
-    x = _conv(x, 2 * wide, 3)  # (1, T/2, 2 wide)
-    x = keras.layers.Reshape((1, t, wide))(x)  # (1, T, wide)
-    x = _conv(x, f, 3, activation=None)  # (1, T, F)
+    x = _conv("enter", wide, 3)(x)  # (1, T, wide)
+    for level, channels in enumerate(down, start=1):
+        x = _conv(f"halve{level}", channels, 4, stride=2)(x)  # (1, T / 2^level, channels)
+    x = _conv(CODE, config.code, 1, activation=None)(x)  # (1, T / 2^halvings, code)
+    for level, channels in zip(
+        range(config.halvings, 0, -1), [narrow, *[wide] * (config.halvings - 1)], strict=True
+    ):
+        width = 1 if level == config.halvings else 3
+        x = _conv(f"regain{level}", 2 * channels, width)(x)  # (1, T / 2^level, 2 channels)
+        shape = (1, t // 2 ** (level - 1), channels)
+        x = keras.layers.Reshape(shape, name=f"shuffle{level}")(x)  # (1, T / 2^(level - 1), channels)
+    x = _conv("reconstructed", f, 3, activation=None)(x)  # (1, T, F)
     return keras.Model(inputs, x, name="autoencoder")
+
+
+def code_model(model: Any) -> Any:
+    """The same network, sharing its weights, that also says its code.
+
+    Args:
+        model: From `build_model`, or what quantisation-aware training or pruning made of it.
+
+    Returns:
+        A Keras model from float32 (batch, 1, T, F) to [reconstructed (batch, 1, T, F), code
+        (batch, 1, T / 2^halvings, code)].
+    """
+    (code,) = [layer for layer in model.layers if layer.name.endswith(CODE)]  # wrappers put words before it
+    return keras.Model(model.input, [model.output, code.output], name="with_code")
 
 
 def masked_error(target: Any, reconstructed: Any) -> Any:
@@ -65,15 +120,14 @@ def masked_error(target: Any, reconstructed: Any) -> Any:
         reconstructed: float32 (batch, 1, T, F).
 
     Returns:
-        float32 (batch,).
+        float32 (batch,); 0 where nothing is valid.
     """
     clean, valid = tf.split(target, 2, axis=-1)
     squared = valid * tf.square(reconstructed - clean)
     return tf.reduce_sum(squared, axis=[1, 2, 3]) / tf.maximum(tf.reduce_sum(valid, axis=[1, 2, 3]), 1.0)
 
 
-def _conv(x: Any, channels: int, width: int, stride: int = 1, activation: str | None = "relu") -> Any:
-    layer = keras.layers.Conv2D(
-        channels, (1, width), strides=(1, stride), padding="same", activation=activation
+def _conv(name: str, channels: int, width: int, stride: int = 1, activation: str | None = "relu") -> Any:
+    return keras.layers.Conv2D(
+        channels, (1, width), strides=(1, stride), padding="same", activation=activation, name=name
     )
-    return layer(x)

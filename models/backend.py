@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -18,7 +19,17 @@ with warnings.catch_warnings():
     import tensorflow as tf
     import tf_keras as keras
 
-__all__ = ["keras", "seed_everything", "tf", "use_threads"]
+tf.get_logger().setLevel("ERROR")  # it counts graphs that are compiled on purpose, one for each network
+
+__all__ = ["keras", "load_optimization", "seed_everything", "tf", "use_threads"]
+
+
+def load_optimization() -> Any:
+    """Load TensorFlow Model Optimization, only when asked for: it takes seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it compares versions with what the standard library has given up
+        import tensorflow_model_optimization
+    return tensorflow_model_optimization
 
 
 def seed_everything(seed: int) -> None:

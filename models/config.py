@@ -5,7 +5,7 @@ Rule: read without TensorFlow, so that a mistake on the command line costs no on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract.errors import ConfigError
@@ -25,12 +25,27 @@ class FitConfig:
     """Standard deviation of the noise added to the input, in the machine's own spreads."""
     lost_features: float = 0.1
     """Share of features that are masked throughout a context."""
+    wander: tuple[float, ...] = ()
+    """Standard deviation of the slow offsets put on each feature, in its spreads; empty: none."""
     lost_windows: float = 0.2
     """Share of contexts in which windows are missing, every second or at random."""
-    max_contexts: int = 12_000
-    """Contexts per round; more are drawn anew each round."""
+    max_windows: int = 64_000
+    """Windows in the contexts of a round; when there are more, a round draws some."""
+    tuning_epochs: int = 15
+    """Most rounds when a trained network is tuned further: to int8, or to fewer weights."""
+    tuning_rate: float = 5e-4
+    """Learning rate of tuning: a trained network is adjusted, not taught anew."""
     seed: int = 1
     threads: int = 1
+
+    def contexts_per_round(self, context: int) -> int:
+        """How many contexts of so many windows a round holds: the longer, the more they overlap."""
+        return max(self.batch, self.max_windows // context)
+
+    def for_tuning(self) -> FitConfig:
+        """The same for a network that is trained already."""
+        epochs = min(self.epochs, self.tuning_epochs)
+        return replace(self, epochs=epochs, patience=max(2, epochs // 3), learning_rate=self.tuning_rate)
 
 
 @dataclass(frozen=True, slots=True)

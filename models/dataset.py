@@ -7,6 +7,7 @@ validation. Only where fewer than three were recorded do long stretches of time 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,12 +15,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from contract.context import Context, Step, is_usable
 from contract.extract import FeatureExtractor
-from contract.features import UNKNOWN_REGIME, FeatureVector, feature_specs, to_model_space
+from contract.features import FeatureVector, feature_specs, to_model_space
 from contract.profiles import MachineProfile
-from contract.scoring import MIN_CONFIDENCE, Baseline
+from contract.scoring import Baseline
+from contract.trust import believed
 from models.errors import TooLittleDataError
 from models.recordings import Recording
+from models.wander import Wander, measure_wander
 
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -31,8 +35,12 @@ but hardly narrow it."""
 LEAST_LOG_SPREAD = 0.12
 """Decades, however still the machines were that were recorded: 6 dB, the usual mark of a significant change
 of vibration (Randall, Vibration-based Condition Monitoring, 2011, chapter 4), are then 2.5 spreads."""
-LEAST_SPREAD = 1e-3
-"""The same for what is no logarithm, in the feature's unit: a constant must not be infinitely sure."""
+LEAST_SHARE = 1e-3
+"""The same for other features, as a share of their usual level: a constant must not be infinitely sure."""
+LEAST_SPREAD = 1e-6
+"""And in the feature's unit, where that level is 0."""
+LEAST_BASELINES = 1.5
+"""A healthy stretch must last this many baselines to say anything of wandering."""
 MIN_MACHINES = 3
 """Fewest machines to train on: two to learn from, one to stop by."""
 STRETCHES = 4
@@ -74,47 +82,39 @@ def read_vectors(
         DataError: the recording is damaged or has sensors that the profile has not.
     """
     extractor = FeatureExtractor(profile)
-    vectors = [vector for reading in recording.readings() for vector in extractor.add(reading)]
+    closed = [vector for reading in recording.readings() for vector in extractor.add(reading)]
+    vectors = [believed(vector, profile) for vector in closed]
     kept = max(1, round(len(vectors) * healthy_fraction))
     return MachineVectors(recording.machine_id, tuple(vectors[:kept]))
 
 
-def is_scorable(vector: FeatureVector, profile: MachineProfile) -> bool:
-    """Whether a device would learn from or judge this window: enough is known of it and the machine runs."""
-    off = profile.regime.off if profile.regime else ()
-    return (
-        vector.confidence >= MIN_CONFIDENCE and vector.regime != UNKNOWN_REGIME and vector.regime not in off
-    )
+def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) -> Wander:
+    """How far healthy machines' features stray from their level over a baseline's life, in model space.
 
-
-def fleet_spread(machines: Sequence[MachineVectors], profile: MachineProfile) -> Values:
-    """How far a healthy machine's features stray from their level in its first windows.
-
-    The deviations are taken over the whole healthy part, so that slow drift and the uncertainty of a short
-    warm-up are part of the spread. Per machine and regime the root mean square deviation, then the median
-    over those.
-
-    Returns:
-        float32 (F,), in model space; positive.
+    Raises:
+        TooLittleDataError: no machine has twice as many usable windows in one regime as fix a baseline.
     """
     specs = feature_specs(profile)
     needed = profile.warmup.baseline_windows
-    strays: list[npt.NDArray[np.float64]] = []
+    series = []
     for machine in machines:
         for rows in _rows_per_regime(machine, profile).values():
-            if len(rows) < 2 * needed:
+            if len(rows) < LEAST_BASELINES * needed:
                 continue
             values = to_model_space(np.array([v.values for v in rows], np.float32), specs).astype(np.float64)
             values[~np.array([v.valid for v in rows])] = np.nan
-            strays.append(_root_mean_square(values - _median(values[:needed])))
-    if not strays:
+            series.append(values)
+    if not series:
         raise TooLittleDataError(
-            f"no machine has {2 * needed} usable windows in one regime, twice profile {profile.name}'s "
-            "baseline_windows; record longer or lower it"
+            f"no machine has {math.ceil(LEAST_BASELINES * needed)} usable windows in one regime, "
+            f"{LEAST_BASELINES} times profile {profile.name}'s baseline_windows; record longer or lower it"
         )
-    spread = np.nan_to_num(_median(np.array(strays)), nan=0.0)
-    least = np.array([LEAST_LOG_SPREAD if spec.scale == "log" else LEAST_SPREAD for spec in specs])
-    return np.maximum(spread, least).astype(np.float32)
+    step = max(1, round(profile.window.length_s / profile.window.hop_s))
+    wander = measure_wander(series, needed, step)
+    is_log = np.array([spec.scale == "log" for spec in specs])
+    usual = np.nan_to_num(np.nanmedian(np.abs(np.concatenate(series)), axis=0))
+    least = np.where(is_log, LEAST_LOG_SPREAD, np.maximum(LEAST_SHARE * usual, LEAST_SPREAD))
+    return Wander(np.maximum(np.nan_to_num(wander.spread), least), wander.exponent)
 
 
 def prior_windows(profile: MachineProfile) -> int:
@@ -123,41 +123,35 @@ def prior_windows(profile: MachineProfile) -> int:
 
 
 def cut_contexts(
-    machine: MachineVectors, profile: MachineProfile, make_baseline: Callable[[], Baseline]
+    machine: MachineVectors,
+    profile: MachineProfile,
+    make_baseline: Callable[[], Baseline],
+    from_start: bool = False,
 ) -> Contexts:
     """Warm a baseline up and slide the model's context over what follows, as a device does.
 
-    A gap, a standstill or a regime that is still warming up empties the context; a window that cannot be
-    believed is a row of masked cells.
+    Args:
+        machine: Its vectors.
+        profile: Its profile.
+        make_baseline: Makes an empty baseline.
+        from_start: Also cut contexts from the windows that the baseline is learned from, as training may and
+            a device cannot.
     """
     baseline = make_baseline()
-    length, width = profile.window.context, len(feature_specs(profile))
-    rows: list[tuple[Values, Mask]] = []
-    contexts: list[tuple[float, Values, Mask]] = []
-    off = profile.regime.off if profile.regime else ()
+    if from_start:
+        for vector in machine.vectors:
+            Context(profile, baseline).add(vector)
+    context = Context(profile, baseline)
+    found: list[tuple[float, Values, Mask]] = []
     for vector in machine.vectors:
-        if vector.gap_before or vector.regime in off:
-            rows = []
-        if vector.regime in off:
-            continue
-        if not is_scorable(vector, profile):
-            rows.append((np.zeros(width, np.float32), np.zeros(width, np.bool_)))
-            continue
-        if not baseline.is_ready(vector.regime):
-            rows = []
-            baseline.observe(vector)
-            continue
-        rows = [*rows, (baseline.standardise(vector), baseline.mask(vector))][-length:]
-        if len(rows) < length:
-            continue
-        valid = np.array([r[1] for r in rows])
-        if np.count_nonzero(valid) >= MIN_CONFIDENCE * valid.size:
-            contexts.append((vector.event_time_s, np.array([r[0] for r in rows]), valid))
+        if context.add(vector) is Step.READY:
+            found.append((vector.event_time_s, context.standardised.copy(), context.valid.copy()))
+    shape = (-1, *context.valid.shape)
     return Contexts(
         machine.machine_id,
-        np.array([c[0] for c in contexts], np.float64),
-        np.array([c[1] for c in contexts], np.float32).reshape(-1, length, width),
-        np.array([c[2] for c in contexts], np.bool_).reshape(-1, length, width),
+        np.array([c[0] for c in found], np.float64),
+        np.array([c[1] for c in found], np.float32).reshape(shape),
+        np.array([c[2] for c in found], np.bool_).reshape(shape),
     )
 
 
@@ -195,21 +189,6 @@ def split_machines(machines: Sequence[Contexts], seed: int) -> tuple[list[Contex
 def _rows_per_regime(machine: MachineVectors, profile: MachineProfile) -> dict[str, list[FeatureVector]]:
     rows: dict[str, list[FeatureVector]] = {}
     for vector in machine.vectors:
-        if is_scorable(vector, profile):
+        if is_usable(vector, profile):
             rows.setdefault(vector.regime, []).append(vector)
     return rows
-
-
-def _median(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Median over the first axis without NaN; NaN where a column has nothing else."""
-    seen = np.isfinite(rows).any(axis=0)
-    out = np.full(rows.shape[1], np.nan)
-    out[seen] = np.nanmedian(rows[:, seen], axis=0)
-    return out
-
-
-def _root_mean_square(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    seen = np.isfinite(rows).any(axis=0)
-    out = np.full(rows.shape[1], np.nan)
-    out[seen] = np.sqrt(np.nanmean(rows[:, seen] ** 2, axis=0))
-    return out

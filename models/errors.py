@@ -3,8 +3,20 @@
 Rule: every error of this package hangs under the root in `contract.errors` and says what to do next.
 """
 
-from contract.errors import DataError
+from contract.errors import BundleError, DataError, IndustrialGuardError
 
 
 class TooLittleDataError(DataError):
     """The recordings are sound, but a model cannot be trained on so little."""
+
+
+class ModelFileError(BundleError):
+    """A model file that cannot be read, or that the runtimes of this machine cannot run."""
+
+
+class NotReleasableError(BundleError):
+    """A bundle that would disappoint a device: too large, not for the Edge TPU, or not reproduced here."""
+
+
+class EdgeTpuCompilerError(IndustrialGuardError):
+    """`edgetpu_compiler` is installed, but failed or gave no model."""

@@ -20,11 +20,16 @@ from contract.features import feature_specs
 from contract.profiles import MachineProfile
 from models.calibrate import FleetError
 from models.dataset import MachineVectors, prior_windows
-from models.parity import DeviceModel
+from models.errors import NotReleasableError
+from models.parity import DeviceModel, Int8, agreeing
 from models.representative import representative_set
 
 GOLDEN_CONTEXTS = 8
 """Pairs of input and output that a device checks itself with, widened ones among them."""
+
+
+GOLDEN_CANDIDATES = 64
+"""Contexts that they are chosen from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class TrainedModel:
     profile: MachineProfile
     model: bytes = field(repr=False)
     fleet_spread: npt.NDArray[np.float32] = field(repr=False)
+    fleet_residual: npt.NDArray[np.float32] = field(repr=False)
     fleet_error: FleetError
     metrics: Mapping[str, float]
     lineage: Mapping[str, Any]
@@ -48,7 +54,7 @@ def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: 
         seed: Which of them.
     """
     device = DeviceModel(trained.model)
-    golden_input = device.input.quantise(representative_set(contexts, seed)[:GOLDEN_CONTEXTS, np.newaxis])
+    golden_input = _golden_inputs(trained.model, device, representative_set(contexts, seed))
     profile = trained.profile
     manifest = Manifest(
         name=profile.name,
@@ -59,6 +65,7 @@ def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: 
         features=tuple(spec.name for spec in feature_specs(profile)),
         context=profile.window.context,
         fleet_spread=trained.fleet_spread,
+        fleet_residual=trained.fleet_residual,
         fleet_error_spread=trained.fleet_error.spread,
         fleet_error_location=trained.fleet_error.location,
         prior_windows=prior_windows(profile),
@@ -66,6 +73,22 @@ def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: 
         lineage=dict(trained.lineage),
     )
     return Bundle(manifest, profile, trained.model, golden_input, device.run(golden_input))
+
+
+def _golden_inputs(model: bytes, device: DeviceModel, contexts: npt.NDArray[np.float32]) -> Int8:
+    """The first contexts, widened ones among them, that every runtime answers alike.
+
+    Raises:
+        NotReleasableError: they are too few.
+    """
+    candidates = device.input.quantise(contexts[:GOLDEN_CANDIDATES, np.newaxis])
+    chosen = candidates[agreeing(model, candidates)][:GOLDEN_CONTEXTS]
+    if len(chosen) < min(GOLDEN_CONTEXTS, len(candidates)):
+        raise NotReleasableError(
+            f"runtimes agree on {len(chosen)} of {len(candidates)} contexts only, {GOLDEN_CONTEXTS} are "
+            "needed; train anew with another seed"
+        )
+    return chosen
 
 
 def data_digest(machines: Sequence[MachineVectors]) -> str:

@@ -1,22 +1,22 @@
 """What a device would say about a whole recording, computed at once.
 
-Rule: the same parts as on the device (extraction, baseline, int8 model, calibration) in the same order; only
-the k-of-n rule is written a second time, because the agent's package is out of reach here. A test holds it
-against the agent's own.
+Rule: the same parts as on the device (extraction, baseline, context, int8 model, calibration, alarm rule) in
+the same order; a test holds it against the agent itself.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from contract.alarm_rule import AlarmRule
 from contract.bundle import Bundle
-from contract.profiles import AlarmSpec
-from contract.scoring import Baseline, ErrorCalibration
+from contract.calibration import ErrorCalibration
+from contract.messages import AlarmTransition
+from contract.profiles import MachineProfile
+from contract.scoring import Baseline
 from models.calibrate import machine_errors
 from models.dataset import MachineVectors, cut_contexts
 from models.parity import DeviceModel
@@ -52,49 +52,45 @@ class Judge:
         contexts = cut_contexts(
             machine, profile, lambda: Baseline(profile, manifest.fleet_spread, manifest.prior_windows)
         )
-        calibration = ErrorCalibration(profile, manifest.fleet_error_spread, manifest.prior_windows)
-        times, scores = [], []
-        errors = machine_errors(contexts, self._device)
+        errors = machine_errors(contexts, self._device, self.bundle.yardstick)
+        verdicts = Verdicts(profile, *manifest.error_prior)
         for time_s, error in zip(contexts.event_times_s.tolist(), errors.tolist(), strict=True):
-            if not calibration.is_ready():
-                calibration.observe(error)
-                continue
-            times.append(time_s)
-            scores.append(calibration.score(error))
+            verdicts.add(time_s, error)
         return Judgement(
             machine.machine_id,
             len(machine.vectors),
-            np.array(times, np.float64),
-            np.array(scores, np.float64),
-            tuple(find_alarms(profile.alarm, zip(times, scores, strict=True))),
+            np.array(verdicts.times_s, np.float64),
+            np.array(verdicts.scores, np.float64),
+            tuple(verdicts.alarms),
         )
 
 
-def find_alarms(
-    spec: AlarmSpec, scored: Iterable[tuple[float, float]]
-) -> Iterator[tuple[float, float | None]]:
-    """Raise after `k` anomalous windows among the last `n`, clear after `clear_after` calm ones in a row.
+class Verdicts:
+    """From one machine's errors, oldest first, to its scores and alarms."""
 
-    Args:
-        spec: The rule.
-        scored: (event time in s, score) of each window, oldest first.
+    def __init__(self, profile: MachineProfile, location: float, spread: float, prior_windows: int) -> None:
+        self._spec = profile.alarm_rule
+        self._rule = AlarmRule(self._spec)
+        self._calibration = ErrorCalibration(profile, location, spread, prior_windows)
+        self.times_s: list[float] = []
+        self.scores: list[float] = []
+        self.alarms: list[tuple[float, float | None]] = []
+        """When each alarm was raised and cleared, in s; None while it is active."""
 
-    Yields:
-        When each alarm was raised and cleared, in s; None when it was active to the end.
-    """
-    recent: deque[bool] = deque(maxlen=spec.n)
-    raised_s: float | None = None
-    calm = 0
-    for time_s, score in scored:
-        if raised_s is None:
-            recent.append(score >= spec.threshold)
-            if sum(recent) >= spec.k:
-                raised_s, calm = time_s, 0
-                recent.clear()
-            continue
-        calm = calm + 1 if score < spec.clear_below else 0
-        if calm >= spec.clear_after:
-            yield raised_s, time_s
-            raised_s = None
-    if raised_s is not None:
-        yield raised_s, None
+    def add(self, time_s: float, error: float) -> None:
+        """Take the model's error of the context that ends at `time_s`."""
+        if not self._calibration.is_ready():
+            self._calibration.observe(error)
+            return
+        score = self._calibration.score(error)
+        if score < self._spec.threshold and not self._rule.is_active:
+            self._calibration.observe(error)
+        self.times_s.append(time_s)
+        self.scores.append(score)
+        edge = self._rule.update(time_s, score)
+        if edge is None:
+            return
+        if edge.transition is AlarmTransition.RAISED:
+            self.alarms.append((time_s, None))
+        else:
+            self.alarms[-1] = (self.alarms[-1][0], time_s)

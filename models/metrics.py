@@ -6,15 +6,17 @@ contexts into which a known deviation was put, so that it can be measured for ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from contract.profiles import MachineProfile
-from contract.scoring import Z_CLIP, ErrorCalibration
-from models.calibrate import machine_errors
+from contract.scoring import Z_CLIP, Yardstick
+from models.calibrate import FleetError, machine_errors
 from models.dataset import Contexts, prior_windows
+from models.judge import Verdicts
 from models.parity import DeviceModel
 
 Floats = npt.NDArray[np.float64]
@@ -50,45 +52,54 @@ def shifted(machine: Contexts, random: np.random.Generator) -> Contexts:
     return Contexts(machine.machine_id, machine.event_times_s, clipped, machine.valid)
 
 
+@dataclass(frozen=True, slots=True)
+class Healthy:
+    """What is known of healthy machines, as a bundle will say it."""
+
+    profile: MachineProfile
+    yardstick: Yardstick
+    error: FleetError
+
+
 def measure(
-    held_out: Sequence[Contexts], model: DeviceModel, profile: MachineProfile, error_spread: float, seed: int
+    held_out: Sequence[Contexts], model: DeviceModel, healthy: Healthy, seed: int
 ) -> dict[str, float]:
     """Figures for the manifest.
 
     Returns:
-        held_out_error (median, squared spreads), windows, false_window_rate (share of healthy windows at or
-        above the alarm threshold), shift_auc of the model and of the mean squared deviation alone.
+        held_out_error (median), windows, false_window_rate (share of healthy windows at or above the alarm
+        threshold), shift_auc of the model and of the mean squared deviation alone.
     """
     random = np.random.default_rng(seed)
     some = [_thin(m, CONTEXTS // len(held_out) + 1, random) for m in held_out]
     deviating = [shifted(m, random) for m in some]
-    errors = [machine_errors(m, model) for m in held_out]
-    scores = [s for e in errors for s in _scores(e, profile, error_spread)]
+    errors = [machine_errors(m, model, healthy.yardstick) for m in held_out]
+    scores = [s for e in errors for s in _scores(e, healthy)]
+    threshold = healthy.profile.alarm_rule.threshold
     return {
         "held_out_machines": float(len(held_out)),
         "held_out_error": _rounded(np.median(np.concatenate(errors))),
         "scored_windows": float(len(scores)),
-        "false_window_rate": _rounded(
-            np.mean(np.array(scores) >= profile.alarm.threshold) if scores else 0.0
-        ),
+        "false_window_rate": _rounded(np.mean(np.array(scores) >= threshold) if scores else 0.0),
         "shift_auc": _rounded(
-            auc(*(np.concatenate([machine_errors(m, model) for m in ms]) for ms in (some, deviating)))
+            auc(*(_all(machine_errors(m, model, healthy.yardstick) for m in ms) for ms in (some, deviating)))
         ),
         "shift_auc_without_network": _rounded(
-            auc(*(np.concatenate([_mean_square(m) for m in ms]) for ms in (some, deviating)))
+            auc(*(_all(_mean_square(m) for m in ms) for ms in (some, deviating)))
         ),
     }
 
 
-def _scores(errors: Floats, profile: MachineProfile, error_spread: float) -> list[float]:
-    calibration = ErrorCalibration(profile, error_spread, prior_windows=prior_windows(profile))
-    scores = []
-    for error in errors.tolist():
-        if calibration.is_ready():
-            scores.append(calibration.score(error))
-        else:
-            calibration.observe(error)
-    return scores
+def _all(parts: Iterable[Floats]) -> Floats:
+    return np.concatenate(list(parts))
+
+
+def _scores(errors: Floats, healthy: Healthy) -> list[float]:
+    prior = healthy.error
+    verdicts = Verdicts(healthy.profile, prior.location, prior.spread, prior_windows(healthy.profile))
+    for number, error in enumerate(errors.tolist()):
+        verdicts.add(float(number), error)
+    return verdicts.scores
 
 
 def _thin(machine: Contexts, count: int, random: np.random.Generator) -> Contexts:

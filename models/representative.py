@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from contract.scoring import Z_CLIP
 
+Values = npt.NDArray[np.float32]
+
 REPRESENTATIVE_CONTEXTS = 300
 WIDENED_SHARE = 0.1
 
 
-def representative_set(contexts: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np.float32]:
+def representative_set(contexts: Values, seed: int) -> Values:
     """Choose contexts and widen a tenth of them so that their largest feature lies at `Z_CLIP`.
 
     Returns:
@@ -23,8 +25,14 @@ def representative_set(contexts: npt.NDArray[np.float32], seed: int) -> npt.NDAr
     """
     random = np.random.default_rng(seed)
     count = min(len(contexts), REPRESENTATIVE_CONTEXTS)
-    chosen: npt.NDArray[np.float32] = contexts[random.permutation(len(contexts))[:count]].copy()
+    chosen: Values = contexts[random.permutation(len(contexts))[:count]].copy()
     widened = max(1, round(count * WIDENED_SHARE))
-    peaks = np.abs(chosen[:widened]).max(axis=(1, 2), keepdims=True)
-    chosen[:widened] *= Z_CLIP / np.maximum(peaks, 1e-3)
+    chosen[:widened] = widen(chosen[:widened])
     return chosen
+
+
+def widen(contexts: Values) -> Values:
+    """Scale each context so that its largest feature lies at `Z_CLIP`. float32 (n, T, F)."""
+    peaks = np.abs(contexts).max(axis=(1, 2), keepdims=True)
+    widened: Values = contexts * (Z_CLIP / np.maximum(peaks, 1e-3))
+    return widened

@@ -13,7 +13,6 @@ from contract.errors import DataError
 
 Rows = list[dict[str, Any]]
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 PROFILES = {
     "femto": ("bearing-rig",),
     "cmapss": ("turbofan",),
@@ -39,18 +38,21 @@ def format_report(report: dict[str, Rows]) -> str:
     return "\n\n".join(parts)
 
 
-def update_document(path: Path, text: str) -> None:
-    """Replace what stands between the marks of a document.
+def update_document(path: Path, text: str, section: str = "figures") -> None:
+    """Replace what stands between the marks of a section of a document.
 
     Raises:
         DataError: the marks are not there.
     """
+    begin_mark, end_mark = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
     old = path.read_text("utf-8")
-    head, begin, rest = old.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    head, begin, rest = old.partition(begin_mark)
+    _, end, tail = rest.partition(end_mark)
     if not begin or not end:
-        raise DataError(f"{path}: needs the marks {BEGIN} and {END} for the figures to stand between")
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", "utf-8")
+        raise DataError(
+            f"{path}: needs the marks {begin_mark} and {end_mark} for the figures to stand between"
+        )
+    path.write_text(f"{head}{begin_mark}\n\n{text}\n\n{end_mark}{tail}", "utf-8")
 
 
 def _cell(value: Any) -> str:

@@ -5,35 +5,40 @@ Rule: each step is a module of its own; this one only says the order, and what i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from contract.bundle import Bundle, write_bundle
 from contract.errors import ConfigError, DataError
+from contract.features import feature_specs
 from contract.profiles import MachineProfile, load_profile
 from contract.scoring import Baseline
-from models.calibrate import fleet_error, machine_errors
-from models.config import TrainConfig
+from models.calibrate import fleet_error, fleet_yardstick, machine_errors
+from models.config import FitConfig, TrainConfig
 from models.dataset import (
     MIN_MACHINES,
     Contexts,
     MachineVectors,
-    Values,
     cut_contexts,
     cut_stretches,
-    fleet_spread,
+    fleet_wander,
     prior_windows,
     read_vectors,
     split_machines,
 )
 from models.errors import TooLittleDataError
 from models.export import TrainedModel, code_version, data_digest, make_bundle
-from models.metrics import measure
+from models.metrics import Healthy, measure
 from models.parity import DeviceModel
 from models.progress import Progress
 from models.recordings import Recording, open_recordings
+from models.release import require_releasable
+from models.wander import Wander
 
 LEAST_CONTEXTS = 200
 """Fewest contexts to train on."""
@@ -45,8 +50,8 @@ class TrainingData:
 
     profile: MachineProfile
     machines: tuple[MachineVectors, ...] = field(repr=False)
-    fleet_spread: Values = field(repr=False)
-    """float32 (F,), in model space."""
+    wander: Wander = field(repr=False)
+    """Of healthy machines, in model space."""
     learning: tuple[Contexts, ...] = field(repr=False)
     held_out: tuple[Contexts, ...] = field(repr=False)
 
@@ -60,14 +65,29 @@ def prepare(config: TrainConfig) -> TrainingData:
     """
     profile = load_profile(config.profile)
     machines = read_machines(choose_recordings(config, profile), profile, config.healthy_fraction)
-    spread, prior = fleet_spread(machines, profile), prior_windows(profile)
+    return prepare_machines(machines, profile, config.fit.seed)
+
+
+def prepare_machines(machines: Sequence[MachineVectors], profile: MachineProfile, seed: int) -> TrainingData:
+    """Standardise healthy machines and divide them.
+
+    Raises:
+        DataError: they are too little.
+    """
+    wander = fleet_wander(machines, profile)
     parts = machines if len(machines) >= MIN_MACHINES else cut_stretches(machines)
-    contexts = [cut_contexts(m, profile, lambda: Baseline(profile, spread, prior)) for m in parts]
+    make_baseline = baseline_factory(profile, wander)
+    contexts = [cut_contexts(m, profile, make_baseline, from_start=True) for m in parts]
     if parts is not machines:
         _require_long(contexts, len(machines))
-    learning, held_out = split_machines(contexts, config.fit.seed)
+    learning, held_out = split_machines(contexts, seed)
     _require_enough(learning)
-    return TrainingData(profile, tuple(machines), spread, tuple(learning), tuple(held_out))
+    return TrainingData(profile, tuple(machines), wander, tuple(learning), tuple(held_out))
+
+
+def baseline_factory(profile: MachineProfile, wander: Wander) -> Callable[[], Baseline]:
+    """Empty baselines that know how far the fleet wanders."""
+    return partial(Baseline, profile, wander.spread.astype(np.float32), prior_windows(profile))
 
 
 def train(config: TrainConfig) -> Bundle:
@@ -75,25 +95,49 @@ def train(config: TrainConfig) -> Bundle:
 
     Raises:
         ConfigError, DataError: as `prepare`.
+        NotReleasableError: the model does not fit a device.
         BundleError: the file cannot be written.
     """
     data = prepare(config)
-    from models.fit import fit, stack
-    from models.quantize import quantize
-
-    seed = config.fit.seed
-    fitted = fit(data.learning, data.held_out, config.fit)
-    model = quantize(fitted.model, stack(data.learning)[0], seed)
-    device = DeviceModel(model)
-    everyone = (*data.learning, *data.held_out)
-    errors = fleet_error([machine_errors(m, device) for m in everyone], data.profile)
-    metrics = measure(data.held_out, device, data.profile, errors.spread, seed)
-    metrics |= {"float_error": round(fitted.error, 4), "model_bytes": float(len(model))}
-    lineage = _lineage(config, data.machines, fitted.epochs)
-    trained = TrainedModel(data.profile, model, data.fleet_spread, errors, metrics, lineage)
-    bundle = make_bundle(trained, stack(data.held_out)[0], seed)
+    bundle = require_releasable(build_bundle(data, config.fit, _lineage(config, data.machines)))
     write_bundle(config.out, bundle)
     return bundle
+
+
+def build_bundle(data: TrainingData, config: FitConfig, lineage: Mapping[str, Any]) -> Bundle:
+    """Teacher, student, int8, calibration, figures: everything from the data to a bundle."""
+    from models.student import learn_student
+
+    student = learn_student(data.learning, data.held_out, replace(config, wander=data.wander.offsets))
+    metrics = {
+        "teacher_error": round(student.teacher_error, 4),
+        "student_error": round(student.error, 4),
+        "model_bytes": float(len(student.int8)),
+    }
+    return assemble(data, student.int8, config.seed, metrics, {**lineage, "epochs": list(student.epochs)})
+
+
+def assemble(
+    data: TrainingData, model: bytes, seed: int, metrics: Mapping[str, float], lineage: Mapping[str, Any]
+) -> Bundle:
+    """Calibrate an int8 file on the machines as a device would meet them, and put a bundle together.
+
+    Raises:
+        TooLittleDataError: no machine was recorded beyond its warm-up.
+        NotReleasableError: runtimes do not agree on enough contexts.
+    """
+    device = DeviceModel(model)
+    yardstick = fleet_yardstick(data.held_out, device, feature_specs(data.profile))
+    make_baseline = baseline_factory(data.profile, data.wander)
+    as_on_device = [cut_contexts(m, data.profile, make_baseline) for m in data.machines]
+    errors = fleet_error([machine_errors(m, device, yardstick) for m in as_on_device], data.profile)
+    measured = measure(data.held_out, device, Healthy(data.profile, yardstick, errors), seed)
+    spread = data.wander.spread.astype(np.float32)
+    trained = TrainedModel(
+        data.profile, model, spread, yardstick.residual, errors, {**measured, **metrics}, lineage
+    )
+    contexts = np.concatenate([m.standardised for m in data.held_out])
+    return make_bundle(trained, contexts, seed)
 
 
 def choose_recordings(config: TrainConfig, profile: MachineProfile) -> list[Recording]:
@@ -148,7 +192,7 @@ def _require_enough(learning: Sequence[Contexts]) -> None:
         )
 
 
-def _lineage(config: TrainConfig, machines: Sequence[MachineVectors], epochs: int) -> dict[str, Any]:
+def _lineage(config: TrainConfig, machines: Sequence[MachineVectors]) -> dict[str, Any]:
     is_by_machine = len(machines) >= MIN_MACHINES
     return {
         "code_version": code_version(),
@@ -160,5 +204,4 @@ def _lineage(config: TrainConfig, machines: Sequence[MachineVectors], epochs: in
         "excluded": sorted(config.exclude),
         "healthy_fraction": config.healthy_fraction,
         "seed": config.fit.seed,
-        "epochs": epochs,
     }

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cloud.alerts import AlertKind
 from cloud.settings import CloudSettings
 from cloud.store import queries
 from cloud.store.database import open_database, sqlite_url
@@ -95,7 +96,7 @@ def build_report(
     database = open_database(sqlite_url(CloudSettings(folder / "cloud").store_path))
     with database.session() as session:
         stored = queries.message_counts(session).total
-        alerts = queries.list_alerts(session, limit=MAX_ALERTS)
+        alerts = queries.list_alerts(session, limit=MAX_ALERTS, kind=AlertKind.ANOMALY)
     database.close()
     return DemoReport(
         machines=len(machines),

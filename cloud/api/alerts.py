@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from cloud.alerts import AlertStatus
+from cloud.alerts import AlertKind, AlertStatus
 from cloud.api.deps import AlertId, StoreDep, utc_now
-from cloud.api.schemas import Acknowledgement, AlertOut, AlertPage, Problem, Responses
+from cloud.api.schemas import Acknowledgement, AlertOut, AlertPage, Problem, Responses, alert_out
 from cloud.api.security import require_same_origin
 from cloud.store import queries
 
@@ -31,19 +31,22 @@ def list_alerts(
     before: Annotated[
         int | None, Query(ge=1, le=2**63 - 1, description="Only ids below this one: `next_before`")
     ] = None,
+    kind: Annotated[
+        AlertKind | None, Query(description="Only alerts about this; an anomaly is the machine's own alarm")
+    ] = None,
 ) -> AlertPage:
     """Alerts, newest first."""
     with store.session() as session:
-        rows = queries.list_alerts(session, status, device, limit, before)
+        rows = queries.list_alerts(session, status, device, limit, before, kind)
     next_before = rows[-1].id if len(rows) == limit else None
-    return AlertPage(alerts=[AlertOut.model_validate(row) for row in rows], next_before=next_before)
+    return AlertPage(alerts=[alert_out(row) for row in rows], next_before=next_before)
 
 
 @router.get("/{alert_id}", responses=_NOT_FOUND)
 def get_alert(alert_id: AlertId, store: StoreDep) -> AlertOut:
     """One alert with its evidence."""
     with store.session() as session:
-        return AlertOut.model_validate(queries.get_alert(session, alert_id))
+        return alert_out(queries.get_alert(session, alert_id))
 
 
 @router.post(
@@ -55,4 +58,4 @@ def acknowledge(alert_id: AlertId, body: Acknowledgement, store: StoreDep) -> Al
     """Note that a person has seen it; a second acknowledgement changes nothing."""
     with store.transaction() as session:
         row = queries.acknowledge_alert(session, alert_id, body.who, utc_now())
-    return AlertOut.model_validate(row)
+    return alert_out(row)

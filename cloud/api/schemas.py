@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from cloud.alerts import AlertStatus
+from cloud.alerts import AlertKind, AlertStatus
 from cloud.health import Health
-from cloud.store.rows import FeatureTrend, TrendPoint
+from cloud.hint_words import hint_words
+from cloud.store.rows import AlertRow, FeatureTrend, TrendPoint
 from contract.messages import MachineState
 from contract.profiles import MachineProfile
 
@@ -59,12 +60,20 @@ class MachineOut(_Out):
         description="Operating regime; empty when the profile has none", examples=["full_load"]
     )
     confidence: float | None = Field(description="Share of believable features, 0..1", examples=[1.0])
-    open_alert_id: int | None = Field(description="The alert that is not cleared yet")
+    open_alert_id: int | None = Field(description="The alert about the machine itself, not cleared yet")
+    faulty_sensors: list[str] = Field(
+        description="Sensors with a fault that is not cleared; they say nothing of the machine", examples=[[]]
+    )
+    is_drifting: bool = Field(description="Slow drift is reported and not cleared")
     model_version: str
     agent_version: str
     messages_stored: int = Field(description="Messages taken over from this device")
     outbox_messages: int | None = Field(description="Messages waiting on the device at its last status")
     window_cost_us: float | None = Field(description="From samples to decision on the device, in µs")
+    accelerator: str = Field(
+        description="What computes the model on the device; empty where it did not say", examples=["cpu"]
+    )
+    accelerator_reason: str = Field(description="Why that one, in one line for people")
 
 
 class MachineList(BaseModel):
@@ -123,11 +132,40 @@ class SpectrumOut(_Out):
     amplitude: list[float]
 
 
+class SensorShareOut(_Out):
+    """One sensor's part in an alert."""
+
+    sensor: str = Field(examples=["vib_h"])
+    share: float = Field(description="Of the model's error, 0..1; all sensors together 1", examples=[0.7])
+
+
+class BandShareOut(_Out):
+    """One frequency band's part in an alert."""
+
+    sensor: str = Field(examples=["vib_h"])
+    low_hz: float
+    high_hz: float
+    share: float = Field(description="Of the model's error, 0..1", examples=[0.2])
+
+
+class HintOut(BaseModel):
+    """What an alert looks like; never a diagnosis."""
+
+    code: str = Field(examples=["bearing_outer_race"])
+    strength: str = Field(description="weak, moderate or strong; never certain", examples=["moderate"])
+    looks_like: str = Field(examples=["bearing damage at the outer race"])
+    because: list[str] = Field(description="Measurements against the machine's own baseline, with units")
+    check: str = Field(description="What to look at before believing it; empty for an unknown code")
+
+
 class AlertOut(_Out):
     """An alert with the evidence of its strongest alarm."""
 
     id: int = Field(examples=[17])
     device_id: str = Field(examples=["pump-07"])
+    kind: AlertKind = Field(description="What it is about: the machine, one of its sensors, or slow drift")
+    sensor: str = Field(description="Of a sensor fault; empty otherwise", examples=[""])
+    flags: list[str] = Field(description="Why that sensor is not believed", examples=[["stuck"]])
     status: AlertStatus
     title: str = Field(
         description="What it looks like, in one sentence", examples=["Temperature higher than usual"]
@@ -148,6 +186,9 @@ class AlertOut(_Out):
     contributions: list[ContributionOut]
     error_profile: list[float] = Field(description="Model error of each window in the context, oldest first")
     spectrum: SpectrumOut | None
+    sensor_shares: list[SensorShareOut] = Field(description="Every sensor, largest first; empty if not sent")
+    band_shares: list[BandShareOut] = Field(description="Bands of the waveforms, largest first")
+    hints: list[HintOut] = Field(description="What it looks like, strongest first")
 
 
 class AlertPage(BaseModel):
@@ -190,6 +231,24 @@ class Problem(BaseModel):
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
     detail: str = Field(description="One sentence: what is wrong and what to do")
+
+
+def alert_out(row: AlertRow) -> AlertOut:
+    """A row with its hints in words."""
+    hints = []
+    for hint in row.hints:
+        said = hint_words(hint, row.profile)
+        hints.append(
+            HintOut(
+                code=hint.code,
+                strength=said.strength,
+                looks_like=said.looks_like,
+                because=list(said.because),
+                check=said.check,
+            )
+        )
+    names = AlertOut.model_fields.keys() - {"hints"}
+    return AlertOut.model_validate({name: getattr(row, name) for name in names} | {"hints": hints})
 
 
 def score_series(points: Sequence[TrendPoint]) -> ScoreSeries:

@@ -11,13 +11,15 @@ from typing import Any, cast
 
 from sqlmodel import Session, col, select
 
-from cloud.alerts import AlertStatus, alert_status
+from cloud.alerts import AlertKind, AlertStatus, Subject, alert_status
 from cloud.errors import AlreadyClearedError, NotFoundError
+from cloud.store.explanations import unpack_explanation
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import AlertRow
 from cloud.store.tables import AlarmEdgeRow, Alert, Machine
 from cloud.store.writer import mark_change
-from cloud.words import alert_words
+from cloud.titles import Reasons, title_words
+from cloud.words import flag_names
 from contract.messages import Contribution, Spectrum
 
 WHO_CHARACTERS = 80
@@ -30,6 +32,7 @@ def list_alerts(
     device: str | None = None,
     limit: int = 100,
     before: int | None = None,
+    kind: AlertKind | None = None,
 ) -> list[AlertRow]:
     """Alerts, newest first (by id).
 
@@ -39,12 +42,15 @@ def list_alerts(
         device: Only of this device; of all when None.
         limit: At most so many.
         before: Only ids below it, to page on.
+        kind: Only of this kind; of all when None.
     """
     query = _joined().order_by(col(Alert.id).desc()).limit(limit)
     if status is not None:
         query = query.where(Alert.status == status.value)
     if device is not None:
         query = query.where(Alert.device_id == device)
+    if kind is not None:
+        query = query.where(Alert.kind == kind.value)
     if before is not None:
         query = query.where(col(Alert.id) < before)
     return [_alert_row(alert, edge, profile) for alert, edge, profile in session.exec(query)]
@@ -104,6 +110,8 @@ def _joined() -> Any:
 def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile_text: str) -> AlertRow:
     profile = stored_profile(profile_text)
     contributions = tuple(Contribution(**c) for c in edge.contributions)
+    explanation = unpack_explanation(edge.explanation)
+    subject, reasons = Subject(AlertKind(alert.kind), alert.sensor), flag_names(edge.flags)
     return AlertRow(
         id=cast("int", alert.id),
         device_id=alert.device_id,
@@ -116,7 +124,7 @@ def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile_text: str) -> AlertRow:
         since=alert.since,
         score=alert.score,
         threshold=edge.threshold,
-        title=alert_words(contributions, profile),
+        title=title_words(subject, Reasons(contributions, explanation.hints, reasons), profile),
         occurrences=len(alert.alarm_ids),
         regime=edge.regime,
         model_version=edge.model_version,
@@ -125,6 +133,12 @@ def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile_text: str) -> AlertRow:
         spectrum=_spectrum(edge.spectrum),
         profile=profile,
         opened_ingest_time=alert.opened_ingest_time,
+        kind=subject.kind,
+        sensor=subject.sensor,
+        flags=reasons,
+        sensor_shares=explanation.sensor_shares,
+        band_shares=explanation.band_shares,
+        hints=explanation.hints,
     )
 
 

@@ -11,9 +11,12 @@ from datetime import datetime
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from cloud.alerts import AlarmEdge, AlertState, alert_status, fold_alerts
+from cloud.alerts import AlarmEdge, AlertKind, AlertState, Subject, alert_status, fold_alerts
 from cloud.store.tables import AlarmEdgeRow, Alert, table_of
-from contract.messages import AlarmTransition
+from contract.messages import AlarmKind, AlarmTransition
+
+_Evidence = dict[tuple[Subject, int], int]
+"""The message that first raised each alarm."""
 
 
 def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> None:
@@ -41,40 +44,46 @@ def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> N
             cleared_at=state.cleared_at,
             since=state.since,
             score=state.score,
-            evidence_id=evidence[state.evidence_alarm_id],
+            evidence_id=evidence[state.subject, state.evidence_alarm_id],
             opened_ingest_time=kept.opened_ingest_time if kept else ingest_time,
             acknowledged_at=kept.acknowledged_at if kept else None,
             acknowledged_by=kept.acknowledged_by if kept else "",
+            kind=state.subject.kind.value,
+            sensor=state.subject.sensor,
         )
         session.merge(alert)
     for alert in known:
         session.delete(alert)
 
 
-def _read_edges(session: Session, device_id: str) -> tuple[list[AlarmEdge], dict[int, int]]:
+def _read_edges(session: Session, device_id: str) -> tuple[list[AlarmEdge], _Evidence]:
     """The edges without their evidence, and for each alarm the message that raised it first."""
     row = table_of(AlarmEdgeRow).c
+    columns = row.message_id, row.alarm_id, row.transition, row.event_time, row.score, row.since
     query = (
-        select_columns(row.message_id, row.alarm_id, row.transition, row.event_time, row.score, row.since)
+        select_columns(*columns, row.kind, row.sensor)
         .where(row.device_id == device_id)
         .order_by(row.event_time, row.score.desc())
     )
     edges: list[AlarmEdge] = []
-    evidence: dict[int, int] = {}
-    for message_id, alarm_id, transition, event_time, score, since in session.connection().execute(query):
-        edge = AlarmEdge(alarm_id, AlarmTransition(transition), event_time, score, since)
+    evidence: _Evidence = {}
+    for found in session.connection().execute(query):
+        message_id, alarm_id, transition, event_time, score, since, kind, sensor = found
+        subject = Subject(AlertKind[AlarmKind(kind).name], sensor)
+        edge = AlarmEdge(alarm_id, AlarmTransition(transition), event_time, score, since, subject)
         edges.append(edge)
         if edge.transition is AlarmTransition.RAISED:
-            evidence.setdefault(alarm_id, message_id)
+            evidence.setdefault((subject, alarm_id), message_id)
     return edges, evidence
 
 
 def _take_matching(session: Session, known: list[Alert], state: AlertState) -> Alert | None:
-    """Take the oldest alert that shares an alarm with this state out of `known`.
+    """Take the oldest alert that shares subject and an alarm with this state out of `known`.
 
     Others that share one are merged into it.
     """
-    matching = [alert for alert in known if not set(alert.alarm_ids).isdisjoint(state.alarm_ids)]
+    own = [a for a in known if (a.kind, a.sensor) == (state.subject.kind.value, state.subject.sensor)]
+    matching = [alert for alert in own if not set(alert.alarm_ids).isdisjoint(state.alarm_ids)]
     if not matching:
         return None
     kept, *merged = matching

@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from cloud.store import tables
 from cloud.store.alert_rows import refresh_alerts
+from cloud.store.explanations import pack_explanation
 from cloud.store.machine_state import apply_message, apply_presence, mark_heard
 from cloud.store.packing import names_digest, pack_features
 from contract.messages import SEQUENCED, Alarm, FeatureAggregate, Message, ScoreSummary
@@ -207,4 +208,8 @@ def _edge_row(message: Message, alarm: Alarm) -> dict[str, Any]:
         "contributions": [asdict(c) for c in alarm.contributions],
         "error_profile": list(alarm.error_profile),
         "spectrum": asdict(alarm.spectrum) if alarm.spectrum else None,
+        "kind": int(alarm.kind),
+        "sensor": alarm.sensor,
+        "flags": int(alarm.flags),
+        "explanation": pack_explanation(alarm),
     }

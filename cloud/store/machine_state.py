@@ -64,6 +64,8 @@ def _apply_status(machine: Machine, event_time: datetime, status: DeviceStatus) 
     machine.agent_version = status.agent_version
     machine.outbox_messages = status.outbox_messages
     machine.window_cost_us = status.window_cost_us
+    machine.accelerator = status.accelerator
+    machine.accelerator_reason = status.accelerator_reason
 
 
 def _apply_birth(machine: Machine, message: Message, birth: Birth, is_retained: bool) -> None:

@@ -6,12 +6,13 @@ call a session of `Database.session()` (reading) or `Database.transaction()` (ac
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from cloud.alerts import AlertStatus
+from cloud.alerts import AlertKind, AlertStatus
 from cloud.errors import NotFoundError
 from cloud.health import Known, is_online, judge_health
 from cloud.store.alert_queries import acknowledge_alert, get_alert, list_alerts
@@ -35,6 +36,7 @@ from cloud.store.trends import feature_trends, quality_latest, score_trend
 from contract.messages import MachineState
 
 __all__ = [
+    "AlertKind",
     "AlertRow",
     "AlertStatus",
     "DeadLetterRow",
@@ -75,7 +77,7 @@ def list_machines(session: Session, now: datetime | None = None) -> list[Machine
     open_alerts = _open_alerts(session)
     now = now or datetime.now(UTC)
     machines = session.exec(select(Machine).order_by(Machine.device_id))
-    return [_machine_row(m, open_alerts.get(m.device_id), now) for m in machines]
+    return [_machine_row(m, open_alerts.get(m.device_id, _NONE_OPEN), now) for m in machines]
 
 
 def get_machine(session: Session, device_id: str, now: datetime | None = None) -> MachineRow:
@@ -87,8 +89,8 @@ def get_machine(session: Session, device_id: str, now: datetime | None = None) -
     machine = session.get(Machine, device_id)
     if machine is None:
         raise NotFoundError(f"there is no machine {device_id[:80]!r}; nothing was ever received from it")
-    alert_id = _open_alerts(session, device_id).get(device_id)
-    return _machine_row(machine, alert_id, now or datetime.now(UTC))
+    found = _open_alerts(session, device_id).get(device_id, _NONE_OPEN)
+    return _machine_row(machine, found, now or datetime.now(UTC))
 
 
 def ingest_health(session: Session, now: datetime | None = None) -> IngestHealth:
@@ -115,14 +117,36 @@ def change_marker(session: Session) -> int:
     return session.exec(select(CloudState.change_marker)).one()
 
 
-def _open_alerts(session: Session, device_id: str | None = None) -> dict[str, int]:
-    query = select(Alert.device_id, Alert.id).where(Alert.status != AlertStatus.CLEARED.value)
+@dataclass(slots=True)
+class _OpenAlerts:
+    """What is not cleared of one machine."""
+
+    machine_id: int | None = None
+    sensors: list[str] = field(default_factory=list)
+    is_drifting: bool = False
+
+
+_NONE_OPEN = _OpenAlerts()
+
+
+def _open_alerts(session: Session, device_id: str | None = None) -> dict[str, _OpenAlerts]:
+    query = select(Alert.device_id, Alert.id, Alert.kind, Alert.sensor).order_by(Alert.sensor)
+    query = query.where(Alert.status != AlertStatus.CLEARED.value)
     if device_id is not None:
         query = query.where(Alert.device_id == device_id)
-    return {device: number for device, number in session.exec(query) if number is not None}
+    found: dict[str, _OpenAlerts] = {}
+    for device, number, kind, sensor in session.exec(query):
+        known = found.setdefault(device, _OpenAlerts())
+        if kind == AlertKind.SENSOR_FAULT.value:
+            known.sensors.append(sensor)
+        elif kind == AlertKind.DRIFT.value:
+            known.is_drifting = True
+        else:
+            known.machine_id = number
+    return found
 
 
-def _machine_row(machine: Machine, open_alert_id: int | None, now: datetime) -> MachineRow:
+def _machine_row(machine: Machine, alerts: _OpenAlerts, now: datetime) -> MachineRow:
     state = None if machine.state is None else MachineState(machine.state)
     known = Known(
         state=state,
@@ -130,7 +154,7 @@ def _machine_row(machine: Machine, open_alert_id: int | None, now: datetime) -> 
         last_ingest_time=machine.last_ingest_time,
         summary_interval_s=machine.summary_interval_s,
         score_max=machine.score_max,
-        has_open_alert=open_alert_id is not None,
+        has_open_alert=alerts.machine_id is not None,
     )
     return MachineRow(
         device_id=machine.device_id,
@@ -144,11 +168,15 @@ def _machine_row(machine: Machine, open_alert_id: int | None, now: datetime) -> 
         score_max=machine.score_max,
         regime=machine.regime,
         confidence=machine.confidence,
-        open_alert_id=open_alert_id,
+        open_alert_id=alerts.machine_id,
         model_version=machine.model_version,
         agent_version=machine.agent_version,
         messages_stored=machine.messages_stored,
         summary_interval_s=machine.summary_interval_s,
         outbox_messages=machine.outbox_messages,
         window_cost_us=machine.window_cost_us,
+        accelerator=machine.accelerator,
+        accelerator_reason=machine.accelerator_reason,
+        faulty_sensors=tuple(alerts.sensors),
+        is_drifting=alerts.is_drifting,
     )

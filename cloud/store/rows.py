@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cloud.alerts import AlertStatus
+from cloud.alerts import AlertKind, AlertStatus
 from cloud.health import Health
+from contract.explanation import BandShare, Hint, SensorShare
 from contract.messages import Contribution, MachineState, Spectrum
 from contract.profiles import MachineProfile
 
@@ -38,7 +39,7 @@ class MachineRow:
     confidence: float | None
     """Share of believable features, 0..1."""
     open_alert_id: int | None
-    """The alert that is open or acknowledged, not yet cleared."""
+    """The alert about the machine itself that is open or acknowledged, not yet cleared."""
     model_version: str
     agent_version: str
     messages_stored: int = 0
@@ -48,6 +49,14 @@ class MachineRow:
     """Messages waiting on the device at its last status."""
     window_cost_us: float | None = None
     """From samples to decision, on the device, in µs."""
+    accelerator: str = ""
+    """What computes the model on the device: `cpu`, `edge_tpu`; empty where it did not say."""
+    accelerator_reason: str = ""
+    """Why that one, in one line for people."""
+    faulty_sensors: tuple[str, ...] = ()
+    """Sensors with a fault that is not cleared; they say nothing of the machine."""
+    is_drifting: bool = False
+    """Whether slow drift is reported and not cleared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,17 @@ class AlertRow:
     profile: MachineProfile | None = field(default=None, repr=False)
     """Of its machine."""
     opened_ingest_time: datetime | None = None
+    kind: AlertKind = AlertKind.ANOMALY
+    sensor: str = ""
+    """Of a sensor fault; empty otherwise."""
+    flags: tuple[str, ...] = ()
+    """Why that sensor is not believed: names of `contract.signals.QualityFlag`, lower case."""
+    sensor_shares: tuple[SensorShare, ...] = ()
+    """Every sensor, largest first."""
+    band_shares: tuple[BandShare, ...] = ()
+    """Largest first."""
+    hints: tuple[Hint, ...] = ()
+    """What it looks like, strongest first."""
 
 
 @dataclass(frozen=True, slots=True)

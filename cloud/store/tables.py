@@ -54,6 +54,8 @@ class Machine(SQLModel, table=True):
     status_event_time: datetime | None = Field(default=None, sa_type=UtcTime)
     outbox_messages: int | None = Field(default=None, sa_type=BigInteger)
     window_cost_us: float | None = None
+    accelerator: str = Field(default="", max_length=80)
+    accelerator_reason: str = Field(default="", max_length=200)
     messages_stored: int = Field(default=0, sa_type=BigInteger)
     redelivered: int = Field(default=0, sa_type=BigInteger)
 
@@ -134,6 +136,14 @@ class AlarmEdgeRow(SQLModel, table=True):
     contributions: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
     error_profile: list[float] = Field(sa_column=Column(JSON, nullable=False))
     spectrum: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    kind: int = 0
+    """An `AlarmKind`."""
+    sensor: str = Field(default="", max_length=80)
+    """Of a sensor fault; empty otherwise."""
+    flags: int = Field(default=0, sa_type=BigInteger)
+    """Why that sensor is not believed: bits of `QualityFlag`."""
+    explanation: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """Shares of sensors and bands, and hints (`cloud.store.explanations`); NULL: the device sent none."""
 
 
 class Alert(SQLModel, table=True):
@@ -155,6 +165,9 @@ class Alert(SQLModel, table=True):
     opened_ingest_time: datetime = Field(sa_type=UtcTime)
     acknowledged_at: datetime | None = Field(default=None, sa_type=UtcTime)
     acknowledged_by: str = Field(default="", max_length=80)
+    kind: str = Field(default="anomaly", max_length=16)
+    """An `AlertKind`."""
+    sensor: str = Field(default="", max_length=80)
 
 
 class DeadLetter(SQLModel, table=True):

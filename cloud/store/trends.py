@@ -20,10 +20,11 @@ from cloud.store.packing import unpack_features
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import FeaturePoint, FeatureTrend, SensorQuality, TrendPoint
 from cloud.store.tables import FeatureSet, Machine, Summary, table_of
+from cloud.words import flag_names
+from contract.checks import EARLIEST, LATEST
 from contract.features import feature_specs
-from contract.messages import EARLIEST, LATEST, MachineState
+from contract.messages import MachineState
 from contract.profiles import MachineProfile
-from contract.signals import QualityFlag
 
 MAX_POINTS = 500
 """Points in a trend unless told otherwise: about one for each pixel column of a small chart."""
@@ -103,7 +104,7 @@ def quality_latest(session: Session, device: str) -> list[SensorQuality]:
     if newest is None:
         return []
     return [
-        SensorQuality(sensor, good, uncertain, bad, _flag_names(flags), newest.event_time)
+        SensorQuality(sensor, good, uncertain, bad, flag_names(flags), newest.event_time)
         for sensor, good, uncertain, bad, flags in newest.quality
     ]
 
@@ -179,7 +180,3 @@ def _feature_names(session: Session, numbers: Collection[int]) -> dict[int, list
 def _units(profile: MachineProfile | None) -> dict[str, tuple[str, str]]:
     """Unit and sensor of each feature that the machine's profile knows."""
     return {spec.name: (spec.unit, spec.sensor) for spec in feature_specs(profile)} if profile else {}
-
-
-def _flag_names(flags: int) -> tuple[str, ...]:
-    return tuple(str(flag.name).lower() for flag in QualityFlag if flags & flag)

@@ -15,13 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from cloud.alerts import AlertStatus
+from cloud.alerts import AlertKind, AlertStatus
 from cloud.api.deps import AlertId, DeviceId, StoreDep, utc_now
 from cloud.api.problems import ProblemError
 from cloud.api.security import require_same_origin
 from cloud.health import Health
 from cloud.store import queries
-from cloud.web.reading import PageReader
+from cloud.web.reading import AlertChoice, PageReader
 from cloud.web.render import Renderer
 
 STATIC_FOLDER = Path(__file__).parent / "static"
@@ -46,8 +46,20 @@ Render = Annotated[Renderer, Depends(_renderer)]
 HealthFilter = Annotated[Health | None, Query()]
 Search = Annotated[str, Query(max_length=64)]
 StatusFilter = Annotated[str, Query(pattern="^(|open|acknowledged|cleared)$")]
+KindFilter = Annotated[str, Query(pattern="^(|anomaly|sensor_fault|drift)$")]
 DeviceFilter = Annotated[str, Query(max_length=64)]
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
+
+
+def _choice(
+    status: StatusFilter = "", kind: KindFilter = "", device: DeviceFilter = "", before: Before = None
+) -> AlertChoice:
+    return AlertChoice(
+        AlertStatus(status) if status else None, AlertKind(kind) if kind else None, device.strip(), before
+    )
+
+
+Choice = Annotated[AlertChoice, Depends(_choice)]
 
 
 @router.get("/")
@@ -85,29 +97,16 @@ def machine_tail(device_id: DeviceId, reader: Reader, render: Render) -> HTMLRes
 
 
 @router.get("/alerts")
-def alerts_page(
-    reader: Reader,
-    render: Render,
-    status: StatusFilter = "",
-    device: DeviceFilter = "",
-    before: Before = None,
-) -> HTMLResponse:
+def alerts_page(reader: Reader, render: Render, choice: Choice) -> HTMLResponse:
     """Alerts, filtered."""
-    page = reader.alerts(AlertStatus(status) if status else None, device.strip(), before)
-    return render.page("pages/alerts", here="alerts", page=page, before=before, ingest=reader.ingest())
+    page = reader.alerts(choice)
+    return render.page("pages/alerts", here="alerts", page=page, before=choice.before, ingest=reader.ingest())
 
 
 @router.get("/fragments/alerts")
-def alerts_part(
-    reader: Reader,
-    render: Render,
-    status: StatusFilter = "",
-    device: DeviceFilter = "",
-    before: Before = None,
-) -> HTMLResponse:
+def alerts_part(reader: Reader, render: Render, choice: Choice) -> HTMLResponse:
     """What changes on the alert page."""
-    page = reader.alerts(AlertStatus(status) if status else None, device.strip(), before)
-    return render.page("parts/alerts", page=page)
+    return render.page("parts/alerts", page=reader.alerts(choice))
 
 
 @router.get("/fragments/ingest")

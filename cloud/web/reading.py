@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
-from cloud.alerts import AlertStatus
+from cloud.alerts import AlertKind, AlertStatus
 from cloud.errors import NotFoundError
 from cloud.health import WATCH_FROM, Health
 from cloud.store import queries
@@ -58,10 +58,24 @@ class MachinePage:
     alerts: tuple[views.AlertView, ...]
     """Newest first; the one that is not cleared is shown with its evidence."""
     current: views.AlertView | None
+    """The one about the machine itself."""
+    others: tuple[views.AlertView, ...]
+    """Not cleared, about its sensors or slow drift."""
     sensors: tuple[views.SensorView, ...]
     quality: tuple[views.QualityView, ...]
     quality_time: datetime | None
     open_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChoice:
+    """Which alerts a person wants to see."""
+
+    status: AlertStatus | None = None
+    kind: AlertKind | None = None
+    device: str = ""
+    before: int | None = None
+    """Only ids below it, to page on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,7 @@ class AlertsPage:
 
     alerts: tuple[views.AlertView, ...]
     status: AlertStatus | None
+    kind: AlertKind | None
     device: str
     next_before: int | None
     open_count: int
@@ -127,31 +142,35 @@ class PageReader:
             profile = row.profile
             alerts = queries.list_alerts(session, device=device_id, limit=ALERTS_PER_PAGE)
             shown = tuple(self._evidence(session, alert, row) for alert in alerts)
-            current = next((a for a in shown if a.row.status is not AlertStatus.CLEARED), None)
+            uncleared = [a for a in shown if a.row.status is not AlertStatus.CLEARED]
+            current = next((a for a in uncleared if a.row.kind is AlertKind.ANOMALY), None)
             evidence = current.row.contributions if current else ()
             quality = queries.quality_latest(session, device_id)
             return MachinePage(
                 machine=self._machine_view(session, row),
-                threshold=profile.alarm.threshold if profile else WATCH_FROM,
+                threshold=profile.alarm_rule.threshold if profile else WATCH_FROM,
                 clear_below=profile.alarm.clear_below if profile else WATCH_FROM,
                 state_since=_state_since(session, row, alerts),
                 alerts=shown,
                 current=current,
+                others=tuple(a for a in uncleared if a is not current),
                 sensors=views.sensor_views(profile, _known_features(session, row), evidence),
                 quality=tuple(views.quality_view(q, profile) for q in quality),
                 quality_time=max((q.event_time for q in quality), default=None),
                 open_count=_open_count(session),
             )
 
-    def alerts(self, status: AlertStatus | None, device: str, before: int | None) -> AlertsPage:
+    def alerts(self, choice: AlertChoice) -> AlertsPage:
         """A page of alerts, newest first."""
+        status, kind, device, before = choice.status, choice.kind, choice.device, choice.before
         with self._database.session() as session:
-            rows = queries.list_alerts(session, status, device or None, ALERTS_PER_PAGE, before)
+            rows = queries.list_alerts(session, status, device or None, ALERTS_PER_PAGE, before, kind)
             clocks = _clocks(session, {row.device_id for row in rows})
             open_count = _open_count(session)
         return AlertsPage(
             alerts=tuple(views.alert_view(r, clocks.get(r.device_id)) for r in rows),
             status=status,
+            kind=kind,
             device=device,
             next_before=rows[-1].id if len(rows) == ALERTS_PER_PAGE else None,
             open_count=open_count,
@@ -174,7 +193,7 @@ class PageReader:
 
     def _machine_view(self, session: queries.Session, row: MachineRow) -> views.MachineView:
         profile = row.profile
-        threshold = profile.alarm.threshold if profile else WATCH_FROM
+        threshold = profile.alarm_rule.threshold if profile else WATCH_FROM
         return views.machine_view(row, self._spark(session, row), threshold)
 
     def _spark(self, session: queries.Session, row: MachineRow) -> str:
@@ -253,7 +272,8 @@ def _known_features(session: queries.Session, row: MachineRow) -> list[tuple[str
 def _state_since(session: queries.Session, row: MachineRow, alerts: Sequence[AlertRow]) -> datetime | None:
     """Since when the machine is in its state, by its own clock; None: longer than is kept, or not known."""
     if row.health is Health.ALARM:
-        return next((a.since for a in alerts if a.status is not AlertStatus.CLEARED), None)
+        own = (a for a in alerts if a.kind is AlertKind.ANOMALY)
+        return next((a.since for a in own if a.status is not AlertStatus.CLEARED), None)
     if row.last_event_time is None or views.is_unsure(row.health):
         return row.last_event_time
     trend = queries.score_trend(

@@ -34,7 +34,12 @@ class Renderer:
         )
         self._environment.filters["utc"] = words.utc_words
         self._environment.globals.update(
-            operator=operator, plots=plots, states=words.STATES, defects=words.DEFECTS, Health=Health
+            operator=operator,
+            plots=plots,
+            states=words.STATES,
+            kinds=words.KINDS,
+            defects=words.DEFECTS,
+            Health=Health,
         )
 
     def page(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:

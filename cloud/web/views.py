@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cloud import words
-from cloud.alerts import AlertStatus
+from cloud.alerts import AlertKind, AlertStatus
 from cloud.health import Health
+from cloud.hint_words import HintWords, hint_words
 from cloud.store.rows import AlertRow, MachineRow, SensorQuality
 from cloud.web import plots
+from contract.explanation import BandShare
 from contract.features import feature_specs
 from contract.messages import Contribution
 from contract.profiles import MachineProfile
@@ -22,6 +24,8 @@ from contract.signals import SensorKind
 
 _FAIR_FROM, _GOOD_FROM = 0.8, 0.995
 _LEADING, _LEADING_SHARE = 3, 0.1
+_BANDS = 6
+"""Frequency bands shown; the others say little."""
 _UNSURE = frozenset({Health.OFFLINE, Health.UNKNOWN, Health.BLIND})
 _PRIMARY = ("velocity_rms", "rms", "level", "spread", "slope")
 """Which feature stands for its sensor: the first of these that there is."""
@@ -35,6 +39,14 @@ class HealthCard:
     count: int
     is_current: bool
     href: str
+
+
+@dataclass(frozen=True, slots=True)
+class KindNote:
+    """Something open that does not say how the machine is."""
+
+    kind: words.KindWord
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,10 @@ class MachineView:
     quality_text: str
     is_silent: bool
     """Whether it alarms *and* is not heard of."""
+    notes: tuple[KindNote, ...]
+    """What else is open: sensors that cannot be believed, slow drift."""
+    runs_on: str
+    """What computes its model, and why that; empty when the device did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,14 @@ class Bar:
     label: str
     percent: int
     deviation: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareBar:
+    """The part of a sensor or a frequency band in an alert."""
+
+    label: str
+    percent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +107,16 @@ class AlertView:
     """An alert in words."""
 
     row: AlertRow
+    kind: words.KindWord
     status: str
     sensors: str
+    """Where to look first."""
     duration: str
     """How long the machine has been (or was) anomalous, by its own clock."""
     bars: tuple[Bar, ...]
+    sensor_bars: tuple[ShareBar, ...]
+    band_bars: tuple[ShareBar, ...]
+    hints: tuple[HintWords, ...]
     spectrum: SpectrumView | None
     says: str
     """The sentence that is read out when it is new."""
@@ -157,7 +186,19 @@ def machine_view(row: MachineRow, spark: str, threshold: float) -> MachineView:
         quality=level,
         quality_text=text,
         is_silent=row.health is Health.ALARM and not row.is_online,
+        notes=_notes(row),
+        runs_on=words.accelerator_words(row.accelerator, row.accelerator_reason),
     )
+
+
+def _notes(row: MachineRow) -> tuple[KindNote, ...]:
+    notes = []
+    if row.faulty_sensors:
+        labels = " · ".join(words.sensor_label(name, row.profile) for name in row.faulty_sensors)
+        notes.append(KindNote(words.KINDS[AlertKind.SENSOR_FAULT], labels))
+    if row.is_drifting:
+        notes.append(KindNote(words.KINDS[AlertKind.DRIFT], ""))
+    return tuple(notes)
 
 
 def urgency(row: MachineRow) -> tuple[int, float, str]:
@@ -193,15 +234,21 @@ def alert_view(row: AlertRow, now: datetime | None, shaft_hz: float | None = Non
     profile = row.profile
     bars = sorted(row.contributions, key=lambda c: -c.share)
     leading = leading_evidence(bars)
-    names = dict.fromkeys(c.sensor for c in leading)
+    names = [row.sensor] if row.sensor else list(dict.fromkeys(c.sensor for c in leading))
     sensors = " · ".join(words.sensor_label(name, profile) for name in names)
     end = row.cleared_at or max(now or row.last_seen_at, row.last_seen_at)
     return AlertView(
         row=row,
+        kind=words.KINDS[row.kind],
         status=words.STATUSES[row.status],
         sensors=sensors,
         duration=words.span_words(end - row.since),
         bars=tuple(_bar(c, profile) for c in bars),
+        sensor_bars=tuple(
+            ShareBar(words.sensor_label(s.sensor, profile), round(100 * s.share)) for s in row.sensor_shares
+        ),
+        band_bars=tuple(_band_bar(b, profile) for b in row.band_shares[:_BANDS]),
+        hints=tuple(hint_words(hint, profile) for hint in row.hints),
         spectrum=_spectrum_view(row, profile, shaft_hz),
         says=f"{row.device_id}: {row.title}",
     )
@@ -214,8 +261,9 @@ def leading_evidence(contributions: Sequence[Contribution]) -> list[Contribution
 
 
 def sort_alerts(rows: Sequence[AlertRow]) -> list[AlertRow]:
-    """Worst first: those nobody has seen, then by score, then the newest."""
-    return sorted(rows, key=lambda r: (r.status is not AlertStatus.OPEN, -r.score, -r.id))
+    """Worst first: machines before sensors and drift, those nobody has seen, by score, then the newest."""
+    ranks = {kind: rank for rank, kind in enumerate(AlertKind)}
+    return sorted(rows, key=lambda r: (ranks[r.kind], r.status is not AlertStatus.OPEN, -r.score, -r.id))
 
 
 def sensor_views(
@@ -268,6 +316,11 @@ def _bar(contribution: Contribution, profile: MachineProfile | None) -> Bar:
         round(100 * contribution.share),
         f"{abs(contribution.deviation):.1f} σ {side} normal",
     )
+
+
+def _band_bar(band: BandShare, profile: MachineProfile | None) -> ShareBar:
+    label = f"{words.sensor_label(band.sensor, profile)}: {band.low_hz:.0f}–{band.high_hz:.0f} Hz"
+    return ShareBar(label, round(100 * band.share))
 
 
 def _spectrum_view(

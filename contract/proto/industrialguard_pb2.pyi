@@ -20,6 +20,19 @@ class AlarmTransition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALARM_TRANSITION_UNSPECIFIED: _ClassVar[AlarmTransition]
     ALARM_TRANSITION_RAISED: _ClassVar[AlarmTransition]
     ALARM_TRANSITION_CLEARED: _ClassVar[AlarmTransition]
+
+class AlarmKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ALARM_KIND_ANOMALY: _ClassVar[AlarmKind]
+    ALARM_KIND_SENSOR_FAULT: _ClassVar[AlarmKind]
+    ALARM_KIND_DRIFT: _ClassVar[AlarmKind]
+
+class HintStrength(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HINT_STRENGTH_UNSPECIFIED: _ClassVar[HintStrength]
+    HINT_STRENGTH_WEAK: _ClassVar[HintStrength]
+    HINT_STRENGTH_MODERATE: _ClassVar[HintStrength]
+    HINT_STRENGTH_STRONG: _ClassVar[HintStrength]
 MACHINE_STATE_UNSPECIFIED: MachineState
 MACHINE_STATE_WARMING_UP: MachineState
 MACHINE_STATE_WATCHING: MachineState
@@ -29,6 +42,13 @@ MACHINE_STATE_BLIND: MachineState
 ALARM_TRANSITION_UNSPECIFIED: AlarmTransition
 ALARM_TRANSITION_RAISED: AlarmTransition
 ALARM_TRANSITION_CLEARED: AlarmTransition
+ALARM_KIND_ANOMALY: AlarmKind
+ALARM_KIND_SENSOR_FAULT: AlarmKind
+ALARM_KIND_DRIFT: AlarmKind
+HINT_STRENGTH_UNSPECIFIED: HintStrength
+HINT_STRENGTH_WEAK: HintStrength
+HINT_STRENGTH_MODERATE: HintStrength
+HINT_STRENGTH_STRONG: HintStrength
 
 class Envelope(_message.Message):
     __slots__ = ("schema_version", "device_id", "boot_id", "sequence", "event_time_us", "model_version", "summary", "alarm", "status", "birth", "death")
@@ -136,8 +156,56 @@ class Spectrum(_message.Message):
     amplitude: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, sensor: _Optional[str] = ..., start_hz: _Optional[float] = ..., step_hz: _Optional[float] = ..., unit: _Optional[str] = ..., amplitude: _Optional[_Iterable[float]] = ...) -> None: ...
 
+class SensorShare(_message.Message):
+    __slots__ = ("sensor", "share")
+    SENSOR_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    sensor: str
+    share: float
+    def __init__(self, sensor: _Optional[str] = ..., share: _Optional[float] = ...) -> None: ...
+
+class BandShare(_message.Message):
+    __slots__ = ("sensor", "low_hz", "high_hz", "share")
+    SENSOR_FIELD_NUMBER: _ClassVar[int]
+    LOW_HZ_FIELD_NUMBER: _ClassVar[int]
+    HIGH_HZ_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    sensor: str
+    low_hz: float
+    high_hz: float
+    share: float
+    def __init__(self, sensor: _Optional[str] = ..., low_hz: _Optional[float] = ..., high_hz: _Optional[float] = ..., share: _Optional[float] = ...) -> None: ...
+
+class HintFact(_message.Message):
+    __slots__ = ("measure", "sensor", "unit", "value", "baseline", "deviation", "frequency_hz")
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    SENSOR_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    DEVIATION_FIELD_NUMBER: _ClassVar[int]
+    FREQUENCY_HZ_FIELD_NUMBER: _ClassVar[int]
+    measure: str
+    sensor: str
+    unit: str
+    value: float
+    baseline: float
+    deviation: float
+    frequency_hz: float
+    def __init__(self, measure: _Optional[str] = ..., sensor: _Optional[str] = ..., unit: _Optional[str] = ..., value: _Optional[float] = ..., baseline: _Optional[float] = ..., deviation: _Optional[float] = ..., frequency_hz: _Optional[float] = ...) -> None: ...
+
+class Hint(_message.Message):
+    __slots__ = ("code", "strength", "facts")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    strength: HintStrength
+    facts: _containers.RepeatedCompositeFieldContainer[HintFact]
+    def __init__(self, code: _Optional[str] = ..., strength: _Optional[_Union[HintStrength, str]] = ..., facts: _Optional[_Iterable[_Union[HintFact, _Mapping]]] = ...) -> None: ...
+
 class Alarm(_message.Message):
-    __slots__ = ("alarm_id", "transition", "score", "threshold", "since_us", "regime", "contributions", "error_profile", "spectrum")
+    __slots__ = ("alarm_id", "transition", "score", "threshold", "since_us", "regime", "contributions", "error_profile", "spectrum", "kind", "sensor", "flags", "sensor_shares", "band_shares", "hints")
     ALARM_ID_FIELD_NUMBER: _ClassVar[int]
     TRANSITION_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +215,12 @@ class Alarm(_message.Message):
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     ERROR_PROFILE_FIELD_NUMBER: _ClassVar[int]
     SPECTRUM_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SENSOR_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    SENSOR_SHARES_FIELD_NUMBER: _ClassVar[int]
+    BAND_SHARES_FIELD_NUMBER: _ClassVar[int]
+    HINTS_FIELD_NUMBER: _ClassVar[int]
     alarm_id: int
     transition: AlarmTransition
     score: float
@@ -156,10 +230,16 @@ class Alarm(_message.Message):
     contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
     error_profile: _containers.RepeatedScalarFieldContainer[float]
     spectrum: Spectrum
-    def __init__(self, alarm_id: _Optional[int] = ..., transition: _Optional[_Union[AlarmTransition, str]] = ..., score: _Optional[float] = ..., threshold: _Optional[float] = ..., since_us: _Optional[int] = ..., regime: _Optional[str] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., error_profile: _Optional[_Iterable[float]] = ..., spectrum: _Optional[_Union[Spectrum, _Mapping]] = ...) -> None: ...
+    kind: AlarmKind
+    sensor: str
+    flags: int
+    sensor_shares: _containers.RepeatedCompositeFieldContainer[SensorShare]
+    band_shares: _containers.RepeatedCompositeFieldContainer[BandShare]
+    hints: _containers.RepeatedCompositeFieldContainer[Hint]
+    def __init__(self, alarm_id: _Optional[int] = ..., transition: _Optional[_Union[AlarmTransition, str]] = ..., score: _Optional[float] = ..., threshold: _Optional[float] = ..., since_us: _Optional[int] = ..., regime: _Optional[str] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., error_profile: _Optional[_Iterable[float]] = ..., spectrum: _Optional[_Union[Spectrum, _Mapping]] = ..., kind: _Optional[_Union[AlarmKind, str]] = ..., sensor: _Optional[str] = ..., flags: _Optional[int] = ..., sensor_shares: _Optional[_Iterable[_Union[SensorShare, _Mapping]]] = ..., band_shares: _Optional[_Iterable[_Union[BandShare, _Mapping]]] = ..., hints: _Optional[_Iterable[_Union[Hint, _Mapping]]] = ...) -> None: ...
 
 class DeviceStatus(_message.Message):
-    __slots__ = ("agent_version", "uptime_s", "samples", "windows", "outbox_messages", "outbox_bytes", "dropped", "rejected", "window_cost_us", "rss_bytes", "quality_flags")
+    __slots__ = ("agent_version", "uptime_s", "samples", "windows", "outbox_messages", "outbox_bytes", "dropped", "rejected", "window_cost_us", "rss_bytes", "quality_flags", "accelerator", "accelerator_reason")
     class DroppedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +258,8 @@ class DeviceStatus(_message.Message):
     WINDOW_COST_US_FIELD_NUMBER: _ClassVar[int]
     RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FLAGS_FIELD_NUMBER: _ClassVar[int]
+    ACCELERATOR_FIELD_NUMBER: _ClassVar[int]
+    ACCELERATOR_REASON_FIELD_NUMBER: _ClassVar[int]
     agent_version: str
     uptime_s: float
     samples: int
@@ -189,7 +271,9 @@ class DeviceStatus(_message.Message):
     window_cost_us: float
     rss_bytes: int
     quality_flags: int
-    def __init__(self, agent_version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., samples: _Optional[int] = ..., windows: _Optional[int] = ..., outbox_messages: _Optional[int] = ..., outbox_bytes: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[int] = ..., window_cost_us: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., quality_flags: _Optional[int] = ...) -> None: ...
+    accelerator: str
+    accelerator_reason: str
+    def __init__(self, agent_version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., samples: _Optional[int] = ..., windows: _Optional[int] = ..., outbox_messages: _Optional[int] = ..., outbox_bytes: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[int] = ..., window_cost_us: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., quality_flags: _Optional[int] = ..., accelerator: _Optional[str] = ..., accelerator_reason: _Optional[str] = ...) -> None: ...
 
 class Birth(_message.Message):
     __slots__ = ("agent_version", "profile")

@@ -21,7 +21,7 @@ IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "aiokafka": ("cloud/stream*",),
     "alembic": ("cloud/store/*", "cloud/migrations/*"),
     "amqtt": ("simulators/broker.py",),
-    "contract.proto": ("contract/codec.py",),
+    "contract.proto": ("contract/codec.py", "contract/alarm_codec.py"),
     "keras": ("models/*",),
     "matplotlib": ("models/*",),
     "paho": ("edge_agent/mqtt.py", "cloud/mqtt.py"),

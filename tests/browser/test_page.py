@@ -160,7 +160,7 @@ def test_an_alert_s_evidence_is_in_a_technician_s_words(
     expect(evidence.locator("svg.spectrum")).to_be_visible()
     expect(evidence).to_contain_text("outer race 8")
     expect(page.locator(".sensor").first).to_contain_text("impacts, bearing outer race")
-    expect(page.locator("#score-chart")).to_have_attribute("aria-label", re.compile("alarm threshold 0.5"))
+    expect(page.locator("#score-chart")).to_have_attribute("aria-label", re.compile(r"alarm threshold 0\.60"))
 
 
 def test_a_lost_connection_is_said_and_a_new_one_heals(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,10 @@ from cloud.delivery import Delivery
 from cloud.store.batch import Arrival
 from cloud.stream import Record
 from contract.codec import encode
+from contract.explanation import BandShare, Hint, HintCode, HintFact, HintStrength, SensorShare
 from contract.messages import (
     Alarm,
+    AlarmKind,
     AlarmTransition,
     Birth,
     Body,
@@ -33,6 +36,16 @@ BOOT = 0x1F00D
 EVIDENCE = (
     Contribution("vib_h_rms", "vib_h", 0.75, 8.0),
     Contribution("temp_level", "temp", 0.25, -2.5),
+)
+SENSOR_SHARES = (SensorShare("vib_h", 0.75), SensorShare("temp", 0.25))
+BAND_SHARES = (BandShare("vib_h", 1600.0, 3200.0, 0.5), BandShare("vib_h", 25.0, 50.0, 0.125))
+HINTS = (
+    Hint(
+        HintCode.BEARING_OUTER_RACE,
+        HintStrength.MODERATE,
+        (HintFact("vib_h_env_bpfo", "vib_h", "1", 8.0, 1.0, 5.5, 107.5),),
+    ),
+    Hint(HintCode.LUBRICATION, HintStrength.WEAK, (HintFact("temp_level", "temp", "Cel", 70.0, 60.0, 4.0),)),
 )
 OWN_PROFILE = """\
 name = "dough-mixer"
@@ -106,12 +119,43 @@ def alarm(
         contributions=changes.pop("contributions", EVIDENCE),
         error_profile=(0.25, 0.5, 1.5),
         spectrum=Spectrum("vib_h", 0.0, 100.0, "m/s2", (0.5, 2.0, 0.25)),
+        kind=changes.pop("kind", AlarmKind.ANOMALY),
     )
+    if changes.pop("explained", False):
+        body = replace(body, sensor_shares=SENSOR_SHARES, band_shares=BAND_SHARES, hints=HINTS)
     return message(body, sequence, device, **changes)
 
 
+def sensor_fault(
+    sequence: int, alarm_id: int, sensor: str, flags: QualityFlag, transition: str = "raised", **changes: Any
+) -> Message:
+    when = changes.get("event_time", at(60.0 * sequence))
+    body = Alarm(
+        alarm_id=alarm_id,
+        transition=AlarmTransition[transition.upper()],
+        score=1.0,
+        threshold=0.0625,
+        since=when - timedelta(seconds=30),
+        regime="full_load",
+        kind=AlarmKind.SENSOR_FAULT,
+        sensor=sensor,
+        flags=flags,
+    )
+    return message(body, sequence, changes.pop("device", "press-1"), **changes)
+
+
 def status(sequence: int, device: str = "press-1", **changes: Any) -> Message:
-    body = DeviceStatus("1.2.3", 60.0, 1000, 10, changes.pop("outbox", 3), 900, window_cost_us=55.0)
+    body = DeviceStatus(
+        "1.2.3",
+        60.0,
+        1000,
+        10,
+        changes.pop("outbox", 3),
+        900,
+        window_cost_us=55.0,
+        accelerator=changes.pop("accelerator", "cpu"),
+        accelerator_reason="the settings say so",
+    )
     return message(body, sequence, device, **changes)
 
 

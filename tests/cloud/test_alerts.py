@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -11,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.alerts import (
+    MACHINE,
     REOPEN_WINDOW,
     AlarmEdge,
+    AlertKind,
     AlertStatus,
+    Subject,
     alert_status,
     fold_alerts,
 )
@@ -23,8 +27,10 @@ from tests.cloud.samples import at
 RAISED, CLEARED = AlarmTransition.RAISED, AlarmTransition.CLEARED
 
 
-def edge(alarm_id: int, transition: AlarmTransition, second: float, score: float = 0.8) -> AlarmEdge:
-    return AlarmEdge(alarm_id, transition, at(second), score, at(second - 30))
+def edge(
+    alarm_id: int, transition: AlarmTransition, second: float, score: float = 0.8, subject: Subject = MACHINE
+) -> AlarmEdge:
+    return AlarmEdge(alarm_id, transition, at(second), score, at(second - 30), subject)
 
 
 def test_a_raised_alarm_opens_one_alert() -> None:
@@ -139,3 +145,34 @@ def test_every_raised_alarm_is_in_exactly_one_alert(edges: list[AlarmEdge]) -> N
 )
 def test_status(cleared_at: datetime | None, acknowledged_at: datetime | None, status: AlertStatus) -> None:
     assert alert_status(cleared_at, acknowledged_at) is status
+
+
+VIB_FAULT = Subject(AlertKind.SENSOR_FAULT, "vib_h")
+DRIFT = Subject(AlertKind.DRIFT)
+
+
+def test_what_alarms_are_about_never_mixes() -> None:
+    edges = [edge(1, RAISED, 0), edge(2, RAISED, 60, subject=VIB_FAULT), edge(3, RAISED, 90, subject=DRIFT)]
+    alerts = fold_alerts([*edges, edge(2, CLEARED, 120, subject=VIB_FAULT)])
+
+    assert [(a.subject, a.cleared_at) for a in alerts] == [
+        (MACHINE, None),
+        (VIB_FAULT, at(120)),
+        (DRIFT, None),
+    ]
+
+
+def test_each_sensor_has_an_alert_of_its_own() -> None:
+    other = Subject(AlertKind.SENSOR_FAULT, "vib_v")
+    alerts = fold_alerts([edge(1, RAISED, 0, subject=VIB_FAULT), edge(2, RAISED, 5, subject=other)])
+    assert [a.subject.sensor for a in alerts] == ["vib_h", "vib_v"]
+
+
+@given(edges=edges_of_a_device, others=edges_of_a_device)
+def test_a_sensors_alarms_change_nothing_about_the_machines(
+    edges: list[AlarmEdge], others: list[AlarmEdge]
+) -> None:
+    faults = [replace(e, subject=VIB_FAULT) for e in others]
+    together = fold_alerts([*faults, *edges])
+    assert tuple(a for a in together if a.subject == MACHINE) == fold_alerts(edges)
+    assert tuple(a for a in together if a.subject == VIB_FAULT) == fold_alerts(faults)

@@ -18,8 +18,9 @@ from cloud.store.writer import StoreWriter
 from cloud.web import reading
 from cloud.web.reading import PageReader
 from contract.messages import Contribution
+from contract.profiles import load_profile
 from tests.browser.seeded_fleet import FLEET, SeededFleet
-from tests.cloud.samples import OWN_PROFILE, alarm, arrive, birth, summary
+from tests.cloud.samples import OWN_PROFILE, alarm, arrive, birth, status, summary
 
 OWN = "http://127.0.0.1"
 HTML = {"accept": "text/html"}
@@ -126,7 +127,7 @@ def test_a_machine_s_page_has_evidence_units_and_quality(client: TestClient) -> 
     text = client.get("/machines/pump-07").text
     assert "Looks like bearing damage at the outer race" in text
     assert 'data-feature="temperature_level" data-unit="°C"' in text
-    assert 'data-threshold="0.5"' in text
+    assert f'data-threshold="{load_profile("pump").alarm_rule.threshold:.2f}"' in text
     assert "Bearing defect frequencies at the speed then" in text
     assert re.search(r"Highest [\d.]+ m/s² at \d+–\d+ Hz\.", text)
     assert "out of range, stuck at one value" in client.get("/machines/pump-12").text
@@ -253,7 +254,7 @@ def test_a_machine_whose_profile_no_package_ships_is_shown_in_words_and_units(tm
     database = open_database(sqlite_url(tmp_path / "store.db"))
     warm = (Contribution("temp_level", "temp", 0.9, 6.0),)
     StoreWriter(database).write(
-        arrive(birth(profile=OWN_PROFILE), summary(1), alarm(2, 7, contributions=warm))
+        arrive(birth(profile=OWN_PROFILE), summary(1), alarm(2, 7, contributions=warm), status(3))
     )
     with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
         machine = client.get("/api/v1/machines/press-1").json()
@@ -267,6 +268,8 @@ def test_a_machine_whose_profile_no_package_ships_is_shown_in_words_and_units(tm
     assert alert["title"] == "Temperature higher than usual"
     for text in ("Temperature higher than usual", "Temperature, gearbox", "°F", "Spiral mixer of line 2"):
         assert text in page, text
+    assert "Runs on: CPU (the settings say so)." in page
+    assert (machine["accelerator"], machine["accelerator_reason"]) == ("cpu", "the settings say so")
     assert "press-1" in fleet and "dough-mixer" in fleet and alert["title"] in fleet
 
 

@@ -84,6 +84,14 @@ def test_a_score_that_is_not_known_is_a_dash_and_never_zero() -> None:
     assert views.machine_view(MACHINE, "", 0.5).score == "0.12"
 
 
+def test_what_computes_the_model_is_told_with_its_reason_where_it_is_known() -> None:
+    assert views.machine_view(MACHINE, "", 0.5).runs_on == ""
+    told = replace(MACHINE, accelerator="edge_tpu", accelerator_reason="it answers")
+    assert views.machine_view(told, "", 0.5).runs_on == "Edge TPU (it answers)"
+    unknown = replace(MACHINE, accelerator="neural_engine")
+    assert views.machine_view(unknown, "", 0.5).runs_on == "neural engine"
+
+
 def test_a_silent_machine_with_an_alert_is_both() -> None:
     alarmed = replace(MACHINE, health=Health.ALARM)
     assert not views.machine_view(alarmed, "", 0.5).is_silent

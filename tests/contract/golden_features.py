@@ -2,11 +2,16 @@
 
 `python -m tests.contract.golden_features` writes the files that the current feature version lacks; it never
 overwrites. Each file holds a profile, the samples of a few windows and the vector each of them must give.
+
+A version of a profile that changes nothing features depend on (hop, context, warm-up and alarm do not count)
+is held to the file of the version before it; one that does gets a file of its own, `<name>.v<version>.npz`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +21,10 @@ import numpy.typing as npt
 from contract.features import compute_features, feature_specs
 from contract.profiles import (
     FEATURE_VERSION,
+    AlarmSpec,
     MachineProfile,
+    WarmupSpec,
+    WindowSpec,
     format_profile,
     load_profile,
     parse_profile,
@@ -56,24 +64,58 @@ def to_window(profile: MachineProfile, samples: dict[str, Samples]) -> Window:
     return Window(_START_S, end_s, samples, offsets_s, counts, dict.fromkeys(samples, QualityFlag.NONE))
 
 
-def write_missing(folder: Path) -> list[str]:
-    """Write the files of shipped profiles that have none in this feature version; returns their names."""
+def definition(profile: MachineProfile) -> MachineProfile:
+    """What of a profile the features of a window depend on; the rest at fixed values."""
+    length_s = profile.window.length_s
+    return replace(
+        profile,
+        version=1,
+        description="",
+        window=WindowSpec(length_s, length_s),
+        summary_interval_s=length_s,
+        warmup=WarmupSpec(),
+        alarm=AlarmSpec(),
+    )
+
+
+def golden_of(profile: MachineProfile, folder: Path) -> Path | None:
+    """The file that pins this profile's features."""
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path, allow_pickle=False) as content:
+            kept = parse_profile(str(content["profile"]), str(path))
+        if definition(kept) == definition(profile):
+            return path
+    return None
+
+
+def write_missing(folder: Path, profiles: Iterable[MachineProfile] | None = None) -> list[str]:
+    """Write files for the profiles (those that ship) whose features no file pins; returns the files' stems.
+
+    Raises:
+        FileExistsError: a profile yields other features than its file, and is no later version.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in profile_names() if not (folder / f"{name}.npz").exists()]
-    for name in missing:
-        profile = load_profile(name)
-        rng = np.random.default_rng(20240517)
-        content: dict[str, npt.NDArray[Any]] = {
-            "profile": np.array(format_profile(profile)),
-            "names": np.array([spec.name for spec in feature_specs(profile)]),
-        }
-        for index in range(WINDOWS):
-            samples = {s.name: synthesise(s, profile, rng, index) for s in profile.sensors}
-            vector = compute_features(to_window(profile, samples), profile)
-            content.update({f"in{index}_{sensor}": row for sensor, row in samples.items()})
-            content.update({f"values{index}": vector.values, f"regime{index}": np.array(vector.regime)})
-        np.savez_compressed(folder / f"{name}.npz", **content)
-    return missing
+    shipped = profiles if profiles is not None else map(load_profile, profile_names())
+    missing = [profile for profile in shipped if golden_of(profile, folder) is None]
+    stems = [p.name if p.version == 1 else f"{p.name}.v{p.version}" for p in missing]
+    for profile, stem in zip(missing, stems, strict=True):
+        _write(folder / f"{stem}.npz", profile)
+    return stems
+
+
+def _write(path: Path, profile: MachineProfile) -> None:
+    rng = np.random.default_rng(20240517)
+    content: dict[str, npt.NDArray[Any]] = {
+        "profile": np.array(format_profile(profile)),
+        "names": np.array([spec.name for spec in feature_specs(profile)]),
+    }
+    for index in range(WINDOWS):
+        samples = {s.name: synthesise(s, profile, rng, index) for s in profile.sensors}
+        vector = compute_features(to_window(profile, samples), profile)
+        content.update({f"in{index}_{sensor}": row for sensor, row in samples.items()})
+        content.update({f"values{index}": vector.values, f"regime{index}": np.array(vector.regime)})
+    with path.open("xb") as file:
+        np.savez_compressed(file, **content)
 
 
 def read(path: Path) -> tuple[MachineProfile, list[str], list[tuple[Window, npt.NDArray[Any], str]]]:

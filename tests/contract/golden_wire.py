@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from contract.codec import encode, encode_ack
+from contract.explanation import BandShare, Hint, HintCode, HintFact, HintStrength, SensorShare
 from contract.messages import (
     SCHEMA_VERSION,
     Ack,
     Alarm,
+    AlarmKind,
     AlarmTransition,
     Birth,
     BootAck,
@@ -121,6 +123,64 @@ EXAMPLES: dict[str, Message] = {
     "birth": Message("press-7", _BOOT, 0, _TIME, Birth("0.1.0", PROFILE)),
     "death": Message("press-7", _BOOT, 0, _TIME, Death("connection lost")),
 }
+_EXPLAINED = Alarm(
+    alarm_id=0x0102030405060708,
+    transition=AlarmTransition.RAISED,
+    score=0.875,
+    threshold=0.5,
+    since=datetime(2024, 5, 17, 11, 20, tzinfo=UTC),
+    regime="full_load",
+    contributions=(Contribution("vib_h_env_bpfo", "vib_h", 0.625, 7.5),),
+    sensor_shares=(SensorShare("vib_h", 0.75), SensorShare("oil", 0.25)),
+    band_shares=(BandShare("vib_h", 3200.0, 6400.0, 0.125),),
+    hints=(
+        Hint(
+            HintCode.BEARING_OUTER_RACE,
+            HintStrength.MODERATE,
+            (
+                HintFact("vib_h_env_bpfo", "vib_h", "1", 8.0, 1.25, 7.5, 107.5),
+                HintFact("oil_level", "oil", "Cel", 72.5, 60.0, 3.0),
+            ),
+        ),
+        Hint("gear_tooth", HintStrength.WEAK, (HintFact("line_2x", "vib_h", "mm/s", 2.0, 0.5),)),
+    ),
+)
+_SENSOR_FAULT = Alarm(
+    alarm_id=0x1112131415161718,
+    transition=AlarmTransition.RAISED,
+    score=0.75,
+    threshold=0.0625,
+    since=datetime(2024, 5, 17, 11, 20, tzinfo=UTC),
+    kind=AlarmKind.SENSOR_FAULT,
+    sensor="vib_h",
+    flags=QualityFlag.CLIPPED | QualityFlag.STUCK,
+)
+_DRIFT = Alarm(
+    alarm_id=0x2122232425262728,
+    transition=AlarmTransition.CLEARED,
+    score=0.25,
+    threshold=0.5,
+    since=datetime(2024, 5, 17, 11, 20, tzinfo=UTC),
+    kind=AlarmKind.DRIFT,
+)
+_STATUS = DeviceStatus(
+    "0.2.0",
+    3600.5,
+    9_000_000_000,
+    720,
+    3,
+    1234,
+    accelerator="edge_tpu",
+    accelerator_reason="an Edge TPU answers through libedgetpu.so.1",
+)
+EXAMPLES_2: dict[str, Message] = EXAMPLES | {
+    "status": Message("press-7", _BOOT, 43, _TIME, _STATUS, "pump 2024.2"),
+    "alarm": Message("press-7", _BOOT, 42, _TIME, _EXPLAINED, "pump 2024.2"),
+    "sensor_fault": Message("press-7", _BOOT, 44, _TIME, _SENSOR_FAULT, "pump 2024.2"),
+    "drift": Message("press-7", _BOOT, 45, _TIME, _DRIFT, "pump 2024.2"),
+}
+RELEASED: dict[str, dict[str, Message]] = {"v1": EXAMPLES, "v2": EXAMPLES_2}
+"""The examples of each schema version."""
 EXAMPLE_ACK = Ack((BootAck(_BOOT, frozenset({1, 2, 3, 9}), frozenset({4, 5})), BootAck(7)))
 
 
@@ -156,10 +216,10 @@ def describe_schema() -> dict[str, dict[str, list[str]]]:
     return schema
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, examples: Mapping[str, Message]) -> None:
     """Write one released version: bytes, what they say, and the schema."""
     folder.mkdir(parents=True)
-    everything: Mapping[str, Message | Ack] = {**EXAMPLES, "ack": EXAMPLE_ACK}
+    everything: Mapping[str, Message | Ack] = {**examples, "ack": EXAMPLE_ACK}
     for name, message in everything.items():
         data = encode_ack(message) if isinstance(message, Ack) else encode(message)
         (folder / f"{name}.bin").write_bytes(data)
@@ -171,4 +231,4 @@ if __name__ == "__main__":
     target = FOLDER / f"v{SCHEMA_VERSION}"
     if target.exists():
         sys.exit(f"{target} exists: released bytes never change")
-    write(target)
+    write(target, RELEASED[target.name])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 from hypothesis import strategies as st
 
+from contract.checks import MAX_INT63, MAX_UINT32
+from contract.explanation import BandShare, Hint, HintFact, HintStrength, SensorShare
 from contract.messages import (
-    MAX_INT63,
-    MAX_UINT32,
     Ack,
     Alarm,
+    AlarmKind,
     AlarmTransition,
     Birth,
     Body,
@@ -41,6 +43,7 @@ def to_float32(value: float) -> float:
 
 
 texts = st.text(PLAIN, max_size=80)
+lines = st.text(st.characters(codec="utf-8"), max_size=200).filter(str.isprintable)
 names = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True)
 device_ids = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,30}[A-Za-z0-9])?", fullmatch=True)
 shares = st.floats(0, 1, width=32)
@@ -88,7 +91,16 @@ spectra = st.builds(
     unit=st.sampled_from(["m/s2", "[g]", "1"]),
     amplitude=st.lists(st.floats(0, 2**60, width=32), min_size=1, max_size=64).map(tuple),
 )
-alarms = st.builds(
+band_edges = st.tuples(st.floats(0, 1e6, width=32), st.floats(0, 1e6, width=32)).map(sorted)
+band_shares = st.builds(lambda s, e, p: BandShare(s, e[0], e[1], p), texts, band_edges, shares)
+facts = st.builds(HintFact, texts, texts, st.sampled_from(["", "mm/s"]), floats, floats, floats, shares)
+hints = st.builds(
+    Hint, texts, st.sampled_from(HintStrength), st.lists(facts, min_size=1, max_size=4).map(tuple)
+)
+subjects = st.sampled_from(
+    [(AlarmKind.ANOMALY, ""), (AlarmKind.DRIFT, ""), (AlarmKind.SENSOR_FAULT, "vib_h")]
+)
+plain_alarms = st.builds(
     Alarm,
     alarm_id=ids,
     transition=st.sampled_from(AlarmTransition),
@@ -99,7 +111,12 @@ alarms = st.builds(
     contributions=st.lists(st.builds(Contribution, texts, texts, shares, floats), max_size=8).map(tuple),
     error_profile=st.lists(floats, max_size=16).map(tuple),
     spectrum=st.none() | spectra,
+    flags=flags,
+    sensor_shares=st.lists(st.builds(SensorShare, texts, shares), max_size=4).map(tuple),
+    band_shares=st.lists(band_shares, max_size=4).map(tuple),
+    hints=st.lists(hints, max_size=3).map(tuple),
 )
+alarms = st.builds(lambda a, s: replace(a, kind=s[0], sensor=s[1]), plain_alarms, subjects)
 statuses = st.builds(
     DeviceStatus,
     agent_version=texts,
@@ -113,6 +130,8 @@ statuses = st.builds(
     window_cost_us=st.floats(0, 1e12),
     rss_bytes=counts,
     quality_flags=flags,
+    accelerator=texts,
+    accelerator_reason=lines,
 )
 profile_texts = st.builds(
     MachineProfile,

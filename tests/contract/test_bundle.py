@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.archive import MAX_PART_BYTES, format_tensor, pack, parse_tensor, unpack, write_atomically
+from contract.archive import MAX_PART_BYTES, format_tensor, pack, unpack, write_atomically
 from contract.bundle import MAX_BUNDLE_BYTES, Bundle, Manifest, load_bundle, read_bundle, write_bundle
 from contract.errors import BundleError
 from contract.features import feature_specs
@@ -27,6 +27,7 @@ SHAPE = (3, 1, PROFILE.window.context, len(NAMES))
 RNG = np.random.default_rng(0)
 GOLDEN_IN = RNG.integers(-128, 128, SHAPE).astype(np.int8)
 GOLDEN_OUT = RNG.integers(-128, 128, SHAPE).astype(np.int8)
+COMPILED_PART = "model_edgetpu.tflite"
 MODEL = b"\x1c\0\0\0TFL3" + RNG.bytes(3000)
 MANIFEST = Manifest(
     name="bearing",
@@ -37,6 +38,7 @@ MANIFEST = Manifest(
     features=NAMES,
     context=PROFILE.window.context,
     fleet_spread=np.linspace(0.1, 1.0, len(NAMES), dtype=np.float32),
+    fleet_residual=np.linspace(0.2, 2.0, len(NAMES), dtype=np.float32),
     fleet_error_spread=0.31,
     fleet_error_location=-1.25,
     prior_windows=20,
@@ -89,8 +91,46 @@ def test_what_was_written_is_read(path: Path) -> None:
     for name in ("name", "version", "features", "context", "prior_windows", "metrics", "lineage"):
         assert getattr(again.manifest, name) == getattr(MANIFEST, name)
     assert (again.manifest.fleet_error_spread, again.manifest.fleet_error_location) == (0.31, -1.25)
+    assert again.manifest.error_prior == (-1.25, 0.31, 20)
     np.testing.assert_array_equal(again.manifest.fleet_spread, MANIFEST.fleet_spread)
+    np.testing.assert_array_equal(again.manifest.fleet_residual, MANIFEST.fleet_residual)
     assert set(again.manifest.sha256) == {"profile.toml", "model.tflite", "golden.npz"}
+
+
+def test_a_compiled_model_travels_along(tmp_path: Path) -> None:
+    compiled = b"\x1c\0\0\0TFL3" + RNG.bytes(500)
+    write_bundle(tmp_path / "a.igb", replace(BUNDLE, edge_tpu_model=compiled))
+    again = read_bundle(tmp_path / "a.igb")
+    assert again.edge_tpu_model == compiled
+    assert again.model == MODEL
+    assert set(again.manifest.sha256) == {"profile.toml", "model.tflite", "golden.npz", COMPILED_PART}
+    write_bundle(tmp_path / "b.igb", again)
+    assert (tmp_path / "b.igb").read_bytes() == (tmp_path / "a.igb").read_bytes()
+
+
+def test_a_bundle_without_a_compiled_model_is_what_it_always_was(path: Path) -> None:
+    assert read_bundle(path).edge_tpu_model is None
+    assert list(parts_of(path)) == ["manifest.json", "profile.toml", "model.tflite", "golden.npz"]
+
+
+@pytest.mark.parametrize("compiled", [b"", b"\x1c\0\0\0ELF3", b"\x1c\0\0\0TFL3" + bytes(MAX_PART_BYTES)])
+def test_a_compiled_model_that_is_none_is_refused(compiled: bytes) -> None:
+    with pytest.raises(BundleError, match=COMPILED_PART):
+        replace(BUNDLE, edge_tpu_model=compiled)
+
+
+def test_a_compiled_model_that_the_manifest_does_not_know_is_refused(path: Path) -> None:
+    path.write_bytes(pack({**parts_of(path), COMPILED_PART: b"\x1c\0\0\0TFL3"}))
+    refuse(path, f"{COMPILED_PART} is not what the manifest says")
+
+
+def test_a_compiled_model_that_was_taken_out_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "a.igb"
+    write_bundle(path, replace(BUNDLE, edge_tpu_model=MODEL))
+    parts = parts_of(path)
+    del parts[COMPILED_PART]
+    path.write_bytes(pack(parts))
+    refuse(path, f"{COMPILED_PART} is not what the manifest says")
 
 
 def test_the_same_content_gives_the_same_bytes(path: Path, tmp_path: Path) -> None:
@@ -208,29 +248,23 @@ def test_golden_tensors_of_another_kind_are_refused(path: Path, array: np.ndarra
     refuse(path, "int8")
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x05\x00abcde", b"\x93NUMPY\x02\x00", b"x" * 100]
-)
-def test_what_is_no_tensor_is_refused(data: bytes) -> None:
-    with pytest.raises(BundleError):
-        parse_tensor(data, "input.npy")
+PER_FEATURE = ("fleet_spread", "fleet_residual")
 
 
-@pytest.mark.parametrize("wrong", ["fleet_spread", "fleet_error_spread", "fleet_error_location"])
+@pytest.mark.parametrize("wrong", [*PER_FEATURE, "fleet_error_spread", "fleet_error_location"])
 @pytest.mark.parametrize(
     "value",
     [float("nan"), float("inf"), 10**400, "1", True, None],
     ids=["nan", "inf", "huge", "text", "true", "null"],
 )
 def test_numbers_that_are_none_are_refused(path: Path, wrong: str, value: Any) -> None:
-    with_manifest(
-        path, lambda m: m.update({wrong: [value] * len(NAMES) if wrong == "fleet_spread" else value})
-    )
+    with_manifest(path, lambda m: m.update({wrong: [value] * len(NAMES) if wrong in PER_FEATURE else value}))
     refuse(path)
 
 
 WRONG_MANIFESTS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "another format": lambda m: m.update(format=2),
+    "the format before this": lambda m: m.update(format=1),
+    "the format after this": lambda m: m.update(format=3),
     "no format": lambda m: m.pop("format"),
     "no context": lambda m: m.pop("context"),
     "no sha256": lambda m: m.pop("sha256"),
@@ -251,6 +285,10 @@ WRONG_MANIFESTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a spread of zero": lambda m: m["fleet_spread"].__setitem__(0, 0.0),
     "a negative spread": lambda m: m["fleet_spread"].__setitem__(0, -0.1),
     "spreads in a table": lambda m: m.update(fleet_spread={}),
+    "no residuals": lambda m: m.pop("fleet_residual"),
+    "a residual too few": lambda m: m["fleet_residual"].pop(),
+    "a residual of zero": lambda m: m["fleet_residual"].__setitem__(0, 0.0),
+    "residuals as text": lambda m: m.update(fleet_residual="abc"),
     "an error spread of zero": lambda m: m.update(fleet_error_spread=0),
     "a negative prior": lambda m: m.update(prior_windows=-1),
     "a version with a line break": lambda m: m.update(version="1\n2"),
@@ -270,7 +308,7 @@ def test_a_manifest_that_cannot_be_right_is_refused(
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b"[]", b"5", b'{"format": 1}', b"\xff", b"[" * 100_000, b'{"format": NaN}']
+    "text", [b"", b"{", b"[]", b"5", b'{"format": 2}', b"\xff", b"[" * 100_000, b'{"format": NaN}']
 )
 def test_a_manifest_that_is_no_object_is_refused(path: Path, text: bytes) -> None:
     path.write_bytes(pack({**parts_of(path), "manifest.json": text}))

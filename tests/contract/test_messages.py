@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from contract.checks import MAX_INT63, require_time
 from contract.codec import MAX_MESSAGE_BYTES, encode
 from contract.errors import InvalidMessageError
+from contract.explanation import BandShare, Hint, HintFact, HintStrength, SensorShare
 from contract.messages import (
     KIND_OF,
-    MAX_INT63,
     MAX_SENSORS,
     SEQUENCED,
     Alarm,
+    AlarmKind,
     Birth,
     Body,
     BootAck,
@@ -29,7 +31,6 @@ from contract.messages import (
     Message,
     ScoreSummary,
     Spectrum,
-    require_time,
 )
 from contract.profiles import MachineProfile, WindowSpec, format_profile, parse_profile
 from contract.signals import Quantity, ScalarFeature, SensorSpec
@@ -41,6 +42,7 @@ STATUS = EXAMPLES["status"].body
 BIRTH = EXAMPLES["birth"].body
 DEATH = EXAMPLES["death"].body
 NAN, INF = math.nan, math.inf
+FACT = HintFact("line_1x", "vib_h", "mm/s", 4.0, 1.0)
 assert isinstance(SUMMARY, ScoreSummary)
 assert isinstance(ALARM, Alarm)
 assert isinstance(STATUS, DeviceStatus)
@@ -67,6 +69,13 @@ WRONG: dict[str, tuple[Any, dict[str, Any]]] = {
     "since without zone": (ALARM, {"since": datetime(2024, 1, 1)}),
     "too many contributions": (ALARM, {"contributions": (Contribution("a", "b", 0, 0),) * 9}),
     "a long profile": (ALARM, {"error_profile": (0.0,) * 129}),
+    "a sensor fault without a sensor": (ALARM, {"kind": AlarmKind.SENSOR_FAULT}),
+    "a machine alarm that names a sensor": (ALARM, {"sensor": "vib_h"}),
+    "a sensor with markup": (ALARM, {"kind": AlarmKind.SENSOR_FAULT, "sensor": "<b>"}),
+    "flags below zero": (ALARM, {"flags": -1}),
+    "too many sensor shares": (ALARM, {"sensor_shares": (SensorShare("a", 0),) * 65}),
+    "too many band shares": (ALARM, {"band_shares": (BandShare("a", 0, 1, 0),) * 65}),
+    "too many hints": (ALARM, {"hints": (Hint("a", HintStrength.WEAK, (FACT,)),) * 4}),
     "a profile with nan": (ALARM, {"error_profile": (NAN,)}),
     "negative uptime": (STATUS, {"uptime_s": -1.0}),
     "endless uptime": (STATUS, {"uptime_s": INF}),
@@ -75,6 +84,10 @@ WRONG: dict[str, tuple[Any, dict[str, Any]]] = {
     "bytes beyond 63 bits": (STATUS, {"outbox_bytes": 2**63}),
     "an unknown kind dropped": (STATUS, {"dropped": {"nonsense": 1}}),
     "fewer than none dropped": (STATUS, {"dropped": {"summary": -1}}),
+    "an accelerator with markup": (STATUS, {"accelerator": "<b>"}),
+    "a reason of two lines": (STATUS, {"accelerator_reason": "no\ndevice"}),
+    "a reason with half a character": (STATUS, {"accelerator_reason": "\ud800"}),
+    "a reason of 201 letters": (STATUS, {"accelerator_reason": "x" * 201}),
     "a version of 100 letters": (STATUS, {"agent_version": "x" * 100}),
     "no profile": (BIRTH, {"profile": ""}),
     "a profile that is no TOML": (BIRTH, {"profile": "<script>"}),
@@ -117,6 +130,15 @@ PARTS: dict[str, Callable[[], object]] = {
     "step that 32 bits round to zero": lambda: Spectrum("a", 0, 1e-50, "1", (1.0,)),
     "start below zero": lambda: Spectrum("a", -1, 1, "1", (1.0,)),
     "a unit in another alphabet": lambda: Spectrum("a", 0, 1, "m/s²", (1.0,)),
+    "a sensor's share above one": lambda: SensorShare("a", 1.01),
+    "a band upside down": lambda: BandShare("a", 2, 1, 0),
+    "a band below zero": lambda: BandShare("a", -1, 1, 0),
+    "a hint without evidence": lambda: Hint("imbalance", HintStrength.STRONG, ()),
+    "a hint with too much of it": lambda: Hint("imbalance", HintStrength.STRONG, (FACT,) * 5),
+    "a hint with markup": lambda: Hint("<b>", HintStrength.STRONG, (FACT,)),
+    "a fact nan": lambda: replace(FACT, value=NAN),
+    "a fact at a negative frequency": lambda: replace(FACT, frequency_hz=-1.0),
+    "a fact in another alphabet": lambda: replace(FACT, unit="m/s²"),
     "boot zero": lambda: BootAck(0),
     "sequence zero": lambda: BootAck(1, frozenset({0})),
     "sequence beyond 63 bits": lambda: BootAck(1, frozenset(), frozenset({2**63})),

@@ -122,7 +122,14 @@ MALFORMED: dict[str, tuple[str, str, str]] = {
     "a calibration of 2": ("baseline_windows = 24", "calibration_windows = 2", "calibration_windows"),
     "threshold above one": ("threshold = 0.5", "threshold = 1.5", "threshold"),
     "threshold nan": ("threshold = 0.5", "threshold = nan", "threshold"),
-    "clear above threshold": ("threshold = 0.5", "clear_below = 0.6", "clear_below"),
+    "a threshold of one": ("threshold = 0.5", "threshold = 1.0", "threshold"),
+    "a negative threshold": ("threshold = 0.5", "threshold = -0.1", "threshold"),
+    "clear above threshold": ("threshold = 0.5", "threshold = 0.5\nclear_below = 0.6", "clear_below"),
+    "clear below nothing": ("threshold = 0.5", "clear_below = 0", "clear_below"),
+    "clear above a derived threshold": ("threshold = 0.5", "clear_below = 1.1", "clear_below"),
+    "no false alarm ever": ("threshold = 0.5", "false_alarms_per_day = 0", "false_alarms_per_day"),
+    "nothing but false alarms": ("threshold = 0.5", "false_alarms_per_day = 100", "false_alarms_per_day"),
+    "false alarms nan": ("threshold = 0.5", "false_alarms_per_day = nan", "false_alarms_per_day"),
     "k above n": ("threshold = 0.5", "k = 9", "k <= n"),
     "no clear_after": ("threshold = 0.5", "clear_after = 0", "clear_after"),
     "a regime of no sensor": ('sensor = "speed"', 'sensor = "sped"', "no sensor 'sped'"),
@@ -250,7 +257,7 @@ def test_a_good_profile_is_read() -> None:
     profile = parse_profile(GOOD)
     assert profile.window == WindowSpec(5.0, 5.0, 8)
     assert profile.warmup == WarmupSpec(24, 24)
-    assert profile.alarm == AlarmSpec()
+    assert profile.alarm == AlarmSpec(threshold=0.5)
     assert profile.envelope_band_hz == (1000.0, 4000.0)
     assert profile.sensor("speed").range_min == 0.0
     assert isinstance(profile.sensor("speed").range_min, float)

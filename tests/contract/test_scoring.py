@@ -1,4 +1,4 @@
-"""A machine is compared with itself, and a score means the same everywhere."""
+"""A machine is compared with itself: the level and spread of each feature, learned in each regime."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from contract.errors import ConfigError, StateError
 from contract.features import FeatureVector, feature_specs, to_model_space
 from contract.profiles import WarmupSpec
 from contract.scoring import (
+    SPREAD_FLOOR,
     Z_CLIP,
     Baseline,
-    ErrorCalibration,
-    feature_errors,
-    model_error,
-    window_errors,
+    blend_spread,
 )
 from contract.signals import ScalarFeature
 from tests.contract.machines import machine, scalar, waveform
@@ -181,8 +178,6 @@ def test_a_fleet_spread_that_cannot_be_is_refused(spread: npt.NDArray[Any]) -> N
 def test_a_negative_prior_is_refused() -> None:
     with pytest.raises(ConfigError):
         Baseline(PROFILE, ONES, -1)
-    with pytest.raises(ConfigError):
-        ErrorCalibration(PROFILE, 0.3, -1)
 
 
 values = st.floats(-1e6, 1e6, width=32) | st.just(math.nan)
@@ -239,148 +234,26 @@ def test_a_damaged_state_is_one_clear_error() -> None:
         assert "\n" not in str(caught.value)
 
 
-def calibrated(errors: list[float], spread: float = 0.3, prior: int = 0) -> ErrorCalibration:
-    calibration = ErrorCalibration(PROFILE, spread, prior)
-    for error in errors:
-        calibration.observe(error)
-    return calibration
+def test_levels_are_in_the_features_units() -> None:
+    profile = machine(waveform(), scalar("t", features=LEVEL), warmup=WarmupSpec(8, 8))
+    specs = feature_specs(profile)
+    baseline = Baseline(profile, np.full(len(specs), 0.1, np.float32), 1)
+    row = np.full(len(specs), 50.0, np.float32)
+    row[0] = math.nan
+    assert np.isnan(baseline.levels("")).all()
+    for _ in range(8):
+        baseline.observe(vector(*row))
+    np.testing.assert_allclose(baseline.levels(""), row, rtol=1e-5)
 
 
-HEALTHY_ERRORS = np.exp(np.random.default_rng(0).normal(-1, 0.4, 12)).tolist()
-
-
-def test_calibration_is_ready_after_its_windows_and_frozen_then() -> None:
-    calibration = calibrated(HEALTHY_ERRORS[:-1])
-    assert not calibration.is_ready()
-    assert calibration.progress() == 11
-    with pytest.raises(StateError, match="warm-up"):
-        calibration.score(1.0)
-    calibration.observe(HEALTHY_ERRORS[-1])
-    assert calibration.is_ready()
-    assert calibration.progress() == 12
-    before = calibration.score(1.0)
-    for _ in range(100):
-        calibration.observe(50.0)
-    assert calibration.score(1.0) == before
-
-
-def test_fixed_points_of_the_score() -> None:
-    # With a huge prior the spread is the fleet's and the location the median: this can be checked by hand.
-    calibration = calibrated([1.0] * 12, spread=0.5, prior=10**9)
-    assert calibration.score(1.0) == pytest.approx(-math.log10(0.5) / 8)
-    u_at_1e_4 = math.log(1e4 - 1) * math.sqrt(3) / math.pi
-    assert calibration.score(math.exp(0.5 * u_at_1e_4)) == pytest.approx(0.5)
-    assert u_at_1e_4 == pytest.approx(5.08, abs=0.01)
-    assert calibration.score(math.exp(0.5 * 10.3)) == 1.0
-    assert calibration.score(0.0) < 1e-6
-
-
-def test_one_wild_error_in_the_warm_up_does_not_move_the_median() -> None:
-    calibration = calibrated([1.0] * 11 + [1e6], spread=0.5, prior=10**9)
-    assert calibration.score(1.0) == pytest.approx(-math.log10(0.5) / 8)
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=20))
-def test_scores_rise_with_the_error_and_stay_in_range(errors: list[float]) -> None:
-    calibration = calibrated(HEALTHY_ERRORS, prior=5)
-    scores = [calibration.score(error) for error in sorted(errors)]
-    assert scores == sorted(scores)
-    assert all(0.0 <= score <= 1.0 for score in scores)
-
-
-def test_a_machine_with_larger_errors_has_the_same_scores() -> None:
-    one, ten = (calibrated([factor * error for error in HEALTHY_ERRORS]) for factor in (10, 100))
-    for error in (1.0, 5.0, 10.0, 30.0):
-        assert one.score(error) == pytest.approx(ten.score(10 * error))
-
-
-def test_a_calm_warm_up_makes_no_machine_oversensitive() -> None:
-    calm, at_the_floor = calibrated([1e-3] * 12), calibrated([1.0] * 12)
-    assert calm.score(2.0) == at_the_floor.score(2.0)
-    assert calm.score(1e-2) < 0.01
-
-
-@given(st.lists(st.floats(0, 1e9), max_size=20), st.lists(st.floats(0, 1e9), min_size=1, max_size=20))
-def test_a_restart_changes_no_score(before: list[float], after: list[float]) -> None:
-    original = calibrated(before, prior=5)
-    state = json.loads(json.dumps(original.to_state(), allow_nan=False))
-    again = ErrorCalibration.from_state(state, PROFILE, 0.3, 5)
-    for error in after:
-        original.observe(error)
-        again.observe(error)
-        assert original.is_ready() == again.is_ready()
-        if original.is_ready():
-            assert original.score(error) == again.score(error)
-    assert original.to_state() == again.to_state()
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        {},
-        None,
-        [],
-        {"version": 2, "learning": [], "ready": None},
-        {"version": 1, "learning": [math.nan], "ready": None},
-        {"version": 1, "learning": ["x"], "ready": None},
-        {"version": 1, "learning": [0.0] * 12, "ready": None},
-        {"version": 1, "learning": [], "ready": {"location": 0.0}},
-        {"version": 1, "learning": [], "ready": {"location": 0.0, "spread": 0.0}},
-        {"version": 1, "learning": [], "ready": {"location": math.inf, "spread": 1.0}},
-        {"version": 1, "learning": [], "ready": {"location": 10**400, "spread": 1.0}},
-        {"version": 1, "learning": 5, "ready": 7},
-    ],
-)
-def test_a_damaged_calibration_is_one_clear_error(state: Any) -> None:
-    with pytest.raises(StateError, match="learn anew"):
-        ErrorCalibration.from_state(state, PROFILE, 0.3, 5)
-
-
-@pytest.mark.parametrize("spread", [0.0, -1.0, math.nan, math.inf])
-def test_an_error_spread_that_cannot_be_is_refused(spread: float) -> None:
-    with pytest.raises(ConfigError):
-        ErrorCalibration(PROFILE, spread, 1)
-
-
-T, F = 4, 5
-contexts = arrays(np.float32, (T, F), elements=st.floats(-8, 8, width=32))
-masks = arrays(np.bool_, (T, F))
-
-
-def test_errors_by_hand() -> None:
-    went_in = np.zeros((2, 3), np.float32)
-    came_out = np.array([[1, 2, 100], [3, 100, 100]], np.float32)
-    valid = np.array([[True, True, False], [True, False, False]])
-    assert feature_errors(went_in, came_out, valid).tolist() == [5.0, 4.0, 0.0]
-    assert window_errors(went_in, came_out, valid).tolist() == [2.5, 9.0]
-    assert model_error(went_in, came_out, valid) == 4.5
-
-
-@given(contexts, contexts, masks, st.permutations(range(F)))
-def test_masked_cells_and_the_order_of_features_never_matter(
-    one: npt.NDArray[np.float32], two: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], order: list[int]
-) -> None:
-    error = model_error(one, two, valid)
-    noise = np.where(valid, two, 1e30).astype(np.float32)
-    assert model_error(one, noise, valid) == error
-    assert model_error(one[:, order], two[:, order], valid[:, order]) == pytest.approx(error, rel=1e-6)
-    np.testing.assert_array_equal(feature_errors(one, noise, valid), feature_errors(one, two, valid))
-    np.testing.assert_array_equal(window_errors(one, noise, valid), window_errors(one, two, valid))
-
-
-@given(contexts, contexts, masks)
-def test_errors_are_bounded_and_zero_for_a_perfect_model(
-    one: npt.NDArray[np.float32], two: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
-) -> None:
-    assert 0 <= model_error(one, two * 100, valid) <= Z_CLIP**2
-    assert model_error(one, one, valid) == 0
-    assert window_errors(one, two, valid).shape == (T,)
-    assert feature_errors(one, two, valid).shape == (F,)
-
-
-def test_no_valid_cell_is_no_error() -> None:
-    cells = np.ones((T, F), np.float32)
-    assert model_error(cells, cells * 5, np.zeros((T, F), np.bool_)) == 0.0
+@pytest.mark.parametrize(("prior", "spread"), [(0, 1.0), (4, math.sqrt((4 * 1 + 4 * 9) / 8)), (10**9, 3.0)])
+def test_a_blended_spread_by_hand(prior: int, spread: float) -> None:
+    own = np.array([-1.0, -1 / 1.4826, 1 / 1.4826, 1.0])
+    middle = 1.4826 * float(np.median(np.abs(own)))
+    exact = math.sqrt((4 * (middle**2 + own.var()) / 2 + prior * 9) / (4 + prior))
+    assert blend_spread(own, 3.0, prior) == pytest.approx(exact)
+    assert blend_spread(own, 3.0, prior) == pytest.approx(spread, rel=0.1)
+    assert blend_spread(np.zeros(4), 3.0, 0) == SPREAD_FLOOR * 3.0
 
 
 def test_model_space_is_what_a_baseline_learns_in() -> None:

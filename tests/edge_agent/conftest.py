@@ -65,6 +65,7 @@ def bundle() -> Bundle:
         features=names,
         context=context,
         fleet_spread=np.full(len(names), 0.05, np.float32),
+        fleet_residual=np.ones(len(names), np.float32),
         fleet_error_spread=0.3,
         fleet_error_location=0.0,
     )

@@ -13,6 +13,7 @@ from contract.broker_address import BrokerAddress
 from contract.bundle import Bundle
 from contract.errors import BundleError
 from contract.messages import (
+    AlarmKind,
     AlarmTransition,
     DeviceStatus,
     Kind,
@@ -24,10 +25,13 @@ from edge_agent.agent import Agent, StepResult
 from edge_agent.errors import ModelError, StateFolderError
 from edge_agent.settings import AgentSettings, MqttSettings
 from edge_agent.state import StateFile, StateStamp
-from tests.edge_agent.rig import START_S, ListSource, alarms, rig_readings, stored
+from tests.edge_agent.rig import START_S, ListSource, alarms, rig_profile, rig_readings, stored
 from tests.edge_agent.wire import RestartableBroker
 
 BROKEN = range(60, 90)
+REFILL = rig_profile().window.context // 2 - 1
+"""Windows that only fill a context: it is judged from half on."""
+WARM_UP = rig_profile().warmup.baseline_windows + REFILL + rig_profile().warmup.calibration_windows
 
 
 def bodies(folder: Path, kind: type) -> list[object]:
@@ -60,7 +64,7 @@ def test_readings_become_summaries_statuses_and_an_alarm_with_both_edges(
     counters = agent.counters
     assert counters.messages == {"summary": 33, "status": 6, "alarm": 2}
     assert (counters.samples, counters.windows) == (130 * 268, 130)
-    assert counters.scored == 130 - 31
+    assert counters.scored == 130 - WARM_UP
     assert counters.dropped == {} and counters.scoring_s > 0
     times = [m.event_time.timestamp() - START_S for m in messages if m.kind is Kind.STATUS]
     assert [round(b - a, 3) for a, b in pairwise(times)] == [20.0] * 5
@@ -77,8 +81,38 @@ def test_an_alarm_carries_its_evidence(run_agent: Callable[..., Agent], tmp_path
     assert raised.regime == "running"
     assert len(raised.contributions) == 8 and raised.contributions[0].sensor == "vib"
     assert len(raised.error_profile) == 8
+    assert raised.kind is cleared.kind is AlarmKind.ANOMALY and raised.sensor == ""
+    assert raised.sensor_shares[0].sensor == "vib" and len(raised.sensor_shares) == 4
+    assert sum(s.share for s in raised.sensor_shares) == pytest.approx(1.0, abs=1e-5)
+    assert 0 < sum(b.share for b in raised.band_shares) < 1
+    assert not cleared.sensor_shares and not cleared.hints
     assert raised.spectrum is not None and raised.spectrum.sensor == "vib"
     assert max(raised.spectrum.amplitude) > 2.0, "of the broken burst, not of a healthy one"
+
+
+def test_sensors_that_fail_are_named_and_the_machine_is_not_accused(
+    run_agent: Callable[..., Agent], tmp_path: Path
+) -> None:
+    run_agent(rig_readings(130, blind=range(60, 80)))
+    said = alarms(tmp_path / "state")
+    raised = [a for a in said if a.transition is AlarmTransition.RAISED]
+
+    assert {a.kind for a in said} == {AlarmKind.SENSOR_FAULT}
+    assert {a.sensor for a in raised} == {"vib", "temperature", "current"}
+    assert all(QualityFlag.NOT_A_NUMBER in a.flags for a in raised)
+    assert len(said) == 2 * len(raised) and len({a.alarm_id for a in said}) == len(raised)
+    assert not any(a.contributions or a.hints or a.spectrum for a in said)
+
+
+def test_a_sensors_fault_that_spans_a_restart_is_cleared_not_raised_again(
+    run_agent: Callable[..., Agent], tmp_path: Path
+) -> None:
+    readings = list(rig_readings(130, blind=range(60, 80)))
+    run_agent(iter(readings[: 4 * 70]))
+    run_agent(iter(readings[4 * 70 :]))
+    said = [(a.sensor, a.transition.name) for a in alarms(tmp_path / "state")]
+
+    assert sorted(said) == [(s, t) for s in ("current", "temperature", "vib") for t in ("CLEARED", "RAISED")]
 
 
 def test_a_healthy_machine_raises_nothing(run_agent: Callable[..., Agent], tmp_path: Path) -> None:
@@ -126,6 +160,22 @@ def test_status_tells_quality_flags_once_and_event_time_uptime(
     assert third.outbox_messages == second.outbox_messages + 6
 
 
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [("auto", "the bundle holds no model compiled for an Edge TPU"), ("cpu", "the settings say so")],
+)
+def test_every_status_says_what_computes_the_model_and_why(
+    run_agent: Callable[..., Agent], tmp_path: Path, choice: str, reason: str
+) -> None:
+    run_agent(rig_readings(45), accelerator=choice)
+    said = {
+        (b.accelerator, b.accelerator_reason)
+        for b in bodies(tmp_path / "state", DeviceStatus)
+        if isinstance(b, DeviceStatus)
+    }
+    assert said == {("cpu", reason)}
+
+
 def test_step_tells_what_it_did(bundle: Bundle, tmp_path: Path) -> None:
     agent = Agent(AgentSettings("a", tmp_path), ListSource(rig_readings(1)), bundle)
     agent.start()
@@ -142,7 +192,7 @@ def test_learned_state_survives_a_restart(run_agent: Callable[..., Agent], tmp_p
     run_agent(iter(readings[: 4 * 60]))
     second = run_agent(iter(readings[4 * 60 :]))
 
-    assert second.counters.scored == second.counters.windows - 7, "only the context had to fill again"
+    assert second.counters.scored == second.counters.windows - REFILL, "only the context had to fill again"
 
 
 def test_an_alarm_that_spans_a_restart_is_cleared_not_raised_again(
@@ -172,7 +222,7 @@ def test_a_damaged_state_means_warming_up_anew(
         )
     again = run_agent(rig_readings(60))
 
-    assert again.counters.scored == 60 - 31
+    assert again.counters.scored == 60 - WARM_UP
     assert list(path.parent.glob("state.json.damaged-*"))
 
 
@@ -186,7 +236,7 @@ def test_a_new_model_version_means_warming_up_anew(
     agent.run(threading.Event())
     agent.close()
 
-    assert agent.counters.scored == 60 - 31
+    assert agent.counters.scored == 60 - WARM_UP
 
 
 def test_a_device_whose_clock_was_never_set_keeps_going(

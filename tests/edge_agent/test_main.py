@@ -61,8 +61,8 @@ def test_an_offline_run_prints_its_counters_as_one_json_line(rig: list[str]) -> 
     assert counters["windows"] == 130 and counters["acknowledged"] == 0
     logged = [json.loads(entry) for entry in errors.splitlines()]
     assert [entry["message"] for entry in logged if "alarm" in entry["message"]] == [
-        "alarm raised",
-        "alarm cleared",
+        "anomaly alarm raised",
+        "anomaly alarm cleared",
     ]
 
 
@@ -168,13 +168,15 @@ def test_the_password_comes_from_the_environment_and_shows_nowhere(
             "mqtts://p7@b",
             "--ca-file",
             str(tmp_path / "ca.pem"),
+            "--accelerator",
+            "cpu",
         ]
     )
     settings = build_settings(options)
 
     assert settings.mqtt is not None
     assert (settings.mqtt.broker.password, settings.mqtt.ca_file) == ("hunter2", tmp_path / "ca.pem")
-    assert settings.state_dir == Path("state/p7")
+    assert settings.state_dir == Path("state/p7") and settings.accelerator == "cpu"
     assert "hunter2" not in repr(settings)
 
 

@@ -18,7 +18,10 @@ from tests.edge_agent.rig import START_S, rig_profile, rig_readings
 
 WARMING_UP, WATCHING = MachineState.WARMING_UP, MachineState.WATCHING
 STANDSTILL, BLIND = MachineState.STANDSTILL, MachineState.BLIND
-WARM = 12 + 7 + 12  # baseline, windows until the context is full, calibration
+REFILL = 3
+"""Windows that only fill an empty context: it is judged from half on."""
+WARM = 12 + REFILL + 12
+"""Baseline, filling the context, calibration."""
 
 
 def vectors(seconds: int, **ranges: range) -> list[FeatureVector]:
@@ -45,9 +48,10 @@ def test_a_machine_warms_up_then_is_watched(bundle: Bundle) -> None:
     scored = [v.score is not None for v in verdicts]
     assert scored.index(True) == WARM
     assert all(scored[WARM:])
-    assert states(verdicts[:30]) == [WARMING_UP] * 30
+    assert states(verdicts[: WARM - 1]) == [WARMING_UP] * (WARM - 1)
     assert set(states(verdicts[WARM:])) == {WATCHING}
-    assert [v.error is None for v in verdicts[:WARM]] == [True] * 19 + [False] * 12
+    assert [v.error is None for v in verdicts[:WARM]] == [True] * (12 + REFILL) + [False] * 12
+    assert [v.drift is None for v in verdicts] == [v.score is None for v in verdicts]
 
 
 def test_a_healthy_machine_scores_low_and_a_broken_one_high(bundle: Bundle) -> None:
@@ -55,7 +59,7 @@ def test_a_healthy_machine_scores_low_and_a_broken_one_high(bundle: Bundle) -> N
     score = {round(v.event_time_s - START_S): v.score for v in verdicts}
 
     assert max(s for t, s in score.items() if s is not None and t < 100) < 0.5
-    assert min(s for t, s in score.items() if s is not None and t > 106) > 0.9
+    assert min(s for t, s in score.items() if s is not None and t > 106) > 0.75
 
 
 def test_the_same_readings_give_the_same_verdicts(bundle: Bundle) -> None:
@@ -68,9 +72,10 @@ def test_standstill_is_not_scored_and_empties_the_context(bundle: Bundle) -> Non
     # Windows lie half a sample early: those in which the machine stops and starts still run.
     assert states(verdicts[51:55]) == [STANDSTILL] * 4
     assert {v.regime for v in verdicts[51:55]} == {"standstill"}
-    assert [v.score for v in verdicts[51:62]] == [None] * 11
-    assert states(verdicts[55:62]) == [WATCHING] * 7, "learned already: the context fills again, nothing else"
-    assert verdicts[62].score is not None
+    filled = 55 + REFILL
+    assert [v.score for v in verdicts[51:filled]] == [None] * (4 + REFILL)
+    assert states(verdicts[55:filled]) == [WATCHING] * REFILL, "learned already: the context fills again"
+    assert verdicts[filled].score is not None
 
 
 def test_a_gap_empties_the_context(bundle: Bundle) -> None:
@@ -78,7 +83,7 @@ def test_a_gap_empties_the_context(bundle: Bundle) -> None:
     found[45] = dataclasses.replace(found[45], gap_before=True)
     verdicts = judge(bundle, found)
 
-    assert [v.score is None for v in verdicts[44:54]] == [False] + [True] * 7 + [False] * 2
+    assert [v.score is None for v in verdicts[44:54]] == [False] + [True] * REFILL + [False] * 6
 
 
 def test_a_blind_window_is_not_scored_and_costs_no_more_than_itself(bundle: Bundle) -> None:
@@ -114,7 +119,7 @@ def test_nothing_is_learned_while_an_alarm_is_active(bundle: Bundle) -> None:
     assert scorer.to_state() == fresh
 
 
-def test_what_was_learned_is_frozen(bundle: Bundle) -> None:
+def test_what_was_learned_of_a_healthy_machine_is_frozen(bundle: Bundle) -> None:
     scorer = new_scorer(bundle)
     found = vectors(100, broken=range(60, 100))
     for vector in found[:50]:
@@ -122,8 +127,36 @@ def test_what_was_learned_is_frozen(bundle: Bundle) -> None:
     learned = scorer.to_state()
     for vector in found[50:]:
         scorer.score(vector)
+    after = scorer.to_state()
 
-    assert scorer.to_state() == learned
+    assert after["baseline"] == learned["baseline"]
+    assert after["calibration"]["ready"] == learned["calibration"]["ready"]
+
+
+def test_windows_that_count_as_anomalous_teach_nothing(bundle: Bundle) -> None:
+    scorer = new_scorer(bundle)
+    found = vectors(100, broken=range(60, 100))
+    verdicts = [scorer.score(vector) for vector in found[:67]]
+    assert verdicts[-1].score is not None and verdicts[-1].score > 0.5
+    learned = json.loads(json.dumps(scorer.to_state()))
+    for vector in found[67:]:
+        scorer.score(vector)
+
+    assert json.loads(json.dumps(scorer.to_state())) == learned
+
+
+def test_the_tail_is_taught_by_calm_windows_and_by_none_while_alarming(bundle: Bundle) -> None:
+    scorer = new_scorer(bundle)
+    found = vectors(80)
+    for vector in found[:60]:
+        scorer.score(vector)
+    seen = scorer.to_state()["calibration"]["tail"]["seen"]
+    for vector in found[60:70]:
+        scorer.score(vector, is_alarming=True)
+    assert scorer.to_state()["calibration"]["tail"]["seen"] == seen == 60 - WARM
+    for vector in found[70:]:
+        scorer.score(vector)
+    assert scorer.to_state()["calibration"]["tail"]["seen"] == seen + 10
 
 
 def test_a_masked_sensor_is_left_out_of_the_error(bundle: Bundle) -> None:
@@ -174,7 +207,7 @@ def test_learning_goes_on_after_a_restart(bundle: Bundle, cut: int) -> None:
     if cut >= WARM or cut <= 12:  # no calibration lost to the refilling context
         assert [v.score for v in verdicts[-20:]] == [v.score for v in uninterrupted[-20:]]
     assert verdicts[-1].score is not None
-    assert [v.score for v in verdicts[:7]] == [None] * 7, "a restart is a gap"
+    assert [v.score for v in verdicts[:REFILL]] == [None] * REFILL, "a restart is a gap"
 
 
 def test_a_damaged_state_is_refused_and_changes_nothing(bundle: Bundle) -> None:
@@ -183,7 +216,7 @@ def test_a_damaged_state_is_refused_and_changes_nothing(bundle: Bundle) -> None:
         scorer.score(vector)
     good = json.loads(json.dumps(scorer.to_state()))
     with pytest.raises(StateError):
-        scorer.restore({**good, "calibration": {"version": 1, "learning": "x", "ready": None}})
+        scorer.restore({**good, "calibration": {**good["calibration"], "learning": "x"}})
     with pytest.raises(KeyError):
         scorer.restore({})
 

@@ -47,6 +47,7 @@ def test_impossible_broker_settings_cannot_be_built(change: dict[str, Any]) -> N
         {"drain_s": -1.0},
         {"status_interval_s": 0.0},
         {"state_every_windows": 0},
+        {"accelerator": "gpu"},
     ],
 )
 def test_impossible_agent_settings_cannot_be_built(change: dict[str, Any]) -> None:

@@ -6,8 +6,10 @@ import sys
 import numpy as np
 import numpy.typing as npt
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from contract.bundle import Bundle
 from contract.errors import BundleError
@@ -38,6 +40,29 @@ def test_reconstruction_is_the_model_up_to_quantisation(seed: int, spread: float
     assert answer.dtype == np.dtype(np.float32) and answer.shape == (8, 17)
     assert np.max(np.abs(answer - expected)[inside], initial=0.0) < 0.08
     assert np.array_equal(RUNNER.reconstruct(context), answer)
+
+
+@given(
+    arrays(np.float32, RUNNER.shape, elements=st.floats(-1e6, 1e6, width=32)),
+    st.sampled_from([0.5, 1.5, -2.5, 127.5, -128.5]),
+)
+@settings(max_examples=60, deadline=None)
+def test_reconstruction_is_to_the_bit_what_the_formula_says(
+    context: npt.NDArray[np.float32], tie_steps: float
+) -> None:
+    interpreter = Interpreter(model_content=TINY_MODEL.read_bytes())
+    (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (scale, zero), (out_scale, out_zero) = source["quantization"], result["quantization"]
+    context.flat[:3] = np.float32(tie_steps) * np.float32(scale)  # half-way between two steps
+    given_context = context.copy()
+
+    steps = np.rint(context / np.float32(scale)) + np.float32(zero)
+    quantised = np.clip(steps, -128, 127).astype(np.int8)[np.newaxis, np.newaxis]
+    answer = RUNNER.invoke_quantised(quantised)[0, 0].astype(np.float32)
+    expected = (answer - np.float32(out_zero)) * np.float32(out_scale)
+
+    assert np.array_equal(RUNNER.reconstruct(context), expected)
+    assert np.array_equal(context, given_context)
 
 
 def test_the_answer_is_not_overwritten_by_the_next() -> None:

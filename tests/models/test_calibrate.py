@@ -1,11 +1,50 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
-from models.calibrate import LEAST_SPREAD, fleet_error
+from contract.features import feature_specs
+from contract.profiles import load_profile
+from contract.scoring import JUDGED_WINDOWS, Mask, Values, Yardstick, model_error
+from models.calibrate import (
+    LEAST_LOG_RESIDUAL,
+    LEAST_RESIDUAL,
+    LEAST_SPREAD,
+    Network,
+    fleet_error,
+    fleet_yardstick,
+    machine_errors,
+)
+from models.dataset import Contexts
 from models.errors import TooLittleDataError
 from tests.models.machines import PROFILE
 
 NEEDED = PROFILE.warmup.calibration_windows
+SPECS = feature_specs(PROFILE)
+SHAPE = (PROFILE.window.context, len(SPECS))
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """A network that leaves so much of every feature."""
+
+    residual: Values
+
+    def reconstruct(self, contexts: Values) -> Values:
+        return contexts - self.residual
+
+
+def machine_of(name: str, count: int = 5, valid: Mask | None = None) -> Contexts:
+    whole = np.ones(SHAPE, np.bool_) if valid is None else valid
+    shape = (count, *SHAPE)
+    return Contexts(
+        name, np.arange(count, dtype=float), np.zeros(shape, np.float32), np.tile(whole, (count, 1, 1))
+    )
+
+
+def residual_of(machines: Sequence[Contexts], network: Network) -> Values:
+    return fleet_yardstick(machines, network, SPECS).residual
 
 
 def test_location_is_of_the_calibration_and_spread_of_what_follows() -> None:
@@ -23,8 +62,73 @@ def test_a_fleet_is_never_steadier_than_a_machine_can_be() -> None:
     assert np.exp(5.08 * LEAST_SPREAD) == pytest.approx(2.8, abs=0.05)
 
 
+def test_a_fleet_is_never_believed_to_be_better_than_usual() -> None:
+    assert fleet_error([np.full(NEEDED + 5, 0.01)], PROFILE).location == 0.0
+
+
 def test_short_machines_are_left_out_and_only_short_ones_refused() -> None:
     long = np.full(NEEDED + 50, 3.0)
     assert fleet_error([np.full(NEEDED, 90.0), long], PROFILE) == fleet_error([long], PROFILE)
     with pytest.raises(TooLittleDataError, match=f"more than {NEEDED} windows"):
         fleet_error([np.ones(NEEDED)], PROFILE)
+
+
+def test_the_residual_is_the_usual_square_of_what_is_left_of_each_feature() -> None:
+    left = np.linspace(1.0, 3.0, SHAPE[1], dtype=np.float32)
+    yardstick = fleet_yardstick([machine_of("a"), machine_of("b")], Leaves(left), SPECS)
+    assert yardstick.residual.dtype == np.float32
+    np.testing.assert_allclose(yardstick.residual, left**2, rtol=1e-6)
+    np.testing.assert_allclose(machine_errors(machine_of("c"), Leaves(left), yardstick), 1.0, rtol=1e-6)
+
+
+def test_the_newest_windows_alone_are_judged() -> None:
+    left = np.ones(SHAPE, np.float32)
+    left[:-JUDGED_WINDOWS] = 100.0
+    np.testing.assert_allclose(residual_of([machine_of("a")], Leaves(left)), 1.0)
+
+
+def test_one_odd_machine_does_not_decide() -> None:
+    class Odd:
+        def reconstruct(self, contexts: Values) -> Values:
+            return contexts - np.float32(7.0 if len(contexts) == 6 else 1.5)
+
+    machines = [machine_of("a"), machine_of("b"), machine_of("odd", count=6)]
+    np.testing.assert_allclose(residual_of(machines, Odd()), 1.5**2, rtol=1e-6)
+
+
+def test_a_feature_that_no_machine_knows_counts_like_any_other() -> None:
+    valid = np.ones(SHAPE, np.bool_)
+    valid[:, 3] = False
+    left = Leaves(np.full(SHAPE[1], 2.0, np.float32))
+    unknown = residual_of([machine_of("a", valid=valid)], left)
+    assert unknown[3] == 1.0
+    np.testing.assert_allclose(np.delete(unknown, 3), 4.0)
+    one_knows = residual_of([machine_of("a", valid=valid), machine_of("b")], left)
+    np.testing.assert_allclose(one_knows, 4.0)
+
+
+def test_no_feature_is_believed_to_be_known_better_than_its_kind_can_be() -> None:
+    profile = load_profile("pump")
+    specs = feature_specs(profile)
+    shape = (4, profile.window.context, len(specs))
+    machine = Contexts("m", np.zeros(4), np.zeros(shape, np.float32), np.ones(shape, np.bool_))
+    found = fleet_yardstick([machine], Leaves(np.zeros(len(specs), np.float32)), specs).residual
+    is_log = np.array([spec.scale == "log" for spec in specs])
+    assert is_log.any() and not is_log.all()
+    np.testing.assert_allclose(found, np.where(is_log, LEAST_LOG_RESIDUAL, LEAST_RESIDUAL))
+
+
+def test_errors_are_the_devices() -> None:
+    random = np.random.default_rng(1)
+    shape = (7, *SHAPE)
+    valid = random.random(shape) < 0.7
+    machine = Contexts("m", np.arange(7.0), (random.normal(size=shape) * valid).astype(np.float32), valid)
+    yardstick = Yardstick.of(random.uniform(0.5, 2.0, SHAPE[1]).astype(np.float32), SPECS)
+    network = Leaves(np.float32(0.5) * np.ones(SHAPE[1], np.float32))
+    expected = [
+        model_error(z, z - network.residual, v, yardstick)
+        for z, v in zip(machine.standardised, machine.valid, strict=True)
+    ]
+    assert machine_errors(machine, network, yardstick).tolist() == expected
+    empty = Contexts("e", np.zeros(0), np.zeros((0, *SHAPE), np.float32), np.zeros((0, *SHAPE), np.bool_))
+    assert len(machine_errors(empty, network, yardstick)) == 0

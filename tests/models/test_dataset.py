@@ -1,16 +1,20 @@
+import math
+
 import numpy as np
 import pytest
 
+from contract.features import feature_specs
 from contract.profiles import load_profile
 from contract.scoring import Baseline
 from models.dataset import (
+    LEAST_BASELINES,
     LEAST_LOG_SPREAD,
     STRETCHES,
     Contexts,
     MachineVectors,
     cut_contexts,
     cut_stretches,
-    fleet_spread,
+    fleet_wander,
     prior_windows,
     read_vectors,
     split_machines,
@@ -38,48 +42,67 @@ def test_the_healthy_part_is_the_first(machine: MachineVectors) -> None:
     assert quarter.vectors[-1].event_time_s == machine.vectors[len(quarter.vectors) - 1].event_time_s
 
 
-def test_contexts_start_after_the_baseline_and_slide_by_one(machine: MachineVectors) -> None:
+def test_contexts_start_after_the_baseline_as_soon_as_half_is_known_and_slide_by_one(
+    machine: MachineVectors,
+) -> None:
     contexts = cut_contexts(machine, PROFILE, baseline)
-    assert len(contexts.standardised) == len(machine.vectors) - NEEDED - CONTEXT + 1
+    filling = CONTEXT // 2 - 1
+    assert len(contexts.standardised) == len(machine.vectors) - NEEDED - filling
     np.testing.assert_array_equal(contexts.standardised[1, :-1], contexts.standardised[0, 1:])
-    assert contexts.event_times_s[0] == machine.vectors[NEEDED + CONTEXT - 1].event_time_s
-    assert contexts.valid.all()
+    assert contexts.event_times_s[0] == machine.vectors[NEEDED + filling].event_time_s
+    assert contexts.valid[CONTEXT // 2 :].all()
     assert np.abs(contexts.standardised.mean()) < 0.5
+
+
+def test_training_also_learns_from_the_windows_of_the_baseline(machine: MachineVectors) -> None:
+    contexts = cut_contexts(machine, PROFILE, baseline, from_start=True)
+    as_on_device = cut_contexts(machine, PROFILE, baseline)
+    assert len(contexts.standardised) == len(as_on_device.standardised) + NEEDED
+    assert contexts.event_times_s[0] == machine.vectors[CONTEXT // 2 - 1].event_time_s
+    same = slice(NEEDED + CONTEXT, None)  # once none of the baseline's windows is in the context any more
+    np.testing.assert_array_equal(contexts.standardised[same], as_on_device.standardised[CONTEXT:])
 
 
 def test_no_context_straddles_a_gap() -> None:
     gapped = read_vectors(broken(loop_recording("m-1"), every=8 * 450), PROFILE)
-    assert sum(v.gap_before for v in gapped.vectors) == 1
-    whole = cut_contexts(read_vectors(loop_recording("m-1"), PROFILE), PROFILE, baseline)
+    (first,) = [number for number, v in enumerate(gapped.vectors) if v.gap_before]
     cut = cut_contexts(gapped, PROFILE, baseline)
-    assert len(cut.standardised) <= len(whole.standardised) - CONTEXT + 2
+    after_s = gapped.vectors[first].event_time_s
+    behind = cut.event_times_s >= after_s
+    assert behind.any() and not behind.all()
+    assert not cut.valid[behind][0, : CONTEXT // 2].any(), "what was before the gap is forgotten"
+    whole = cut_contexts(read_vectors(loop_recording("m-1"), PROFILE), PROFILE, baseline)
+    assert len(cut.standardised) <= len(whole.standardised) - CONTEXT // 2 + 2
 
 
 def test_the_spread_of_a_fleet_is_that_of_its_noise_and_its_wander() -> None:
     steady = [read_vectors(loop_recording(f"m-{i}", seed=i), PROFILE) for i in range(4)]
-    level = [s.name for s in PROFILE.sensors].index("pressure")
-    spread = fleet_spread(steady, PROFILE)
-    assert spread.shape == (14,)
-    assert spread[6] == pytest.approx(0.1 / np.sqrt(10), rel=0.3), level  # a level is the mean of ten samples
-    wandering = [read_vectors(loop_recording(f"m-{i}", seed=i, shift_from_s=450), PROFILE) for i in range(4)]
-    assert fleet_spread(wandering, PROFILE)[4] > 10 * spread[4]
+    names = [spec.name for spec in feature_specs(PROFILE)]
+    pressure, temperature = names.index("pressure_level"), names.index("temperature_level")
+    calm = fleet_wander(steady, PROFILE)
+    assert calm.spread.shape == (14,)
+    assert calm.spread[pressure] == pytest.approx(0.1 / np.sqrt(10), rel=0.3)  # of the mean of ten samples
+    moved = [read_vectors(loop_recording(f"m-{i}", seed=i, shift_from_s=450), PROFILE) for i in range(4)]
+    wandering = fleet_wander(moved, PROFILE)
+    assert wandering.spread[pressure] > 10 * calm.spread[pressure]
+    assert wandering.exponent[pressure] > calm.exponent[pressure] + 0.1
+    assert wandering.spread[temperature] == calm.spread[temperature], "it has not moved"
 
 
 def test_vibration_is_never_believed_to_be_stiller_than_experience_says() -> None:
     profile = load_profile("turbofan")
-    engines = [
-        read_vectors(r, profile, 0.3)
-        for r in open_recordings("cmapss:simulators/data/cmapss")
-        if r.machine_id.startswith("train")
-    ]
-    assert (fleet_spread(engines, profile) > 0).all()
+    everyone = open_recordings("cmapss:simulators/data/cmapss")
+    engines = [read_vectors(r, profile, 0.3) for r in everyone if r.machine_id.startswith("train")]
+    assert (fleet_wander(engines, profile).spread > 0).all()
     assert pytest.approx(np.log10(2) / 2.5, rel=0.01) == LEAST_LOG_SPREAD
 
 
 def test_too_short_recordings_are_said(machine: MachineVectors) -> None:
-    short = MachineVectors("m", machine.vectors[: 2 * NEEDED - 1])
-    with pytest.raises(TooLittleDataError, match=f"{2 * NEEDED} usable windows"):
-        fleet_spread([short], PROFILE)
+    least = math.ceil(LEAST_BASELINES * NEEDED)
+    short = MachineVectors("m", machine.vectors[: least - 1])
+    with pytest.raises(TooLittleDataError, match=f"{least} usable windows"):
+        fleet_wander([short], PROFILE)
+    assert (fleet_wander([MachineVectors("m", machine.vectors[:least])], PROFILE).spread > 0).all()
 
 
 def contexts_of(count: int, name: str) -> Contexts:

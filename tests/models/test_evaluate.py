@@ -8,8 +8,10 @@ import pytest
 from contract.errors import DataError
 from models.evaluate import evaluate_femto, main
 from models.recordings import write_recording
-from models.tables import BEGIN, END, update_document
+from models.tables import update_document
 from tests.models.machines import loop_readings
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 @pytest.mark.slow

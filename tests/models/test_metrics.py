@@ -4,12 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from contract.bundle import load_bundle
-from contract.scoring import Z_CLIP
+from contract.bundle import Bundle
+from contract.features import feature_specs
+from contract.scoring import Z_CLIP, Yardstick
+from models.calibrate import FleetError
 from models.dataset import Contexts
-from models.metrics import SHIFT_SPREADS, SHIFTED_SHARE, auc, measure, shifted
+from models.metrics import SHIFT_SPREADS, SHIFTED_SHARE, Healthy, auc, measure, shifted
 from models.parity import DeviceModel
 from tests.models.machines import PROFILE
+
+SPECS = feature_specs(PROFILE)
 
 
 def noise(count: int, seed: int, valid_share: float = 1.0) -> Contexts:
@@ -47,12 +51,25 @@ def test_a_shift_moves_a_share_of_features_throughout_a_context() -> None:
     assert np.abs(moved.standardised).max() <= Z_CLIP
 
 
-def test_figures_are_of_every_machine_and_repeatable() -> None:
+def test_figures_are_of_every_machine_and_repeatable(bundle: Bundle) -> None:
     machines = [noise(80, seed) for seed in (1, 2)]
-    model = DeviceModel(load_bundle("pump-loop").model)
-    figures = measure(machines, model, PROFILE, 0.2, seed=3)
-    assert figures == measure(machines, model, PROFILE, 0.2, seed=3)
+    model = DeviceModel(bundle.model)
+    healthy = Healthy(PROFILE, bundle.yardstick, FleetError(*bundle.manifest.error_prior[:2]))
+    figures = measure(machines, model, healthy, seed=3)
+    assert figures == measure(machines, model, healthy, seed=3)
     assert figures["held_out_machines"] == 2
     assert figures["scored_windows"] == 2 * (80 - PROFILE.warmup.calibration_windows)
     assert figures["false_window_rate"] == 0
+    assert figures["held_out_error"] > 0
     assert 0.5 < figures["shift_auc"] <= 1
+    assert 0.5 < figures["shift_auc_without_network"] <= 1
+
+
+def test_windows_over_the_alarm_threshold_are_counted(bundle: Bundle) -> None:
+    calm, needed = noise(80, 1), PROFILE.warmup.calibration_windows
+    loud = calm.standardised.copy()
+    loud[needed:] *= 100
+    machine = Contexts("loud", calm.event_times_s, np.clip(loud, -Z_CLIP, Z_CLIP), calm.valid)
+    healthy = Healthy(PROFILE, Yardstick.of(np.ones(14, np.float32), SPECS), FleetError(0.0, 0.3))
+    figures = measure([machine, calm], DeviceModel(bundle.model), healthy, seed=3)
+    assert figures["false_window_rate"] == 0.5

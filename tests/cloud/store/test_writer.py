@@ -85,9 +85,16 @@ def test_a_summary_without_scored_windows_has_no_score(writer: StoreWriter, data
 
 
 def test_an_older_status_changes_nothing(writer: StoreWriter, database: Database) -> None:
-    writer.write(arrive(status(5, outbox=50), status(4, outbox=40)))
+    writer.write(arrive(status(5, outbox=50), status(4, outbox=40, accelerator="edge_tpu")))
     assert machine(database).outbox_messages == 50
     assert machine(database).window_cost_us == 55.0
+    assert machine(database).accelerator == "cpu"
+
+
+def test_the_newest_status_says_what_computes_the_model(writer: StoreWriter, database: Database) -> None:
+    writer.write(arrive(status(4), status(5, accelerator="edge_tpu")))
+    found = machine(database)
+    assert (found.accelerator, found.accelerator_reason) == ("edge_tpu", "the settings say so")
 
 
 def test_every_write_raises_the_change_marker(writer: StoreWriter, database: Database) -> None:

@@ -40,7 +40,7 @@ function chartOf(element) {
 }
 
 async function loadSpans() {
-  const query = new URLSearchParams({ device: root.dataset.device, limit: "100" });
+  const query = new URLSearchParams({ device: root.dataset.device, kind: "anomaly", limit: "100" });
   const response = await fetch(`/api/v1/alerts?${query}`);
   if (!response.ok) throw new Error(`alerts: ${response.status}`);
   const { alerts } = await response.json();

@@ -1,17 +1,21 @@
+"""k of the last n windows raise the alarm, a run of calm ones clears it, and nothing else does."""
+
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.alarm_rule import AlarmEdge, AlarmRule
 from contract.messages import AlarmTransition
 from contract.profiles import AlarmSpec
-from edge_agent.alarm import AlarmEdge, AlarmRule
 
 SPEC = AlarmSpec(threshold=0.5, k=3, n=5, clear_below=0.3, clear_after=4)
+"""As `MachineProfile.alarm_rule` gives it: with its threshold worked out."""
 RAISED, CLEARED = AlarmTransition.RAISED, AlarmTransition.CLEARED
 
 scores = st.lists(
@@ -24,7 +28,11 @@ def specs(draw: st.DrawFn) -> AlarmSpec:
     n = draw(st.integers(1, 8))
     threshold = draw(st.floats(0.2, 0.9))
     return AlarmSpec(
-        threshold, draw(st.integers(1, n)), n, draw(st.floats(0.1, threshold)), draw(st.integers(1, 6))
+        threshold=threshold,
+        k=draw(st.integers(1, n)),
+        n=n,
+        clear_below=draw(st.floats(0.1, threshold)),
+        clear_after=draw(st.integers(1, 6)),
     )
 
 
@@ -83,6 +91,18 @@ def test_decisions_on_a_prefix_are_those_of_the_whole_run_cut_there(
 
 
 @given(specs(), scores)
+def test_each_alarm_takes_k_anomalous_windows_that_no_other_took(
+    spec: AlarmSpec, values: list[float | None]
+) -> None:
+    """What the expected number of false alarms a day rests on (`MachineProfile.alarm_rule`)."""
+    raised = [edge for edge in edges(spec, values) if edge.transition is RAISED]
+    anomalous = sum(v is not None and v >= spec.threshold for v in values)
+    assert len(raised) * spec.k <= anomalous
+    for one, other in pairwise(raised):
+        assert one.event_time_s < other.since_s
+
+
+@given(specs(), scores)
 def test_unscored_windows_change_only_the_times(spec: AlarmSpec, values: list[float | None]) -> None:
     dense = [v for v in values if v is not None]
 
@@ -116,9 +136,28 @@ def test_state_survives_json_at_any_moment(
     assert [e for e in found if e] == edges(spec, values)
 
 
+def test_it_says_whether_it_is_active() -> None:
+    rule = AlarmRule(SPEC)
+    found = []
+    for t, score in enumerate([0.9] * 3 + [0.1] * 4):
+        rule.update(float(t), score)
+        found.append(rule.is_active)
+    assert found == [False, False, True, True, True, True, False]
+
+
+def test_a_longer_memory_than_n_is_cut_to_the_newest() -> None:
+    rule = AlarmRule(SPEC)
+    rule.restore({"since_s": None, "calm_run": 0, "anomalous_at": [1.0, 2.0, *[None] * 5]})
+    assert rule.to_state()["anomalous_at"] == [None] * 5
+
+
 @pytest.mark.parametrize(
     "state", [{}, {"since_s": "x", "anomalous_at": [], "calm_run": 0}, {"since_s": None, "anomalous_at": 3}]
 )
 def test_a_state_that_is_none_is_refused(state: dict[str, object]) -> None:
+    rule = AlarmRule(SPEC)
+    rule.update(0.0, 0.9)
+    before = rule.to_state()
     with pytest.raises(ValueError, match=r"."):
-        AlarmRule(SPEC).restore(state)
+        rule.restore(state)
+    assert rule.to_state() == before, "nothing has been changed"

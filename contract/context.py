@@ -1,0 +1,97 @@
+"""The windows that a model sees at once.
+
+Rule: a context is contiguous. A gap, a standstill or a regime that is still warming up empties it; a window
+that cannot be believed is a row of masked cells, so that time goes on; it is judged as soon as half of its
+cells are known. Device and training both go through this class.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+import numpy as np
+
+from contract.features import UNKNOWN_REGIME, FeatureVector, feature_specs
+from contract.profiles import MachineProfile
+from contract.scoring import MIN_CONFIDENCE, Baseline, Mask, Values
+
+
+class Step(Enum):
+    """What a window did to the context."""
+
+    STANDSTILL = auto()
+    """The machine is off; nothing is learned or judged."""
+    BLIND = auto()
+    """Too little of this window, or of the context, can be believed."""
+    LEARNING = auto()
+    """The regime's baseline is not ready; the window taught it, if it was allowed to."""
+    FILLING = auto()
+    """The context does not hold enough windows yet."""
+    READY = auto()
+    """`standardised` and `valid` may be judged."""
+
+
+class Context:
+    """A sliding context over one machine's feature vectors; constant memory.
+
+    Args:
+        profile: The machine's.
+        baseline: What its features are compared with; learns from the windows that come by.
+    """
+
+    def __init__(self, profile: MachineProfile, baseline: Baseline) -> None:
+        shape = (profile.window.context, len(feature_specs(profile)))
+        self._profile = profile
+        self._off = frozenset(profile.regime.off) if profile.regime else frozenset()
+        self._baseline = baseline
+        self._seen = 0
+        self.standardised: Values = np.zeros(shape, np.float32)
+        """float32 (T, F), newest last; 0 where not valid."""
+        self.valid: Mask = np.zeros(shape, np.bool_)
+        """bool (T, F)."""
+
+    def add(self, vector: FeatureVector, may_learn: bool = True) -> Step:
+        """Take the next window.
+
+        Args:
+            vector: Its features; vectors come in time order.
+            may_learn: Whether the baseline may learn from it.
+        """
+        if vector.gap_before:
+            self.clear()
+        if vector.regime in self._off:
+            self.clear()
+            return Step.STANDSTILL
+        if not is_usable(vector, self._profile):
+            self._push(0.0, False)
+            return Step.BLIND
+        if not self._baseline.is_ready(vector.regime):
+            self.clear()
+            if may_learn:
+                self._baseline.observe(vector)
+            return Step.LEARNING
+        self._push(self._baseline.standardise(vector), self._baseline.mask(vector))
+        if np.count_nonzero(self.valid) >= MIN_CONFIDENCE * self.valid.size:
+            return Step.READY
+        return Step.FILLING if self._seen < len(self.valid) else Step.BLIND
+
+    def clear(self) -> None:
+        """Forget every window."""
+        self.standardised[:] = 0.0
+        self.valid[:] = False
+        self._seen = 0
+
+    def _push(self, standardised: Values | float, valid: Mask | bool) -> None:
+        self.standardised[:-1] = self.standardised[1:]
+        self.valid[:-1] = self.valid[1:]
+        self.standardised[-1] = standardised
+        self.valid[-1] = valid
+        self._seen += 1
+
+
+def is_usable(vector: FeatureVector, profile: MachineProfile) -> bool:
+    """Whether a window could be learned from or judged: enough is known of it and the machine runs."""
+    off = profile.regime.off if profile.regime else ()
+    return (
+        vector.confidence >= MIN_CONFIDENCE and vector.regime != UNKNOWN_REGIME and vector.regime not in off
+    )

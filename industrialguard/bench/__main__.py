@@ -1,0 +1,68 @@
+"""Entry point: `industrialguard bench KIND …`.
+
+Rule: a kind of benchmark is a row of the table; its module is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of benchmark."""
+
+    module: str
+    """Dotted name of the module whose `main(argv) -> int` runs it."""
+    summary: str
+
+
+KINDS = {
+    "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
+    "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
+}
+
+EXAMPLES = """\
+examples:
+  industrialguard bench anomaly --dataset skab --data ../data/skab --json skab.json
+  industrialguard bench edge --json edge.json
+
+`industrialguard bench KIND --help` explains each kind.
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one benchmark; returns its exit code.
+
+    Raises:
+        IndustrialGuardError: one line that says what is wrong and what to do.
+    """
+    parser = build_parser()
+    try:
+        options = parser.parse_args(argv[:1])
+    except SystemExit as finished:  # argparse has printed already
+        return int(finished.code or 0)
+    run: Callable[[Sequence[str]], int] = importlib.import_module(KINDS[options.kind].module).main
+    return run(argv[1:])
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the kind alone; each kind reads the rest itself."""
+    known = "\n".join(f"  {name:<9}{kind.summary}" for name, kind in KINDS.items())
+    parser = argparse.ArgumentParser(
+        prog="industrialguard bench",
+        usage="industrialguard bench [--help] KIND ...",
+        description="Measure what the project achieves, beside what simpler things would.",
+        epilog=f"kinds:\n{known}\n\n{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("kind", choices=sorted(KINDS), metavar="KIND", help="what to measure, see below")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""Skoltech Anomaly Benchmark, or any folder of tables in its format: with and without the flow sensor.
+
+Rule: the public split (the first 400 rows of a file may be learned from) under this project's causal rules;
+no file is left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from contract.bundle import load_bundle
+from contract.profiles import load_profile
+from industrialguard.bench.agent_rows import AgentContender
+from industrialguard.bench.baseline_rows import baselines, sensor_alone
+from industrialguard.bench.errors import NothingToJudgeError
+from industrialguard.bench.hardest import draw_hardest
+from industrialguard.bench.report import Report, Run
+from industrialguard.bench.row_protocol import RULES, Detector, LabelledTable, Table, run_detectors
+from industrialguard.bench.trained_rows import TrainedAgent, TrainedFleet, VariantContender
+from models.recordings.folders import find_files
+from models.recordings.skab import SENSOR_OF_COLUMN, read_table
+from models.variants import SHIPS
+
+TRAIN_ROWS = 400
+PROFILE = "pump-loop"
+VARIANTS = (
+    SHIPS,
+    "student float",
+    "teacher float",
+    "student int8, after training",
+    "student int8, pruned",
+    "student float, not distilled",
+)
+VARIANTS_IN_SHORT = (SHIPS, "student float", "teacher float")
+LABEL = "anomaly"
+FLOW = "flow"
+FLOW_ROWS = (30, 60)
+"""Smoothing of the flow sensor alone: a usual one, and the best of those that were tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkabTables:
+    """What a folder holds."""
+
+    labelled: tuple[LabelledTable, ...]
+    healthy: tuple[Table, ...]
+    """Tables without labels: healthy throughout."""
+    left_out: tuple[str, ...]
+    """Sentences: which files cannot be judged, and why."""
+
+
+def bench_skab(folder: Path, seeds: Sequence[int], plot: Path | None = None) -> list[Report]:
+    """All contenders on a folder, with all sensors and without flow.
+
+    Args:
+        folder: Tables in SKAB's format, also in folders below it.
+        seeds: For the contenders that are seeded.
+        plot: Where to draw the table that the main contender did worst on.
+
+    Raises:
+        DataError: no tables, a malformed one, or none that can be judged.
+        ConfigError: the picture cannot be written.
+    """
+    everyone = skab_contenders()
+    reports = [run_skab(folder, everyone, seeds)]
+    if plot is not None:
+        (main,) = [contender for contender in everyone if contender.is_main]
+        draw_hardest(plot, main, read_tables(folder).labelled)
+    return [*reports, run_skab(folder, skab_contenders((FLOW,)), seeds, (FLOW,))]
+
+
+def skab_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
+    """Ours first, then the baselines; what needs a sensor that is dropped is left out."""
+    alone = () if FLOW in drop else tuple(sensor_alone(FLOW, rows) for rows in FLOW_ROWS)
+    return (*our_contenders(drop), *baselines(), *alone)
+
+
+def our_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
+    """What ships, what it was made from, and the agent; exactly one is the main one."""
+    profile = load_profile(PROFILE)
+    kept = tuple(spec for spec in profile.sensors if spec.name not in drop)
+    names = VARIANTS if not drop else VARIANTS_IN_SHORT
+    fleet = TrainedFleet(replace(profile, sensors=kept), names)
+    return (
+        *(VariantContender(name, fleet) for name in names),
+        TrainedAgent("the agent's own decisions, trained here", fleet),
+        *(
+            ()
+            if drop
+            else (AgentContender("the agent's own decisions, shipped bundle", load_bundle(PROFILE)),)
+        ),
+    )
+
+
+def run_skab(
+    folder: Path, detectors: Sequence[Detector], seeds: Sequence[int], drop: Sequence[str] = ()
+) -> Report:
+    """Judge detectors on every table of a folder.
+
+    Args:
+        folder: Tables in SKAB's format, also in folders below it.
+        detectors: Exactly one is the main one.
+        seeds: For the detectors that are seeded.
+        drop: Sensors to leave out, by the names of the profile `pump-loop`.
+
+    Raises:
+        DataError: no tables, a malformed one, or none that can be judged.
+        NotCausalError: a detector looks ahead.
+    """
+    started = datetime.now(UTC)
+    tables = read_tables(folder, drop)
+    rows = run_detectors(tables.labelled, tables.healthy, detectors, seeds)
+    dataset = "skab" + "".join(f"/without-{sensor}" for sensor in drop)
+    return Report("anomaly", dataset, _protocol(tables, drop), tuple(seeds), rows, Run.since(started))
+
+
+def read_tables(folder: Path, drop: Sequence[str] = ()) -> SkabTables:
+    """Read every table of a folder.
+
+    Raises:
+        DataError: no tables, a malformed one, or none that can be judged.
+    """
+    root = folder / "skab" if (folder / "skab").is_dir() else folder
+    labelled: list[LabelledTable] = []
+    healthy: list[Table] = []
+    left_out: list[str] = []
+    for path in find_files(root, ("*.csv",), "--dataset skab --data DIR"):
+        stamps_s, columns = read_table(path)
+        values = np.stack([columns[column] for column in SENSOR_OF_COLUMN], axis=1)
+        sensors = tuple(SENSOR_OF_COLUMN.values())
+        name = str(path.relative_to(root)) if path != root else path.name
+        table = Table(name, sensors, stamps_s, values, min(TRAIN_ROWS, len(stamps_s))).without(drop)
+        if len(stamps_s) <= TRAIN_ROWS:
+            left_out.append(f"Left out: {name} has {len(stamps_s)} rows, needs more than {TRAIN_ROWS}.")
+        elif LABEL in columns:
+            labelled.append(LabelledTable(table, columns[LABEL] > 0))
+        else:
+            healthy.append(table)
+    if not labelled:
+        raise NothingToJudgeError(
+            f"{root}: no table with the column {LABEL!r} and more than {TRAIN_ROWS} rows; detectors need one"
+        )
+    return SkabTables(tuple(labelled), tuple(healthy), tuple(left_out))
+
+
+def _protocol(tables: SkabTables, drop: Sequence[str]) -> tuple[str, ...]:
+    test = [file.labels[TRAIN_ROWS:] for file in tables.labelled]
+    n_test = sum(map(len, test))
+    without = f", without the sensor {', '.join(drop)}" if drop else ""
+    share = sum(part.sum() for part in test) / n_test
+    return (
+        f"{len(tables.labelled)} files{without}; the first {TRAIN_ROWS} rows of each are training, the other "
+        f"{n_test} are judged, {share:.1%} of them anomalous.",
+        f"{len(tables.healthy)} more files without labels may be learned from.",
+        *tables.left_out,
+        "Ours learn from the training rows of all files and share one network; each file is standardised by "
+        "its own training rows. The agent has its own rule: warm-up, score, k of n, frozen while alarming.",
+        *RULES,
+    )

@@ -1,0 +1,186 @@
+"""What this project trains, as contenders: teacher, student and every step between them, on one fleet.
+
+Rule: the product's own training on the training rows of all tables, then each network under the very rules of
+the baselines: level and threshold of a table come from its own training rows. Networks are trained once a
+seed and shared by the rows of the report. The last contender is the agent with the bundle that comes of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.extract import FeatureExtractor
+from contract.features import FeatureVector, feature_specs
+from contract.profiles import MachineProfile
+from contract.scoring import Yardstick
+from contract.trust import believed
+from industrialguard.bench.agent_rows import ROW_PERIOD_S, AgentContender
+from industrialguard.bench.report import Role
+from industrialguard.bench.row_protocol import FileScores, Table
+from models.calibrate import fleet_yardstick, machine_errors
+from models.config import FitConfig
+from models.dataset import MachineVectors, cut_contexts
+from models.recordings.rows import row_readings
+from models.trainer import TrainingData, assemble, baseline_factory, prepare_machines
+from models.variants import SHIPS, Variant, make_variants
+
+Floats = npt.NDArray[np.float64]
+
+LATENCY_CONTEXTS = 200
+"""Contexts that a file's latency is the median of."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedVariant:
+    """One network, how its error is measured, and what it costs."""
+
+    variant: Variant
+    yardstick: Yardstick
+    figures: Mapping[str, float]
+
+
+class TrainedFleet:
+    """Trains every variant once for each seed; the contenders ask for theirs.
+
+    Args:
+        profile: Of the machines, without sensors that were dropped.
+        variants: Names of those that are wanted; what ships is always among them.
+    """
+
+    def __init__(self, profile: MachineProfile, variants: Sequence[str]) -> None:
+        self.profile = profile
+        self._wanted = {*variants, SHIPS}
+        self._trained: dict[int, dict[str, TrainedVariant]] = {}
+        self._data: dict[int, TrainingData] = {}
+
+    def learn(self, healthy: Sequence[Table], seed: int) -> None:
+        """Train on tables that are healthy throughout; a seed that was trained already costs nothing."""
+        if seed in self._trained:
+            return
+        machines = [MachineVectors(t.name, tuple(v for _, v in self.vectors(t))) for t in healthy]
+        data = prepare_machines(machines, self.profile, seed)
+        config = FitConfig(seed=seed, wander=data.wander.offsets)
+        self._data[seed] = data
+        self._trained[seed] = {
+            variant.name: _measure(variant, data)
+            for variant in make_variants(data.learning, data.held_out, config)
+            if variant.name in self._wanted
+        }
+
+    def variant(self, name: str, seed: int) -> TrainedVariant:
+        """One of those that were trained."""
+        return self._trained[seed][name]
+
+    def agent(self, name: str, seed: int) -> AgentContender:
+        """The agent with the bundle that ships from this training."""
+        bundle = assemble(self._data[seed], self.variant(SHIPS, seed).variant.file, seed, {}, {})
+        return AgentContender(name, bundle)
+
+    def score(self, table: Table, name: str, seed: int) -> Floats:
+        """A variant's model error after each row; NaN where no context was whole. float64 (n,)."""
+        rows, vectors = zip(*self.vectors(table), strict=True)
+        known = int(np.searchsorted(rows, table.train_rows))
+        warmup = replace(self.profile.warmup, baseline_windows=known)
+        profile = replace(self.profile, warmup=warmup)
+        trained = self.variant(name, seed)
+        make_baseline = baseline_factory(profile, self._data[seed].wander)
+        machine = MachineVectors(table.name, vectors)
+        contexts = cut_contexts(machine, profile, make_baseline, from_start=True)
+        errors = machine_errors(contexts, trained.variant, trained.yardstick)
+        by_time = dict(zip(contexts.event_times_s.tolist(), errors.tolist(), strict=True))
+        scores = np.full(len(table.stamps_s), np.nan)
+        for row, vector in zip(rows, vectors, strict=True):
+            scores[row:] = by_time.get(vector.event_time_s, np.nan)
+        return scores
+
+    def vectors(self, table: Table) -> list[tuple[int, FeatureVector]]:
+        """The device's feature vectors, each with the row that closed its window."""
+        extractor = FeatureExtractor(self.profile)
+        width = len(table.sensors)
+        readings = row_readings(table.sensors, table.stamps_s, table.values, ROW_PERIOD_S)
+        return [
+            (number // width, believed(vector, self.profile))
+            for number, reading in enumerate(readings)
+            for vector in extractor.add(reading)
+        ]
+
+
+@dataclass(slots=True)
+class VariantContender:
+    """One of a fleet's networks under the rules of the baselines."""
+
+    name: str
+    fleet: TrainedFleet = field(repr=False)
+    role: Role = Role.OURS
+    is_seeded: bool = True
+    _seed: int = field(default=0, init=False)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the one that ships."""
+        return self.name == SHIPS
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """Size and speed of its file."""
+        return self.fleet.variant(self.name, self._seed).figures
+
+    def fit_fleet(self, healthy: Sequence[Table], seed: int) -> None:
+        """Train, unless another contender of the fleet has."""
+        self.fleet.learn(healthy, seed)
+        self._seed = seed
+
+    def scores(self, table: Table) -> FileScores:
+        """Score every row."""
+        found = self.fleet.score(table, self.name, self._seed)
+        return FileScores(found[: table.train_rows], found[table.train_rows :])
+
+
+@dataclass(slots=True)
+class TrainedAgent:
+    """The agent, end to end, with the bundle that comes of the same training."""
+
+    name: str
+    fleet: TrainedFleet = field(repr=False)
+    role: Role = Role.OURS
+    is_main: bool = False
+    is_seeded: bool = True
+    figures: Mapping[str, float] = field(default_factory=dict)
+    _agent: AgentContender | None = field(default=None, init=False, repr=False)
+
+    def fit_fleet(self, healthy: Sequence[Table], seed: int) -> None:
+        """Train, unless another contender of the fleet has, and make a bundle."""
+        self.fleet.learn(healthy, seed)
+        self._agent = self.fleet.agent(self.name, seed)
+
+    def scores(self, table: Table) -> FileScores:
+        """The agent's scores and alarms.
+
+        Raises:
+            ValueError: asked before `fit_fleet`.
+        """
+        if self._agent is None:
+            raise ValueError("fit_fleet comes first")
+        return self._agent.scores(table)
+
+
+def _measure(variant: Variant, data: TrainingData) -> TrainedVariant:
+    contexts = data.held_out[0].standardised[:LATENCY_CONTEXTS]
+    times_us = []
+    for context in contexts:
+        started = time.perf_counter()
+        variant.run_file(context[np.newaxis])
+        times_us.append(1e6 * (time.perf_counter() - started))
+    figures = {
+        "model_bytes": float(len(variant.file)),
+        "packed_bytes": float(variant.packed_bytes),
+        "latency_p50_us": float(np.median(times_us)),
+    }
+    return TrainedVariant(
+        variant, fleet_yardstick(data.held_out, variant, feature_specs(data.profile)), figures
+    )

@@ -1,0 +1,97 @@
+"""Every way to make the model, side by side: what each step of the road to a device costs and gives.
+
+Rule: all are trained on the same machines with the same seed, and each is asked in the same way. A float
+variant is the network itself; an int8 variant is its file in the device's runtime.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from models.anomaly import AutoencoderConfig
+from models.aware import tune_to_int8
+from models.config import FitConfig
+from models.dataset import Contexts
+from models.distill import distill
+from models.fit import Values, fit, stack
+from models.parity import DeviceModel
+from models.prune import prune
+from models.quantize import convert_aware, convert_float, quantize
+
+SHIPS = "student int8, tuned"
+"""The one that a bundle holds."""
+ROWS_AT_ONCE = 1024
+"""Contexts that a float network is given at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to make the model."""
+
+    name: str
+    file: bytes = field(repr=False)
+    """TFLite; float32 or int8 (1, 1, T, F) in and out."""
+    network: Callable[[Values], Values] = field(repr=False, compare=False)
+    """Standardised features float32 (n, T, F) in, reconstructed out."""
+    run_file: Callable[[Values], Values] = field(repr=False, compare=False)
+    """The same by the file, one context after the other, in the device's runtime."""
+
+    def reconstruct(self, contexts: Values) -> Values:
+        """Standardised features float32 (n, T, F) in, reconstructed out."""
+        return self.network(contexts)
+
+    @property
+    def packed_bytes(self) -> int:
+        """Size of the file compressed, as a bundle carries it over the air."""
+        return len(zlib.compress(self.file, 9))
+
+
+def make_variants(
+    training: Sequence[Contexts], held_out: Sequence[Contexts], config: FitConfig
+) -> Iterator[Variant]:
+    """Train one variant after the other; `SHIPS` is what a bundle holds.
+
+    Args:
+        training: Machines to learn from.
+        held_out: Machines to stop by.
+        config: How.
+    """
+    contexts, _ = stack(training)
+    teacher = fit(training, held_out, config, AutoencoderConfig.teacher).model
+    yield float_variant("teacher float", teacher)
+    yield int8_variant("teacher int8", quantize(teacher, contexts, config.seed))
+    plain = fit(training, held_out, config, AutoencoderConfig.student).model
+    yield float_variant("student float, not distilled", plain)
+    student = distill(teacher, training, held_out, config).model
+    yield float_variant("student float", student)
+    yield int8_variant("student int8, after training", quantize(student, contexts, config.seed))
+    tuned = tune_to_int8(teacher, student, training, held_out, config).model
+    yield int8_variant(SHIPS, convert_aware(tuned))
+    pruned = prune(teacher, student, training, held_out, config).model
+    yield float_variant("student float, pruned", pruned)
+    yield int8_variant("student int8, pruned", quantize(pruned, contexts, config.seed))
+
+
+def float_variant(name: str, model: Any) -> Variant:
+    """A network from `build_model`."""
+
+    def reconstruct(contexts: Values) -> Values:
+        out = np.empty_like(contexts)
+        for first in range(0, len(contexts), ROWS_AT_ONCE):
+            rows = slice(first, first + ROWS_AT_ONCE)
+            out[rows] = model(contexts[rows, np.newaxis], training=False)[:, 0]
+        return out
+
+    file = convert_float(model)
+    return Variant(name, file, reconstruct, DeviceModel(file).reconstruct)
+
+
+def int8_variant(name: str, file: bytes) -> Variant:
+    """A file for a device."""
+    device = DeviceModel(file)
+    return Variant(name, file, device.reconstruct, device.reconstruct)
