@@ -38,7 +38,8 @@ def require_text(value: str, where: str) -> None:
     Raises:
         InvalidMessageError: it does.
     """
-    require(bool(TEXT_PATTERN.fullmatch(value)), f"{where}: up to 80 plain characters, not {value[:100]!r}")
+    if not TEXT_PATTERN.fullmatch(value):
+        raise InvalidMessageError(f"{where}: up to 80 plain characters, not {value[:100]!r}")
 
 
 def require_unit(value: str, where: str) -> None:
@@ -65,9 +66,9 @@ def require_finite(values: Iterable[float], where: str) -> None:
     Raises:
         InvalidMessageError: one is NaN, infinite or too large.
     """
-    require(
-        all(abs(value) <= MAX_FLOAT32 for value in values), f"{where} must be finite and fit into 32 bits"
-    )
+    for value in values:
+        if not abs(value) <= MAX_FLOAT32:
+            raise InvalidMessageError(f"{where} must be finite and fit into 32 bits")
 
 
 def require_count(value: int, where: str, limit: int = MAX_INT63) -> None:
@@ -76,7 +77,8 @@ def require_count(value: int, where: str, limit: int = MAX_INT63) -> None:
     Raises:
         InvalidMessageError: it lies outside.
     """
-    require(0 <= value <= limit, f"{where} must lie between 0 and {limit}, not {value}")
+    if not 0 <= value <= limit:
+        raise InvalidMessageError(f"{where} must lie between 0 and {limit}, not {value}")
 
 
 def require_time(value: datetime, where: str) -> None:

@@ -49,5 +49,6 @@ class FeatureExtractor:
             return
         last = checked.values.size // size * size
         burst = slice(last - size, last)
-        if checked.quality[burst].max() < Quality.BAD:
-            self._bursts[checked.sensor] = checked.values[burst].copy()
+        if checked.flags and checked.quality[burst].max() == Quality.BAD:
+            return
+        self._bursts[checked.sensor] = checked.values[burst].copy()

@@ -98,10 +98,10 @@ class FeatureAggregate:
 
     def __post_init__(self) -> None:
         require_text(self.name, "feature name")
-        require_finite((self.mean, self.minimum, self.maximum), f"feature {self.name}")
+        require_finite((self.mean, self.minimum, self.maximum), self.name)
         slack = 1e-4 * max(abs(self.minimum), abs(self.maximum), 1e-6)
-        ordered = self.minimum - slack <= self.mean <= self.maximum + slack
-        require(ordered, f"feature {self.name}: needs minimum <= mean <= maximum")
+        if not self.minimum - slack <= self.mean <= self.maximum + slack:
+            raise InvalidMessageError(f"feature {self.name}: needs minimum <= mean <= maximum")
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,14 +279,14 @@ def drift_level(reconstructed: Values, valid: Mask) -> float:
     Returns:
         The largest mean level of a feature over the context, as a share of `Z_CLIP`; 0..1.
     """
-    counts = np.count_nonzero(valid, axis=0)
-    levels = np.abs((reconstructed * valid).sum(axis=0)) / np.maximum(counts, 1)
+    counts = np.add.reduce(valid, axis=0, dtype=np.float64)
+    levels = np.abs(np.add.reduce(reconstructed * valid, axis=0)) / np.maximum(counts, 1.0)
     return min(float(levels[counts * 2 >= len(valid)].max(initial=0.0)) / Z_CLIP, 1.0)
 
 
 def _masked_means(standardised: Values, reconstructed: Values, valid: Mask, axis: int) -> Floats:
     residual = (standardised - reconstructed) * valid
-    counts = np.maximum(np.count_nonzero(valid, axis=axis), 1)
+    counts = np.maximum(np.add.reduce(valid, axis=axis, dtype=np.float64), 1.0)
     squares: Floats = np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", residual, residual, dtype=np.float64)
     means: Floats = squares / counts
     return means

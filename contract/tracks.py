@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from contract.profiles import MachineProfile
 from contract.quality import CheckedReading
 from contract.signals import Quality, QualityFlag, Samples, SensorKind, SensorSpec
 
+_Number = TypeVar("_Number", bound=np.generic)
 Counts = tuple[int, int, int]
 """Samples that are good, uncertain and bad."""
 
@@ -106,7 +107,7 @@ class ScalarTrack:
                 break
         if not pieces:
             return self._missing
-        return self._join(pieces, start_s) if len(pieces) > 1 else self._slice(*pieces[0], start_s)
+        return self._join(pieces, start_s)
 
     def forget(self, border_s: float) -> None:
         """See `Track`."""
@@ -121,43 +122,20 @@ class ScalarTrack:
             return 0
         return min(math.ceil(lag_s / self.period_s - _SAME_TIME), checked.values.size)
 
-    def _slice(self, checked: CheckedReading, first: int, last: int, start_s: float) -> Cut:
-        """The common case: a window that one reading fills."""
-        begin_s = checked.event_time_s - start_s + first * self.period_s
-        offsets_s = begin_s + np.arange(last - first) * self.period_s
-        newest_s = start_s + offsets_s[-1].item()
-        part = slice(first, last)
-        if not checked.flags:
-            return self._judge(checked.values[part], offsets_s, newest_s)
-        quality, flags = checked.quality[part], _union([checked.sample_flags[part]])
-        return self._judge(checked.values[part], offsets_s, newest_s, quality, flags)
-
     def _join(self, pieces: list[tuple[CheckedReading, int, int]], start_s: float) -> Cut:
-        values = np.concatenate([c.values[i:j] for c, i, j in pieces])
-        offsets_s = np.array([c.event_time_s - start_s + i * self.period_s for c, i, _ in pieces])
-        if values.size > len(pieces):
-            sizes = np.array([j - i for _, i, j in pieces])
-            ticks = np.arange(values.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            offsets_s = np.repeat(offsets_s, sizes) + ticks * self.period_s
+        """Leave bad samples out, and tell when too few came."""
+        values = _joined([c.values[i:j] for c, i, j in pieces])
+        begins_s = [c.event_time_s - start_s + i * self.period_s for c, i, _ in pieces]
+        if values.size == len(pieces):
+            offsets_s = np.array(begins_s)
+        else:
+            runs = zip(begins_s, pieces, strict=True)
+            offsets_s = _joined([begin_s + np.arange(j - i) * self.period_s for begin_s, (_, i, j) in runs])
         newest_s = start_s + offsets_s[-1].item()
-        if not any(c.flags for c, _, _ in pieces):
-            return self._judge(values, offsets_s, newest_s)
-        quality = np.concatenate([c.quality[i:j] for c, i, j in pieces])
-        flags = _union([c.sample_flags[i:j] for c, i, j in pieces])
-        return self._judge(values, offsets_s, newest_s, quality, flags)
-
-    def _judge(
-        self,
-        values: Samples,
-        offsets_s: npt.NDArray[np.float64],
-        newest_s: float,
-        quality: npt.NDArray[np.uint8] | None = None,
-        flags: QualityFlag = QualityFlag.NONE,
-    ) -> Cut:
-        """Leave bad samples out, and tell when too few came; without `quality` all are good."""
-        counts = (values.size, 0, 0)
-        if quality is not None:
-            counts = _count(quality)
+        counts, flags = (values.size, 0, 0), QualityFlag.NONE
+        if any(c.flags for c, _, _ in pieces):
+            quality = _joined([c.quality[i:j] for c, i, j in pieces])
+            counts, flags = _count(quality), _union([c.sample_flags[i:j] for c, i, j in pieces])
             usable = quality != Quality.BAD
             values, offsets_s = values[usable], offsets_s[usable]
         if 2 * sum(counts) < self._expected:
@@ -229,6 +207,11 @@ def _slice(checked: CheckedReading, first: int, last: int, later_s: float) -> Ch
         flags,
         _union([flags]),
     )
+
+
+def _joined(parts: list[npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
+    """Arrays end to end; a single one as it is."""
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def _count(quality: npt.NDArray[np.uint8]) -> Counts:

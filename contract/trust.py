@@ -61,7 +61,7 @@ def held_sensors(vector: FeatureVector, profile: MachineProfile) -> list[str]:
 
     It says so by `stuck_after_s`. They may yet prove stuck, and a spread of zero is no machine's.
     """
-    return [sensor for sensor, column in _spread_columns(profile) if vector.values[column] == 0.0]
+    return [sensor for sensor, column in _spread_columns(profile) if vector.values.item(column) == 0.0]
 
 
 def without_sensors(

@@ -136,17 +136,18 @@ class Aggregator:
         return [TimedSummary(end_s, self._summarise(interval, interval_s))]
 
     def _summarise(self, interval: _Interval, interval_s: float) -> ScoreSummary:
-        scores = np.asarray(interval.scores or [0.0])
-        p50, p90 = np.quantile(scores, (0.5, 0.9))
+        scores = np.sort(interval.scores or [0.0])
+        ranks = np.array((0.5, 0.9)) * (scores.size - 1)
+        p50, p90 = np.interp(ranks, np.arange(scores.size), scores).tolist()
         return ScoreSummary(
             interval_s=interval_s,
             state=interval.state,
             window_count=interval.windows,
             scored_count=len(interval.scores),
-            score_mean=min(float(scores.mean()), float(scores.max())),
-            score_max=float(scores.max()),
-            score_p50=float(p50),
-            score_p90=float(p90),
+            score_mean=min(float(scores.mean()), float(scores[-1])),
+            score_max=float(scores[-1]),
+            score_p50=p50,
+            score_p90=p90,
             confidence=min(1.0, interval.confidence_sum / interval.windows),
             regime=interval.regimes.most_common(1)[0][0],
             features=self._features(interval),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from contract.features import FeatureSpec
 from contract.profiles import MachineProfile
-from contract.scoring import Values, Yardstick, model_error, squared_residuals
+from contract.scoring import JUDGED_WINDOWS, Values, Yardstick, model_error, squared_residuals
 from models.dataset import Contexts
 from models.errors import TooLittleDataError
 
@@ -79,7 +79,7 @@ def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequenc
         reconstructed = model.reconstruct(machine.standardised)
         rows = zip(machine.standardised, reconstructed, machine.valid, strict=True)
         squares = np.array([squared_residuals(*row) for row in rows])
-        known = machine.valid.any(axis=1)
+        known = machine.valid[:, -JUDGED_WINDOWS:].any(axis=1)
         counts = known.sum(axis=0)
         means.append(np.where(counts > 0, squares.sum(axis=0) / np.maximum(counts, 1), np.nan))
     table = np.array(means)

@@ -92,7 +92,7 @@ def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) ->
     """How far healthy machines' features stray from their level over a baseline's life, in model space.
 
     Raises:
-        TooLittleDataError: no machine has twice as many usable windows in one regime as fix a baseline.
+        TooLittleDataError: no machine has `LEAST_BASELINES` times the usable windows that fix a baseline.
     """
     specs = feature_specs(profile)
     needed = profile.warmup.baseline_windows
@@ -112,9 +112,17 @@ def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) ->
     step = max(1, round(profile.window.length_s / profile.window.hop_s))
     wander = measure_wander(series, needed, step)
     is_log = np.array([spec.scale == "log" for spec in specs])
-    usual = np.nan_to_num(np.nanmedian(np.abs(np.concatenate(series)), axis=0))
+    usual = usual_levels(np.concatenate(series))
     least = np.where(is_log, LEAST_LOG_SPREAD, np.maximum(LEAST_SHARE * usual, LEAST_SPREAD))
     return Wander(np.maximum(np.nan_to_num(wander.spread), least), wander.exponent)
+
+
+def usual_levels(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Median of the absolute values of each column; 0 where nothing is known. float64 (F,)."""
+    levels = np.zeros(rows.shape[1])
+    seen = np.isfinite(rows).any(axis=0)
+    levels[seen] = np.nanmedian(np.abs(rows[:, seen]), axis=0)
+    return levels
 
 
 def prior_windows(profile: MachineProfile) -> int:
@@ -144,7 +152,7 @@ def cut_contexts(
     context = Context(profile, baseline)
     found: list[tuple[float, Values, Mask]] = []
     for vector in machine.vectors:
-        if context.add(vector) is Step.READY:
+        if context.add(vector, may_learn=not from_start) is Step.READY:
             found.append((vector.event_time_s, context.standardised.copy(), context.valid.copy()))
     shape = (-1, *context.valid.shape)
     return Contexts(

@@ -81,7 +81,10 @@ def _golden_inputs(model: bytes, device: DeviceModel, contexts: npt.NDArray[np.f
     Raises:
         NotReleasableError: they are too few.
     """
-    candidates = device.input.quantise(contexts[:GOLDEN_CANDIDATES, np.newaxis])
+    # Widened contexts stand first in a representative set, healthy ones last: take them in turns.
+    half = min(GOLDEN_CANDIDATES // 2, len(contexts) // 2)
+    in_turns = np.stack([contexts[:half], contexts[::-1][:half]], axis=1).reshape(-1, *contexts.shape[1:])
+    candidates = device.input.quantise(in_turns[:, np.newaxis])
     chosen = candidates[agreeing(model, candidates)][:GOLDEN_CONTEXTS]
     if len(chosen) < min(GOLDEN_CONTEXTS, len(candidates)):
         raise NotReleasableError(

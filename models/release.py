@@ -14,12 +14,12 @@ from contract.bundle import Bundle
 from models.edge_tpu import EdgeTpuReport, check_model
 from models.edge_tpu_compiler import CompiledModel, compile_model, find_compiler
 from models.errors import EdgeTpuCompilerError, ModelFileError, NotReleasableError
-from models.parity import MAX_GOLDEN_STEPS, DeviceModel, Int8, RuntimeParity, parity
+from models.parity import MAX_GOLDEN_STEPS, DeviceModel, Int8, RuntimeParity, agreeing, parity
 
 MAX_STUDENT_BYTES = 32_000
 """Largest model in bytes: what the edge model was designed to, and what a small core's first-level cache
 holds (32 kB on many Cortex-A), so that a window costs no traffic with the memory."""
-NOISE_WINDOWS = 8
+NOISE_CANDIDATES, NOISE_WINDOWS = 64, 8
 """Windows that runtimes are compared with when a model comes without golden ones."""
 
 Golden = tuple[Int8, Int8]
@@ -114,6 +114,9 @@ def _noise(model: bytes) -> Golden:
     device = DeviceModel(model)
     if device.dtypes != (np.int8, np.int8):
         raise ModelFileError("the model is not int8 in and out; quantise it fully")
-    shape = (NOISE_WINDOWS, *device.shape[1:])
+    shape = (NOISE_CANDIDATES, *device.shape[1:])
     noise = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
-    return noise, device.run(noise)
+    chosen = noise[agreeing(model, noise)][:NOISE_WINDOWS]
+    if not len(chosen):
+        raise ModelFileError("no two runtimes agree on any window of noise")
+    return chosen, device.run(chosen)

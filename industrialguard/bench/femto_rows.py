@@ -1,9 +1,8 @@
-"""Bearings run to failure under one rule: how far has each grown beyond its own first windows, and when is that
-an alarm?
+"""Bearings run to failure: how far has each grown beyond its own first windows, and when is it an alarm?
 
-Rule: what a bearing is judged by (network, yardstick, threshold) comes from other bearings' first quarters and
-from its own first windows, never from what is judged. Every contender has the same first windows, the same k of
-n, and as few alarms in the others' first quarters: none, with a third to spare.
+Rule: what a bearing is judged by (network, yardstick, threshold) comes from other bearings' first quarters
+and from its own first windows, never from what is judged. Every contender has the same first windows, the
+same k of n, and as few alarms in the others' first quarters: none, with a third to spare.
 """
 
 from __future__ import annotations
@@ -212,9 +211,7 @@ def stays_above(growth: Floats, alarm: AlarmSpec) -> Floats:
     return kth
 
 
-def make_row(
-    name: str, role: Role, findings: Sequence[Sequence[Finding]], is_main: bool = False
-) -> Row:
+def make_row(name: str, role: Role, findings: Sequence[Sequence[Finding]], is_main: bool = False) -> Row:
     """The figures of one contender.
 
     Args:

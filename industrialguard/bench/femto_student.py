@@ -1,8 +1,8 @@
-"""The student on tables of bearing features: trained on some bearings' first quarters, asked about another one.
+"""The student on tables of bearing features: taught by some bearings' first quarters, asked about another.
 
 Rule: a bearing is scored by a network that has seen neither it nor the bearing that is judged, so that the
-others' scores, which set yardstick and threshold, are those of strangers too. Networks are trained once for each
-set that is left out.
+others' scores, which set yardstick and threshold, are those of strangers too. Networks are trained once for
+each set that is left out.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from contract.features import FeatureVector
 from contract.profiles import AlarmSpec, MachineProfile, WarmupSpec, WindowSpec
 from contract.scoring import Values, Yardstick, squared_residuals
 from contract.signals import Quantity, ScalarFeature, SensorKind, SensorSpec
-from industrialguard.bench.femto_rows import SMALLEST, Bearing, Floats
+from industrialguard.bench.femto_rows import Bearing, Floats
 from industrialguard.bench.report import Role
-from models.calibrate import LEAST_LOG_RESIDUAL, machine_errors
+from models.calibrate import LEAST_ERROR, LEAST_LOG_RESIDUAL, machine_errors
 from models.config import FitConfig
 from models.dataset import (
     LEAST_LOG_SPREAD,
@@ -59,18 +59,19 @@ class NoNetwork:
         return np.zeros_like(contexts)
 
 
-def teach_student(
-    learning: Sequence[Contexts], held_out: Sequence[Contexts], config: FitConfig
-) -> Network:
-    """The int8 student in the device's runtime."""
-    from models.student import learn_student
+def teach_student(learning: Sequence[Contexts], held_out: Sequence[Contexts], config: FitConfig) -> Network:
+    """The student in the device's runtime, rounded to int8 after training.
 
-    return DeviceModel(learn_student(learning, held_out, config).int8)
+    It has no teacher: six bearings take 21 networks a seed, and with a teacher each takes far longer.
+    """
+    from models.fit import fit, stack
+    from models.quantize import quantize
+
+    contexts, _ = stack(learning)
+    return DeviceModel(quantize(fit(learning, held_out, config).model, contexts, config.seed))
 
 
-def teach_nothing(
-    learning: Sequence[Contexts], held_out: Sequence[Contexts], config: FitConfig
-) -> Network:
+def teach_nothing(learning: Sequence[Contexts], held_out: Sequence[Contexts], config: FitConfig) -> Network:
     """No network: what the student's surroundings are worth without it."""
     return NoNetwork()
 
@@ -131,6 +132,8 @@ class StudentContender:
     """Called whenever a network is trained, to say how far one is."""
     _trained: dict[tuple[int, frozenset[str]], _Trained] = field(default_factory=dict, init=False, repr=False)
 
+    _yardsticks: dict[tuple[int, str], Yardstick] = field(default_factory=dict, init=False, repr=False)
+
     def score(self, judged: Bearing, scored: Bearing, others: Sequence[Bearing], seed: int) -> Floats:
         """As `femto_rows.Contender`."""
         trained = self._without(judged, scored, others, seed)
@@ -139,11 +142,17 @@ class StudentContender:
         errors = machine_errors(contexts, trained.network, self._yardstick(judged, others, seed))
         found = np.full(len(scored.rows), np.nan)
         at = np.searchsorted(_stamps(len(scored.rows)), contexts.event_times_s)
-        found[at] = np.log(np.maximum(errors, SMALLEST))
+        found[at] = np.log(np.maximum(errors, LEAST_ERROR))  # as `models.calibrate.fleet_error`
         return found
 
     def _yardstick(self, judged: Bearing, others: Sequence[Bearing], seed: int) -> Yardstick:
-        """What networks that do not know a bearing leave of it in its first quarter: median over the others."""
+        """The yardstick for one judged bearing, measured once."""
+        if (seed, judged.name) not in self._yardsticks:
+            self._yardsticks[seed, judged.name] = self._measure(judged, others, seed)
+        return self._yardsticks[seed, judged.name]
+
+    def _measure(self, judged: Bearing, others: Sequence[Bearing], seed: int) -> Yardstick:
+        """What networks leave of the first quarter of a bearing they do not know: median over the others."""
         left = []
         for other in others:
             trained = self._without(judged, other, others, seed)
@@ -154,9 +163,7 @@ class StudentContender:
         residual = np.maximum(np.median(left, axis=0), LEAST_LOG_RESIDUAL).astype(np.float32)
         return Yardstick(residual, np.array(self.axes, np.intp))
 
-    def _without(
-        self, judged: Bearing, scored: Bearing, others: Sequence[Bearing], seed: int
-    ) -> _Trained:
+    def _without(self, judged: Bearing, scored: Bearing, others: Sequence[Bearing], seed: int) -> _Trained:
         out = frozenset((judged.name, scored.name))
         if (seed, out) not in self._trained:
             known = [other for other in others if other.name not in out]

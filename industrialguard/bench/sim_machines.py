@@ -1,7 +1,7 @@
 """Simulated machines under watch: which there are, and what a device and the baselines say of each.
 
-Rule: a plan and its seed decide everything; the truth of a machine (wear, fault) is noted beside the decisions
-and never reaches who decides. Device and baselines see the very same windows.
+Rule: a plan and its seed decide everything; the truth of a machine (wear, fault) is noted beside the
+decisions and never reaches who decides. Device and baselines see the very same windows.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from contract.extract import FeatureExtractor
 from contract.features import FeatureVector
 from contract.messages import AlarmKind, AlarmTransition
 from contract.profiles import MachineProfile
-from contract.signals import SensorKind
+from contract.signals import Reading, SensorKind
 from edge_agent.scorer import Scorer
 from edge_agent.tflite import ModelRunner
 from edge_agent.watch import AlarmWatch, Announcement
 from industrialguard.bench.sim_baselines import ALARM_OF, Episode
 from models.progress import Progress
+from models.recordings import Recording
 from simulators.degradation import FailureMode, WearPlan
 from simulators.faults import FaultKind, SensorFault
 from simulators.machine import MachineConfig, SimulatedMachine
@@ -44,6 +45,8 @@ FAULT_DURATION_S = 300.0
 AFTER_FAULT_S = 120.0
 LONGEST_OF_PLAN = 3.0
 """A machine that stands still for two thirds of its time is given up after so many lives."""
+RECORDED_WEAR = 0.4
+"""Share of its time over which a recorded machine wears: what `simulators.__main__` writes."""
 AGENT = "the agent's own decisions"
 
 
@@ -66,22 +69,15 @@ class Life:
     seconds: float
     """Machine time after which the watch is over, at the latest."""
 
-    @property
-    def mode(self) -> FailureMode | None:
-        """What wears; None: nothing."""
-        return None if self.config.wear is None else self.config.wear.mode
-
-    @property
-    def fault(self) -> SensorFault | None:
-        """What is wrong with its sensors or its driver; None: nothing."""
-        return self.config.faults[0] if self.config.faults else None
-
 
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What was true of a machine and what was said of it; times are machine time, in s."""
 
-    life: Life
+    mode: FailureMode | None
+    """What wears; None: nothing, or it is not known."""
+    fault: SensorFault | None
+    """What is wrong with its sensors or its driver; None: nothing."""
     onset_s: float
     """When wear began; infinity: never."""
     failure_s: float
@@ -90,10 +86,15 @@ class Watched:
     """Time that the device judged while nothing wore and no fault was there."""
     episodes: Mapping[str, tuple[Episode, ...]] = field(repr=False)
     """Alarms about the machine, by contender."""
-    named: tuple[tuple[float, str], ...]
+    named: tuple[tuple[float, str], ...] = ()
     """When the device announced a fault of which sensor."""
-    drifts: tuple[float, ...]
+    drifts: tuple[float, ...] = ()
     """When the device announced slow drift."""
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether it was watched until it failed."""
+        return math.isfinite(self.failure_s)
 
 
 def plan_fleet(profile: MachineProfile, seed: int, size: FleetSize) -> list[Life]:
@@ -115,7 +116,7 @@ def plan_fleet(profile: MachineProfile, seed: int, size: FleetSize) -> list[Life
 
 
 def _wearing(profile: MachineProfile, mode: FailureMode, random: np.random.Generator) -> Life:
-    life_s = math.exp(random.uniform(*map(math.log, LIFE_S)))
+    life_s = math.exp(random.uniform(math.log(LIFE_S[0]), math.log(LIFE_S[1])))
     wear = WearPlan(mode, onset_s=random.uniform(*ONSET_S), life_s=life_s)
     config = MachineConfig(profile, _seed(random), wear, _duty(random))
     return Life(config, LONGEST_OF_PLAN * wear.failure_s)
@@ -139,31 +140,51 @@ def _duty(random: np.random.Generator) -> Duty:
     return list(Duty)[int(random.integers(len(Duty)))]
 
 
-class _Device:
-    """The agent's parts in the agent's order, and what they announced."""
+class _Observer:
+    """The agent's parts in the agent's order on one machine, what they announced, and what they believed."""
 
     def __init__(self, bundle: Bundle) -> None:
+        self._profile = bundle.profile
+        self._extractor = FeatureExtractor(bundle.profile)
         self._scorer = Scorer(bundle, ModelRunner(bundle.model, accelerator="cpu"))
         self._watch = AlarmWatch(bundle.profile)
-        self.episodes: list[Episode] = []
+        self._times_s: list[float] = []
+        self._vectors: list[FeatureVector] = []
+        self._judged_s: list[float] = []
+        self._alarms: list[Episode] = []
         self.named: list[tuple[float, str]] = []
         self.drifts: list[float] = []
 
-    def decide(self, vector: FeatureVector, time_s: float) -> tuple[FeatureVector, bool]:
-        """Judge a window that closed at `time_s`; returns what was believed of it, and whether it was judged."""
-        believed, said = self._watch.inspect(vector)
-        verdict = self._scorer.score(believed, self._watch.is_alarming)
-        for announcement in (*said, *self._watch.judge(verdict)):
-            self._note(announcement, time_s)
-        return believed, verdict.score is not None
+    def take(self, reading: Reading, time_s: float) -> None:
+        """Take a reading at that machine time, and judge the windows it closes."""
+        for vector in self._extractor.add(reading):
+            believed, said = self._watch.inspect(vector)
+            verdict = self._scorer.score(believed, self._watch.is_alarming)
+            for announcement in (*said, *self._watch.judge(verdict)):
+                self._note(announcement, time_s)
+            if verdict.score is not None:
+                self._judged_s.append(time_s)
+            self._times_s.append(time_s)
+            self._vectors.append(believed)
+
+    def judged_before(self, time_s: float) -> float:
+        """How much time was judged before that machine time, in s."""
+        return sum(judged_s < time_s for judged_s in self._judged_s) * self._profile.window.hop_s
+
+    def episodes(self) -> Mapping[str, tuple[Episode, ...]]:
+        """The alarms of all contenders."""
+        found = {AGENT: tuple(self._alarms)}
+        for name, alarm in ALARM_OF.items():
+            found[name] = alarm(self._profile, self._times_s, self._vectors)
+        return found
 
     def _note(self, announcement: Announcement, time_s: float) -> None:
         is_raised = announcement.edge.transition is AlarmTransition.RAISED
         if announcement.kind is AlarmKind.ANOMALY:
             if is_raised:
-                self.episodes.append(Episode(time_s))
+                self._alarms.append(Episode(time_s))
             else:
-                self.episodes[-1] = Episode(self.episodes[-1].raised_s, time_s)
+                self._alarms[-1] = Episode(self._alarms[-1].raised_s, time_s)
         elif is_raised and announcement.kind is AlarmKind.SENSOR_FAULT:
             self.named.append((time_s, announcement.sensor))
         elif is_raised:
@@ -172,28 +193,41 @@ class _Device:
 
 def watch(life: Life) -> Watched:
     """Run one machine from new to failure, or to the end of its watch."""
-    profile = life.config.profile
-    machine, extractor = SimulatedMachine(life.config), FeatureExtractor(profile)
-    device = _Device(_bundle(profile.name))
-    times_s: list[float] = []
-    vectors: list[FeatureVector] = []
+    machine, observer = SimulatedMachine(life.config), _Observer(_bundle(life.config.profile.name))
     onset_s = failure_s = math.inf
-    judged = 0
     while (state := machine.state).time_s < life.seconds and failure_s == math.inf:
         if state.wear > 0:
             onset_s = min(onset_s, state.time_s)
         if state.wear >= 1:
             failure_s = state.time_s
-        is_healthy = state.wear == 0 and not (life.fault and life.fault.start_s <= state.time_s)
-        for vector in (v for reading in machine.next_hop() for v in extractor.add(reading)):
-            believed, is_judged = device.decide(vector, state.time_s)
-            judged += is_judged and is_healthy
-            times_s.append(state.time_s)
-            vectors.append(believed)
-    episodes = {AGENT: tuple(device.episodes)}
-    episodes |= {name: alarm(profile, times_s, vectors) for name, alarm in ALARM_OF.items()}
-    healthy_s = judged * profile.window.hop_s
-    return Watched(life, onset_s, failure_s, healthy_s, episodes, tuple(device.named), tuple(device.drifts))
+        for reading in machine.next_hop():
+            observer.take(reading, state.time_s)
+    fault = life.config.faults[0] if life.config.faults else None
+    mode = None if life.config.wear is None else life.config.wear.mode
+    healthy_s = observer.judged_before(min(onset_s, math.inf if fault is None else fault.start_s))
+    named, drifts = tuple(observer.named), tuple(observer.drifts)
+    return Watched(mode, fault, onset_s, failure_s, healthy_s, observer.episodes(), named, drifts)
+
+
+def watch_recording(recording: Recording) -> Watched:
+    """Play one recorded machine; one that failed wears over the last `RECORDED_WEAR` of its time.
+
+    Raises:
+        DataError: the recording is damaged.
+        BundleError: no bundle ships for its profile.
+    """
+    observer = _Observer(_bundle(recording.profile))
+    start_s = math.nan
+    for reading in recording.readings():
+        start_s = reading.event_time_s if math.isnan(start_s) else start_s
+        observer.take(reading, reading.event_time_s - start_s)
+    onset_s = failure_s = math.inf
+    if recording.end_of_life_s is not None:
+        failure_s = recording.end_of_life_s - start_s
+        onset_s = (1.0 - RECORDED_WEAR) * failure_s
+    named, drifts = tuple(observer.named), tuple(observer.drifts)
+    healthy_s = observer.judged_before(onset_s)
+    return Watched(None, None, onset_s, failure_s, healthy_s, observer.episodes(), named, drifts)
 
 
 def watch_all(lives: Sequence[Life], workers: int | None = None) -> list[Watched]:

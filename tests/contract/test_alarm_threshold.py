@@ -1,4 +1,4 @@
-"""The threshold follows from the false alarms that a profile states, unless the profile states a threshold."""
+"""The threshold follows from the false alarms that a profile states, unless it states a threshold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from contract.signals import Quantity, SensorSpec
 
 def with_alarm(alarm: AlarmSpec, hop_s: float = 5.0, context: int = 8) -> MachineProfile:
     """A profile whose alarm rule is to be worked out."""
-    sensor = SensorSpec("level", Quantity.TEMPERATURE, "Cel", 10.0)
+    sensor = SensorSpec("level", Quantity.TEMPERATURE, "Cel", 1000.0)
     window = WindowSpec(hop_s, hop_s, context)
     return MachineProfile("any", 1, (sensor,), window, alarm=alarm, summary_interval_s=hop_s)
 

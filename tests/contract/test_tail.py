@@ -54,6 +54,12 @@ def test_a_fit_recovers_the_tail_that_was_drawn_from(shape: float, scale: float)
     assert np.mean([fit.scale for fit in fits]) == pytest.approx(scale, rel=0.05)
 
 
+def test_a_fit_of_as_many_peaks_as_are_kept_is_right_in_the_mean() -> None:
+    fits = [fit_pareto(pareto_sample(0.25, 1.0, MOST_PEAKS, seed), 1e-3) for seed in range(300)]
+    weight = MOST_PEAKS / (MOST_PEAKS + PRIOR_PEAKS)
+    assert np.mean([fit.shape for fit in fits]) == pytest.approx(weight * 0.25, abs=0.04)
+
+
 def test_survival_by_hand() -> None:
     assert GeneralisedPareto(0.0, 2.0).minus_log_survival(3.0) == 1.5
     # (1 + 0.5 * 6 / 1)^(-2) = 1/16.

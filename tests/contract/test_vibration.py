@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from contract import vibration
 from contract.features import compute_features, feature_specs
 from contract.profiles import BearingGeometry, MachineProfile
 from contract.signals import STANDARD_GRAVITY, Samples
@@ -222,3 +223,28 @@ def test_a_silent_burst_has_no_shape() -> None:
     assert found["rms"] == 0
     assert math.isnan(found["crest"])
     assert math.isnan(found["kurtosis"])
+
+
+@pytest.mark.parametrize("size", [64, 65, 2048, 2047])
+def test_the_hann_window_is_applied_in_frequency_as_it_would_be_in_time(size: int) -> None:
+    burst = np.random.default_rng(size).standard_normal((2, size)) + 3.0
+    in_time = np.abs(np.fft.rfft(burst * np.hanning(size + 1)[:-1])) ** 2
+    in_frequency = vibration._windowed_power(np.fft.rfft(burst), size) / 16
+    np.testing.assert_allclose(in_frequency, in_time, rtol=1e-9, atol=1e-12 * in_time.max())
+
+
+@pytest.mark.parametrize("band", [(3200.0, 6400.0), (500.0, 700.0), (2000.0, 6400.0)])
+def test_the_envelope_is_long_enough_for_every_line_that_is_looked_at(band: tuple[float, float]) -> None:
+    """Squaring doubles the bandwidth; what folds back must not reach the lower half of the band's lines."""
+    plan = vibration._plan(12_800.0, 2048, "m/s2", band, (3.1, 4.9, 2.2))
+    transform = vibration._transform(plan, 2048)
+    first, last = transform.envelope_lines
+    lines = np.fft.rfft(np.random.default_rng(7).standard_normal(2048))[first:last]
+    reach = (last - first) // 2
+
+    def energies(size: int) -> npt.NDArray[np.float64]:
+        envelope = np.abs(np.fft.ifft(lines, size) * size) ** 2 * np.hanning(size + 1)[:-1] / size
+        found: npt.NDArray[np.float64] = np.abs(np.fft.rfft(envelope)[:reach]) ** 2
+        return found
+
+    np.testing.assert_allclose(energies(transform.envelope_size), energies(16_384), rtol=1e-9)

@@ -8,10 +8,11 @@ from contract.bundle import Bundle, load_bundle
 from contract.errors import ConfigError, DataError, IndustrialGuardError
 from models.__main__ import format_result, main
 from models.config import FitConfig, TrainConfig
+from models.dataset import read_vectors
 from models.errors import TooLittleDataError
 from models.recordings import write_recording
-from models.trainer import prepare
-from tests.models.machines import loop_readings
+from models.trainer import prepare, prepare_machines
+from tests.models.machines import PROFILE, broken, loop_readings, loop_recording
 
 LOOP = ["edge", "--profile", "pump-loop"]
 
@@ -55,7 +56,11 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str], capsys: pytest.C
         (["--profile", "pump"], DataError, "is of profile pump-loop, not pump"),
         (["--exclude", "lop-1"], ConfigError, "--exclude lop-1: no such machine"),
         (["--exclude", "*"], ConfigError, "all 4 machines"),
-        (["--exclude", "loop-1", "loop-2"], TooLittleDataError, "only 2 machines"),
+        (
+            ["--exclude", "loop-[123]", "--healthy-fraction", "0.5"],
+            TooLittleDataError,
+            "only 1 machines, and recorded too short",
+        ),
         (["--healthy-fraction", "0"], ConfigError, "--healthy-fraction"),
         (["--healthy-fraction", "0.2"], TooLittleDataError, "usable windows"),
         (["--epochs", "0"], ConfigError, "--epochs"),
@@ -73,10 +78,11 @@ def test_what_cannot_be_trained_is_one_line(
     assert not (tmp_path / "a.igb").exists()
 
 
-def test_too_few_contexts_are_refused(tmp_path: Path) -> None:
-    config = TrainConfig("pump-loop", write_loops(tmp_path, count=3, seconds=500), tmp_path / "a.igb")
-    with pytest.raises(TooLittleDataError, match=r"only 10[0-9] contexts"):
-        prepare(config)
+def test_too_few_contexts_are_refused() -> None:
+    interrupted = [broken(loop_recording(f"m-{seed}", 600, seed), every=8 * 36) for seed in range(3)]
+    machines = [read_vectors(recording, PROFILE) for recording in interrupted]
+    with pytest.raises(TooLittleDataError, match=r"only \d+ contexts to learn from, at least 200"):
+        prepare_machines(machines, PROFILE, seed=1)
 
 
 def test_held_out_machines_are_none_of_those_learned_from(tmp_path: Path) -> None:

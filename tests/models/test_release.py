@@ -81,7 +81,9 @@ def test_a_model_that_no_runtime_takes_is_refused() -> None:
 def test_a_model_without_golden_windows_is_tried_on_the_same_noise_each_time() -> None:
     first, second = examine(PUMP.model), examine(PUMP.model)
     assert first == second
-    assert first.problems == () and len(first.parities) == len(runtimes())
+    assert first.model_bytes == len(PUMP.model) and len(first.parities) == len(runtimes())
+    assert first.parities[0].max_steps == 0, "the first runtime said what must come out"
+    assert all("off the golden outputs" in problem for problem in first.problems)
     assert not first.has_compiler and first.compiled is None
 
 

@@ -77,6 +77,25 @@ def test_wrong_lines_are_refused(line: list[str], said: str, capsys: pytest.Capt
     assert said in capsys.readouterr().err
 
 
+def test_only_what_is_simulated_needs_no_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def simulate(seeds: Sequence[int]) -> list[Report]:
+        asked.append(tuple(seeds))
+        return []
+
+    def bench(folder: Path, seeds: Sequence[int]) -> list[Report]:
+        pytest.fail(f"{folder} was read")
+
+    monkeypatch.setitem(anomaly.DATASETS, "sim", DataSet("quick", bench, simulate=simulate))
+    assert main(["--dataset", "sim", "--seeds", "2"]) == 0
+    assert asked == [(0, 1)]
+    assert main(["--dataset", "femto"]) == 2
+    assert "--dataset femto needs --data DIR" in capsys.readouterr().err
+
+
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         main(["--dataset", "skab", "--data", str(tmp_path / "missing")])
