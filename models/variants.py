@@ -7,7 +7,7 @@ variant is the network itself; an int8 variant is its file in the device's runti
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,12 @@ from models.quantize import convert_aware, convert_float, quantize
 
 SHIPS = "student int8, tuned"
 """The one that a bundle holds."""
+TEACHER, STUDENT = "teacher float", "student float"
+ALONE = "student float, not distilled"
+AFTERWARDS = "student int8, after training"
+PRUNED = "student int8, pruned"
+VARIANTS = (TEACHER, "teacher int8", STUDENT, ALONE, AFTERWARDS, SHIPS, PRUNED)
+"""All of them, in the order of training."""
 ROWS_AT_ONCE = 1024
 """Contexts that a float network is given at a time."""
 
@@ -52,7 +58,10 @@ class Variant:
 
 
 def make_variants(
-    training: Sequence[Contexts], held_out: Sequence[Contexts], config: FitConfig
+    training: Sequence[Contexts],
+    held_out: Sequence[Contexts],
+    config: FitConfig,
+    wanted: Collection[str] = VARIANTS,
 ) -> Iterator[Variant]:
     """Train one variant after the other; `SHIPS` is what a bundle holds.
 
@@ -60,21 +69,27 @@ def make_variants(
         training: Machines to learn from.
         held_out: Machines to stop by.
         config: How.
+        wanted: Names of variants; others are trained only if one of these needs them.
     """
     contexts, _ = stack(training)
     teacher = fit(training, held_out, config, AutoencoderConfig.teacher).model
-    yield float_variant("teacher float", teacher)
-    yield int8_variant("teacher int8", quantize(teacher, contexts, config.seed))
-    plain = fit(training, held_out, config, AutoencoderConfig.student).model
-    yield float_variant("student float, not distilled", plain)
     student = distill(teacher, training, held_out, config).model
-    yield float_variant("student float", student)
-    yield int8_variant("student int8, after training", quantize(student, contexts, config.seed))
-    tuned = tune_to_int8(teacher, student, training, held_out, config).model
-    yield int8_variant(SHIPS, convert_aware(tuned))
-    pruned = prune(teacher, student, training, held_out, config).model
-    yield float_variant("student float, pruned", pruned)
-    yield int8_variant("student int8, pruned", quantize(pruned, contexts, config.seed))
+    makers: dict[str, Callable[[str], Variant]] = {
+        TEACHER: lambda name: float_variant(name, teacher),
+        "teacher int8": lambda name: int8_variant(name, quantize(teacher, contexts, config.seed)),
+        STUDENT: lambda name: float_variant(name, student),
+        ALONE: lambda name: float_variant(name, fit(training, held_out, config).model),
+        AFTERWARDS: lambda name: int8_variant(name, quantize(student, contexts, config.seed)),
+        SHIPS: lambda name: int8_variant(
+            name, convert_aware(tune_to_int8(teacher, student, training, held_out, config).model)
+        ),
+        PRUNED: lambda name: int8_variant(
+            name, quantize(prune(teacher, student, training, held_out, config).model, contexts, config.seed)
+        ),
+    }
+    for name, make in makers.items():
+        if name in wanted:
+            yield make(name)
 
 
 def float_variant(name: str, model: Any) -> Variant:

@@ -68,13 +68,14 @@ def measure_wander(series: Sequence[Floats], baseline_windows: int, step: int) -
     Returns:
         Spread: the variance of the difference between a window and the mean of the baseline's windows is
         2 g(h) - g(B, B), with g(h) the variogram at the horizon and g(B, B) its mean within the baseline
-        (Cressie, Statistics for Spatial Data, 1993, section 5.2).
+        (Cressie, Statistics for Spatial Data, 1993, section 5.2). Lags reach as far as the typical recording
+        allows: one long recording must not speak for all.
 
     Raises:
         TooLittleDataError: no feature is known in enough pairs of independent windows.
     """
     lengths = [len(rows) for rows in series]
-    lags = _lags(step, int(LONGEST_LAG * max(lengths)))
+    lags = _lags(step, int(LONGEST_LAG * float(np.median(lengths))))
     table = np.array([_median([_variogram(rows, lag) for rows in series]) for lag in lags])  # (lags, F)
     horizon = BASELINE_LIFE * float(np.median(lengths))
     width = table.shape[1]

@@ -2,7 +2,7 @@
 
 Rule: what a bearing is judged by (network, yardstick, threshold) comes from other bearings' first quarters
 and from its own first windows, never from what is judged. Every contender has the same first windows, the
-same k of n, and as few alarms in the others' first quarters: none, with a third to spare.
+same k of n, and as few alarms in the others' first quarters: none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from contract.profiles import AlarmSpec, WarmupSpec
 from industrialguard.bench.report import Metric, Role, Row
-from models.baselines import THRESHOLD_MARGIN, Mahalanobis, Standardiser
+from models.baselines import Mahalanobis, Standardiser
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,6 +53,8 @@ class Rule:
 
     warmup: WarmupSpec
     alarm: AlarmSpec
+    margin: float = 1.0
+    """How many times the most that the other bearings showed young is an alarm; at least 1."""
 
     @property
     def first_judged(self) -> int:
@@ -178,10 +180,10 @@ def judge_bearing(
         for found, location in zip(scores, locations, strict=True)
     ]
     threshold = max((float(part.max(initial=-math.inf)) for part in early), default=-math.inf)
-    threshold = max(threshold, 0.0) + math.log(THRESHOLD_MARGIN)
+    threshold = max(threshold, 0.0) + math.log(rule.margin)
     own = contender.score(judged, judged, heads, seed)
     growth = stays_above(_above(own, own_location(own, rule), fleet, rule), rule.alarm)
-    raised = np.flatnonzero(growth >= threshold)
+    raised = np.flatnonzero(growth > threshold)
     return Finding(judged, int(raised[0]) if len(raised) else None, rule.first_judged)
 
 

@@ -50,10 +50,14 @@ class TrainedFleet:
     Args:
         profile: Of the machines, without sensors that were dropped.
         variants: Names of those that are wanted; what ships is always among them.
+        config: How to train; seed and wander are set for each training.
     """
 
-    def __init__(self, profile: MachineProfile, variants: Sequence[str]) -> None:
+    def __init__(
+        self, profile: MachineProfile, variants: Sequence[str], config: FitConfig | None = None
+    ) -> None:
         self.profile = profile
+        self._config = config or FitConfig()
         self._wanted = {*variants, SHIPS}
         self._trained: dict[int, dict[str, TrainedVariant]] = {}
         self._data: dict[int, TrainingData] = {}
@@ -64,12 +68,11 @@ class TrainedFleet:
             return
         machines = [MachineVectors(t.name, tuple(v for _, v in self.vectors(t))) for t in healthy]
         data = prepare_machines(machines, self.profile, seed)
-        config = FitConfig(seed=seed, wander=data.wander.offsets)
+        config = replace(self._config, seed=seed, wander=data.wander.offsets)
         self._data[seed] = data
         self._trained[seed] = {
             variant.name: _measure(variant, data)
-            for variant in make_variants(data.learning, data.held_out, config)
-            if variant.name in self._wanted
+            for variant in make_variants(data.learning, data.held_out, config, self._wanted)
         }
 
     def variant(self, name: str, seed: int) -> TrainedVariant:

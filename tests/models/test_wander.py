@@ -97,11 +97,12 @@ def test_windows_that_overlap_are_compared_when_they_no_longer_do() -> None:
 def test_short_machines_speak_of_short_times_only() -> None:
     calm, walks = [noise(200, seed) for seed in range(5)], [walk(1600, seed) for seed in range(20, 25)]
     together = measure_wander([*calm, *walks], BASELINE, 1)
-    alone = measure_wander(walks, BASELINE, 1)
-    horizon_ratio = np.median([200] * 5 + [1600] * 5) / 1600  # of the median machine
-    assert horizon_ratio < 1
-    assert (together.spread <= alone.spread * 1.01).all()
     assert (together.spread > 5.0).all(), "beyond 100 windows only the long machines are heard"
+
+
+def test_one_long_recording_does_not_speak_for_all() -> None:
+    many, long = [noise(400, seed) for seed in range(9)], walk(9000, 20)
+    np.testing.assert_allclose(measure_wander([*many, long], BASELINE, 1).spread, 1.0, rtol=0.3)
 
 
 @pytest.mark.parametrize("count", range(9, 80))

@@ -16,6 +16,7 @@ from industrialguard.bench.femto import (
     TABLE,
     bench_femto,
     raw_baselines,
+    raw_bearing,
     read_table,
     report_raw,
     table_baselines,
@@ -23,6 +24,8 @@ from industrialguard.bench.femto import (
 )
 from industrialguard.bench.femto_rows import Rule, judge_bearings
 from industrialguard.bench.femto_student import teach_nothing
+from models.dataset import read_vectors
+from models.recordings import open_recordings
 from tests.industrialguard.bench.bearings import LOUD_FROM, WINDOWS, write_table
 
 WARMUP, ALARM = WarmupSpec(60, 30), AlarmSpec(k=6, n=8)
@@ -63,8 +66,8 @@ def test_a_table_is_read_as_logarithms(table: Path) -> None:
 
 def test_all_that_needs_no_network_finds_what_is_loud(table: Path) -> None:
     bearings = read_table(table)
-    for contender in table_baselines(Rule(WARMUP, ALARM)):
-        findings = judge_bearings(contender, bearings, Rule(WARMUP, ALARM), 0)
+    for contender in table_baselines(Rule(WARMUP, ALARM, 1.333)):
+        findings = judge_bearings(contender, bearings, Rule(WARMUP, ALARM, 1.333), 0)
         assert all(f.is_in_time and not f.is_early for f in findings), contender.name
 
 
@@ -77,8 +80,8 @@ def test_the_report_names_every_bearing(table: Path, monkeypatch: pytest.MonkeyP
         return student
 
     monkeypatch.setattr(femto, "_make_student", without_network)
-    (report,) = bench_femto(table.parent, [0, 1])
-    assert report.dataset == "femto/features"
+    report, spared = bench_femto(table.parent, [0, 1])
+    assert (report.dataset, spared.dataset) == ("femto/features", "femto/features-with-margin")
     (main,) = [row for row in report.rows if row.is_main]
     assert len(main.metrics["alarm_before_end_pct"].values) == 2
     assert {f"first_alarm_pct_Bearing{n}" for n in range(5)} <= set(main.metrics)
@@ -94,11 +97,25 @@ def test_raw_bursts_go_through_the_device(tmp_path: Path) -> None:
     report = report_raw(tmp_path, [0])
     assert report.dataset == "femto/raw"
     for row in report.rows:
-        assert row.metrics["alarm_in_first_quarter_pct"].mean == 0.0
+        if row.is_main:
+            assert row.metrics["alarm_in_first_quarter_pct"].mean == 0.0
         if "kurtosis" not in row.name:  # that of louder noise is the same
             assert row.metrics["alarm_before_end_pct"].mean == 100.0, row.name
     assert report.rows[0].is_main
-    assert len(report.rows) == 1 + len(raw_baselines(load_bundle(PROFILE), Rule(WARMUP, ALARM)))
+    assert len(report.rows) == 1 + len(raw_baselines(load_bundle(PROFILE), Rule(WARMUP, ALARM, 1.333)))
+
+
+def test_bursts_that_were_not_recorded_are_no_windows(tmp_path: Path) -> None:
+    write_raw(tmp_path / "raw_B.npz", 40, 0)
+    with np.load(tmp_path / "raw_B.npz") as whole:
+        every_second = {name: whole[name][::2] for name in whole.files}
+    np.savez(tmp_path / "raw_B.npz", **every_second)
+    bundle = load_bundle(PROFILE)
+    (recording,) = open_recordings(f"femto:{tmp_path}")
+    bearing = raw_bearing(read_vectors(recording, bundle.profile), bundle)
+    assert np.isfinite(bearing.rows).all()
+    assert 18 <= len(bearing.rows) <= 20
+    assert np.diff(bearing.times_s) == pytest.approx(20.0)
 
 
 def test_what_cannot_be_judged_is_said(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from industrialguard.bench.femto_rows import (
 from industrialguard.bench.report import Role
 from tests.industrialguard.bench.bearings import LOUD_FROM, WINDOWS, make_rows
 
-RULE = Rule(WarmupSpec(60, 30), AlarmSpec(k=6, n=8))
+RULE = Rule(WarmupSpec(60, 30), AlarmSpec(k=6, n=8), margin=4 / 3)
 
 
 def bearing(seed: int, loud_from: int = LOUD_FROM) -> Bearing:

@@ -56,7 +56,7 @@ def test_every_network_is_a_stranger_to_whom_it_scores() -> None:
 
     bearings = fleet()
     contender = StudentContender("s", table_profile(COLUMNS, WARMUP, ALARM), AXES, teach)
-    judge_bearings(contender, bearings, Rule(WARMUP, ALARM), 0)
+    judge_bearings(contender, bearings, Rule(WARMUP, ALARM, 1.333), 0)
     names = frozenset(b.name for b in bearings)
     left_out = [names - known for known in taught]
     assert len(taught) == networks_needed(5) == 15
@@ -66,7 +66,7 @@ def test_every_network_is_a_stranger_to_whom_it_scores() -> None:
 
 def test_without_a_network_the_deviation_itself_is_judged() -> None:
     contender = StudentContender("s", table_profile(COLUMNS, WARMUP, ALARM), AXES, teach_nothing)
-    for finding in judge_bearings(contender, fleet(), Rule(WARMUP, ALARM), 0):
+    for finding in judge_bearings(contender, fleet(), Rule(WARMUP, ALARM, 1.333), 0):
         assert finding.alarm_at is not None
         assert LOUD_FROM <= finding.alarm_at < LOUD_FROM + 12
 

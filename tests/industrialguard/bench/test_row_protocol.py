@@ -1,6 +1,6 @@
 """Every detector under the same rules: what it may see, one threshold rule, and no looking ahead."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +35,7 @@ class Probe:
     alarmed: Callable[[Floats], npt.NDArray[np.bool_]] | None = None
     has_train: bool = True
     seen: list[tuple[int, list[Table]]] = field(default_factory=list)
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     def fit_fleet(self, healthy: Sequence[Table], seed: int) -> None:
         self.seen.append((seed, list(healthy)))
@@ -183,3 +184,9 @@ def test_the_rules_say_what_readers_must_know() -> None:
     text = " ".join(RULES)
     for word in ("0.999", "1.333", "Causal", "point-adjusted", "warm-up", "false episode"):
         assert word in text
+
+
+def test_what_a_detector_says_of_itself_stands_beside_what_was_measured() -> None:
+    (row,) = run_detectors([table()], [], [Probe(figures={"model_bytes": 18_448.0})], [0])
+    assert row.metrics["model_bytes"].mean == 18_448.0
+    assert "auc_roc" in row.metrics
