@@ -13,15 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from models.anomaly import AutoencoderConfig
-from models.aware import tune_to_int8
 from models.config import FitConfig
-from models.dataset import Contexts
-from models.distill import distill
-from models.fit import Values, fit, stack
+from models.dataset import Contexts, Values
 from models.parity import DeviceModel
-from models.prune import prune
-from models.quantize import convert_aware, convert_float, quantize
 
 SHIPS = "student int8, tuned"
 """The one that a bundle holds."""
@@ -71,6 +65,13 @@ def make_variants(
         config: How.
         wanted: Names of variants; others are trained only if one of these needs them.
     """
+    from models.anomaly import AutoencoderConfig  # names and variants can be read without TensorFlow
+    from models.aware import tune_to_int8
+    from models.distill import distill
+    from models.fit import fit, stack
+    from models.prune import prune
+    from models.quantize import convert_aware, quantize
+
     contexts, _ = stack(training)
     teacher = fit(training, held_out, config, AutoencoderConfig.teacher).model
     student = distill(teacher, training, held_out, config).model
@@ -94,6 +95,7 @@ def make_variants(
 
 def float_variant(name: str, model: Any) -> Variant:
     """A network from `build_model`."""
+    from models.quantize import convert_float
 
     def reconstruct(contexts: Values) -> Values:
         out = np.empty_like(contexts)

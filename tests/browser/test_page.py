@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from cloud.store.database import Database
+from contract.profiles import load_profile
 from tests.browser.conftest import RunningPage, Watch
 from tests.browser.seeded_fleet import FLEET, SeededFleet
 
@@ -160,7 +161,9 @@ def test_an_alert_s_evidence_is_in_a_technician_s_words(
     expect(evidence.locator("svg.spectrum")).to_be_visible()
     expect(evidence).to_contain_text("outer race 8")
     expect(page.locator(".sensor").first).to_contain_text("impacts, bearing outer race")
-    expect(page.locator("#score-chart")).to_have_attribute("aria-label", re.compile(r"alarm threshold 0\.60"))
+    expect(page.locator("#score-chart")).to_have_attribute(
+        "aria-label", re.compile(f"alarm threshold {load_profile('pump').alarm_rule.threshold:.2f}")
+    )
 
 
 def test_a_lost_connection_is_said_and_a_new_one_heals(
