@@ -4,7 +4,7 @@ import pytest
 from models.config import FitConfig
 from models.fit import stack
 from models.parity import DeviceModel
-from models.variants import Variant, make_variants
+from models.variants import SHIPS, TEACHER, VARIANTS, Variant, make_variants
 from tests.models.networks import HELD_OUT, TRAINING, rms
 
 
@@ -17,16 +17,13 @@ def variants() -> dict[str, Variant]:
 
 @pytest.mark.slow
 def test_every_step_of_the_road_is_there(variants: dict[str, Variant]) -> None:
-    assert list(variants) == [
-        "teacher float",
-        "teacher int8",
-        "student float, not distilled",
-        "student float",
-        "student int8, after training",
-        "student int8, tuned",
-        "student float, pruned",
-        "student int8, pruned",
-    ]
+    assert tuple(variants) == VARIANTS
+
+
+@pytest.mark.slow
+def test_only_what_is_wanted_is_trained() -> None:
+    config = FitConfig(epochs=1, batch=32)
+    assert [v.name for v in make_variants(TRAINING, HELD_OUT, config, (SHIPS, TEACHER))] == [TEACHER, SHIPS]
 
 
 @pytest.mark.slow
