@@ -92,11 +92,20 @@ def format_report(candidate: Candidate, report: ReleaseReport) -> str:
             "",
             f"runtimes on {windows}:",
             *(f"  {row.runtime} {row.version}: {_difference(row)}" for row in report.parities),
+            *_unchosen(candidate, report),
             *(f"  not found out: {failure}" for failure in report.failures),
             "",
             report.compiled.summary if report.compiled else absent,
         )
     )
+
+
+def _unchosen(candidate: Candidate, report: ReleaseReport) -> list[str]:
+    """How far runtimes differ on windows that were not chosen for their agreement."""
+    if candidate.golden is None:
+        return []
+    head = "runtimes on noise that nobody chose, from the first of them (told, not gated):"
+    return [head, *(f"  {row.runtime} {row.version}: {_difference(row)}" for row in report.unchosen)]
 
 
 def format_edge_tpu(report: EdgeTpuReport) -> str:
@@ -122,6 +131,7 @@ def to_json(candidate: Candidate, report: ReleaseReport) -> dict[str, Any]:
         "mapped_macs_share": report.edge_tpu.macs_share,
         "operations": [asdict(op) for op in report.edge_tpu.operations],
         "runtimes": [asdict(row) for row in report.parities],
+        "runtimes_on_noise": [asdict(row) for row in report.unchosen],
         "compiler": None
         if compiled is None
         else {

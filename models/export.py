@@ -78,6 +78,9 @@ def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: 
 def _golden_inputs(model: bytes, device: DeviceModel, contexts: npt.NDArray[np.float32]) -> Int8:
     """The first contexts, widened ones among them, that every runtime answers alike.
 
+    A self-test with them finds a broken device on any board. It says nothing of how far sound runtimes differ
+    on other contexts: `industrialguard train check` does.
+
     Raises:
         NotReleasableError: they are too few.
     """

@@ -64,7 +64,7 @@ def test_the_first_hint_is_hardly_ever_wrong(simulated: dict[tuple[FailureMode, 
             f"{mode}: wrong and sure: {hint}"
         )
     assert said["wrong"] <= 2, said
-    # An alarm at a tenth of the wear knows that something has changed, and often not yet what.
+    # Was 0.6 until the model alarmed earlier; at a tenth of the wear an alarm often cannot say more yet.
     assert said["right"] >= 0.4 * len(simulated), said
 
 
