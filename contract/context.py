@@ -1,8 +1,8 @@
 """The windows that a model sees at once.
 
 Rule: a context is contiguous. A gap, a standstill or a regime that is still warming up empties it; a window
-that cannot be believed is a row of masked cells, so that time goes on; it is judged as soon as half of its
-cells are known. Device and training both go through this class.
+that cannot be believed, or lies between two operating points, is a row of masked cells, so that time goes on;
+it is judged as soon as half of its cells are known. Device and training both go through this class.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from enum import Enum, auto
 
 import numpy as np
 
-from contract.features import UNKNOWN_REGIME, FeatureVector, feature_specs
-from contract.profiles import MachineProfile
+from contract.features import FeatureVector, feature_specs
+from contract.profiles import TRANSITION_REGIME, UNKNOWN_REGIME, MachineProfile
 from contract.scoring import MIN_CONFIDENCE, Baseline, Mask, Values
 
 
@@ -21,6 +21,8 @@ class Step(Enum):
 
     STANDSTILL = auto()
     """The machine is off; nothing is learned or judged."""
+    TRANSITION = auto()
+    """The machine is between two operating points; nothing is learned or judged."""
     BLIND = auto()
     """Too little of this window, or of the context, can be believed."""
     LEARNING = auto()
@@ -42,7 +44,6 @@ class Context:
     def __init__(self, profile: MachineProfile, baseline: Baseline) -> None:
         shape = (profile.window.context, len(feature_specs(profile)))
         self._profile = profile
-        self._off = frozenset(profile.regime.off) if profile.regime else frozenset()
         self._baseline = baseline
         self._seen = 0
         self.standardised: Values = np.zeros(shape, np.float32)
@@ -59,12 +60,12 @@ class Context:
         """
         if vector.gap_before:
             self.clear()
-        if vector.regime in self._off:
+        if stands_still(vector, self._profile):
             self.clear()
             return Step.STANDSTILL
         if not is_usable(vector, self._profile):
             self._push(0.0, False)
-            return Step.BLIND
+            return Step.TRANSITION if vector.regime == TRANSITION_REGIME else Step.BLIND
         if not self._baseline.is_ready(vector.regime):
             self.clear()
             if may_learn:
@@ -90,8 +91,12 @@ class Context:
 
 
 def is_usable(vector: FeatureVector, profile: MachineProfile) -> bool:
-    """Whether a window could be learned from or judged: enough is known of it and the machine runs."""
-    off = profile.regime.off if profile.regime else ()
-    return (
-        vector.confidence >= MIN_CONFIDENCE and vector.regime != UNKNOWN_REGIME and vector.regime not in off
-    )
+    """Whether a window could be learned from or judged: enough is known of it, the machine runs steadily."""
+    if vector.confidence < MIN_CONFIDENCE or vector.regime in (UNKNOWN_REGIME, TRANSITION_REGIME):
+        return False
+    return not stands_still(vector, profile)
+
+
+def stands_still(vector: FeatureVector, profile: MachineProfile) -> bool:
+    """Whether the window's regime is one in which the machine is off."""
+    return profile.regime is not None and vector.regime in profile.regime.off

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.messages import Spectrum
-from contract.profiles import MachineProfile, RegimeSpec
+from contract.profiles import TRANSITION_REGIME, UNKNOWN_REGIME, MachineProfile, RegimeSpec
 from contract.signals import (
     TO_METRE_PER_SECOND_SQUARED,
     QualityFlag,
@@ -37,9 +37,6 @@ from contract.windows import Window
 
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-
-UNKNOWN_REGIME = "unknown"
-"""The regime when its sensor cannot be believed."""
 
 _SLOPE_SAMPLES = 3
 _SPREAD_SAMPLES = 2
@@ -72,7 +69,8 @@ class FeatureVector:
     valid: Mask = field(repr=False)
     """bool (n_features,)."""
     regime: str
-    """Operating regime; empty when the profile has none, `unknown` when its sensor cannot be believed."""
+    """Operating regime; empty when the profile has none, `unknown` when its sensor cannot be believed,
+    `transition` while that moves."""
     gap_before: bool
     counts: Mapping[str, Counts]
     flags: Mapping[str, QualityFlag]
@@ -166,7 +164,7 @@ def compute_features(window: Window, profile: MachineProfile) -> FeatureVector:
         event_time_s=window.end_s,
         values=values.astype(np.float32),
         valid=valid,
-        regime=_regime(profile.regime, levels),
+        regime=_regime(profile.regime, levels, window.values),
         gap_before=window.gap_before,
         counts=window.counts,
         flags=window.flags,
@@ -253,11 +251,17 @@ def _shaft_hz(profile: MachineProfile, levels: Mapping[str, float]) -> float:
     return levels[bearing.speed_sensor] / (60.0 if unit == "/min" else 1.0)
 
 
-def _regime(spec: RegimeSpec | None, levels: Mapping[str, float]) -> str:
+def _regime(spec: RegimeSpec | None, levels: Mapping[str, float], values: Mapping[str, Samples]) -> str:
     if spec is None:
         return ""
     level = levels[spec.sensor]
-    return UNKNOWN_REGIME if math.isnan(level) else spec.names[bisect_right(spec.edges, level)]
+    if math.isnan(level):
+        return UNKNOWN_REGIME
+    if spec.steady_within < math.inf:
+        samples = values[spec.sensor].tolist()
+        if max(samples) - min(samples) > spec.steady_within:
+            return TRANSITION_REGIME
+    return spec.names[bisect_right(spec.edges, level)]
 
 
 def _equal_bursts(waveforms: tuple[_Waveform, ...], values: Mapping[str, Samples]) -> list[list[_Waveform]]:

@@ -25,6 +25,11 @@ MAX_FEATURES = 512
 WAVEFORM_FEATURES = 16
 """Most features that one waveform yields (`contract.vibration`)."""
 
+UNKNOWN_REGIME = "unknown"
+"""The regime of a window whose regime sensor cannot be believed."""
+TRANSITION_REGIME = "transition"
+"""That of a window in which the machine goes from one operating point to another."""
+
 SCORE_DECADES = 8.0
 """Powers of ten of the probability that a score spans (`contract.calibration`)."""
 
@@ -117,6 +122,8 @@ class RegimeSpec:
     """One more than there are edges."""
     off: tuple[str, ...] = ()
     """Regimes in which the machine stands still and is not scored."""
+    steady_within: float = math.inf
+    """Largest range of the sensor in a window, in its unit; more is a transition and not scored either."""
 
     def __post_init__(self) -> None:
         _require(len(self.names) == len(self.edges) + 1, "regime: needs one name more than edges")
@@ -126,6 +133,11 @@ class RegimeSpec:
         )
         _require(all(NAME_PATTERN.fullmatch(n) for n in self.names), "regime: names use a-z, 0-9 and _")
         _require(len(set(self.names)) == len(self.names), "regime: names must differ")
+        _require(
+            not {UNKNOWN_REGIME, TRANSITION_REGIME} & set(self.names),
+            f"regime: {UNKNOWN_REGIME} and {TRANSITION_REGIME} mean something else; choose other names",
+        )
+        _require(self.steady_within > 0, "regime: steady_within must be positive")
         _require(
             set(self.off) <= set(self.names) and set(self.off) != set(self.names),
             "regime: off must name some, not all",

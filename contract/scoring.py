@@ -269,21 +269,6 @@ def window_errors(standardised: Values, reconstructed: Values, valid: Mask) -> F
     return _masked_means(standardised, reconstructed, valid, axis=1)
 
 
-def drift_level(reconstructed: Values, valid: Mask) -> float:
-    """How far a machine has slowly moved: what the model follows as wander, but far from the baseline.
-
-    Args:
-        reconstructed: float32 (T, F), in spreads of a healthy machine over its baseline's life.
-        valid: bool (T, F), which cells count.
-
-    Returns:
-        The largest mean level of a feature over the context, as a share of `Z_CLIP`; 0..1.
-    """
-    counts = np.add.reduce(valid, axis=0, dtype=np.float64)
-    levels = np.abs(np.add.reduce(reconstructed * valid, axis=0)) / np.maximum(counts, 1.0)
-    return min(float(levels[counts * 2 >= len(valid)].max(initial=0.0)) / Z_CLIP, 1.0)
-
-
 def _masked_means(standardised: Values, reconstructed: Values, valid: Mask, axis: int) -> Floats:
     residual = (standardised - reconstructed) * valid
     counts = np.maximum(np.add.reduce(valid, axis=axis, dtype=np.float64), 1.0)

@@ -18,7 +18,8 @@ from contract.calibration import ErrorCalibration
 from contract.context import Context, Step
 from contract.features import FeatureVector, feature_specs
 from contract.messages import MAX_CONTRIBUTIONS, Contribution, MachineState
-from contract.scoring import Baseline, drift_level, feature_errors, model_error, window_errors
+from contract.scoring import Baseline, feature_errors, model_error, window_errors
+from edge_agent.drift import SlowDrift
 from edge_agent.errors import ModelError
 from edge_agent.tflite import ModelRunner
 
@@ -44,7 +45,7 @@ class Verdict:
     error: float | None = None
     """The model's error over the context, in squared standard deviations; None when the model did not run."""
     drift: float | None = None
-    """0..1, how far the machine has slowly moved from its baseline; None when that was not judged."""
+    """0..1, how far the machine has slowly moved from its baseline; None when the window was not judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Evidence:
     """Of each feature, mean over the newer half of the context, in standard deviations; NaN: not believed."""
     levels: tuple[float, ...] = ()
     """Of each feature in this regime's baseline, in its unit; NaN: not known."""
+    drift: tuple[float, ...] = ()
+    """Of each feature, slow mean deviation (`edge_agent.drift`), in standard deviations."""
 
 
 class Scorer:
@@ -90,6 +93,7 @@ class Scorer:
         self._baseline = Baseline(profile, manifest.fleet_spread, manifest.prior_windows)
         self._calibration = ErrorCalibration(profile, *manifest.error_prior)
         self._context = Context(profile, self._baseline)
+        self._drift = SlowDrift(profile)
         self._reconstruction: npt.NDArray[np.float32] | None = None
         self._regime = ""
 
@@ -139,11 +143,16 @@ class Scorer:
             tuple((errors / total).tolist()),
             tuple(deviations.tolist()),
             tuple(self._baseline.levels(self._regime).tolist()),
+            tuple(self._drift.deviations.tolist()),
         )
 
     def to_state(self) -> dict[str, Any]:
         """What has been learned, JSON-safe."""
-        return {"baseline": self._baseline.to_state(), "calibration": self._calibration.to_state()}
+        return {
+            "baseline": self._baseline.to_state(),
+            "calibration": self._calibration.to_state(),
+            "drift": self._drift.to_state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from `to_state`; the context starts empty, a restart is a gap.
@@ -157,7 +166,8 @@ class Scorer:
             state["baseline"], profile, manifest.fleet_spread, manifest.prior_windows
         )
         calibration = ErrorCalibration.from_state(state["calibration"], profile, *manifest.error_prior)
-        self._baseline, self._calibration = baseline, calibration
+        drift = SlowDrift.from_state(state["drift"], profile)
+        self._baseline, self._calibration, self._drift = baseline, calibration, drift
         self._context = Context(profile, baseline)
 
     @property
@@ -175,7 +185,7 @@ class Scorer:
         score = self._calibration.score(error)
         if score < self._threshold and not is_alarming:
             self._calibration.observe(error)
-        drift = drift_level(self._reconstruction, valid)
+            self._drift.add(standardised[-1], valid[-1])
         return Verdict(
             vector.event_time_s,
             MachineState.WATCHING,
@@ -183,7 +193,7 @@ class Scorer:
             vector.confidence,
             vector.regime,
             error,
-            drift,
+            self._drift.level,
         )
 
     def _verdict(

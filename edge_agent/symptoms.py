@@ -119,9 +119,9 @@ def _mean_values(rows: Sequence[Values]) -> list[float]:
 def drift_evidence(profile: MachineProfile, evidence: Evidence) -> Evidence:
     """The same window explained by how far each feature has moved, not by what the model cannot follow.
 
-    A feature's part is its squared deviation over the sum of all.
+    A feature's part is its squared slow deviation over the sum of all.
     """
-    deviations = np.nan_to_num(np.array(evidence.deviations))
+    deviations = np.array(evidence.drift)
     squares = deviations**2
     shares = squares / (float(squares.sum()) or 1.0)
     specs = feature_specs(profile)
@@ -129,7 +129,9 @@ def drift_evidence(profile: MachineProfile, evidence: Evidence) -> Evidence:
     contributions = tuple(
         Contribution(specs[i].name, specs[i].sensor, float(shares[i]), float(deviations[i])) for i in order
     )
-    return replace(evidence, contributions=contributions, shares=tuple(shares.tolist()))
+    return replace(
+        evidence, contributions=contributions, shares=tuple(shares.tolist()), deviations=evidence.drift
+    )
 
 
 def sensor_shares(profile: MachineProfile, shares: tuple[float, ...]) -> tuple[SensorShare, ...]:

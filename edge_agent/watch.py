@@ -20,7 +20,7 @@ from edge_agent.scorer import Verdict
 from edge_agent.sensor_faults import SensorFaultRule
 
 DRIFT_THRESHOLD = 0.5
-"""Half of the scale of `contract.scoring.drift_level`: four spreads of a healthy machine."""
+"""Half of the scale of `edge_agent.drift.SlowDrift.level`: four spreads of a healthy machine."""
 DRIFT_CLEAR_BELOW = 0.4
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.context import Context, Step, is_usable
-from contract.features import UNKNOWN_REGIME, FeatureVector
-from contract.profiles import RegimeSpec, WarmupSpec
+from contract.features import FeatureVector
+from contract.profiles import TRANSITION_REGIME, UNKNOWN_REGIME, RegimeSpec, WarmupSpec
 from contract.scoring import MIN_CONFIDENCE, Baseline
 from contract.signals import ScalarFeature
 from tests.contract.machines import machine, scalar
@@ -27,7 +27,7 @@ PROFILE = machine(
 T, F = PROFILE.window.context, len(PROFILE.sensors)
 ONES = np.ones(F, np.float32)
 NAN = math.nan
-STANDSTILL, BLIND, LEARNING, FILLING, READY = Step
+STANDSTILL, TRANSITION, BLIND, LEARNING, FILLING, READY = Step
 
 
 def vector(*values: float, regime: str = "low", gap: bool = False) -> FeatureVector:
@@ -127,6 +127,18 @@ def test_an_unknown_regime_is_blind_and_teaches_nothing() -> None:
     unknown = vector(regime=UNKNOWN_REGIME)
     assert not is_usable(unknown, PROFILE)
     assert steps(context, [unknown] * 3 * WARMUP) == [BLIND] * 3 * WARMUP
+
+
+def test_a_transition_is_a_blind_row_that_is_not_judged_and_teaches_nothing() -> None:
+    between = vector(regime=TRANSITION_REGIME)
+    assert not is_usable(between, PROFILE)
+    learning = Context(PROFILE, Baseline(PROFILE, ONES, 0))
+    assert steps(learning, [between] * 3 * WARMUP + [USUAL]) == [TRANSITION] * 3 * WARMUP + [LEARNING]
+    context = at_work()
+    steps(context, [USUAL] * T)
+    assert context.add(between) is TRANSITION
+    assert context.valid.any(axis=1).tolist() == [True] * (T - 1) + [False]
+    assert context.add(USUAL) is READY
 
 
 def test_after_long_blindness_it_says_so_until_enough_is_known_again() -> None:

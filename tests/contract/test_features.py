@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,14 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.features import (
-    UNKNOWN_REGIME,
     FeatureVector,
     compute_features,
     feature_specs,
     to_model_space,
     vibration_spectrum,
 )
-from contract.profiles import MachineProfile, RegimeSpec, load_profile, profile_names
+from contract.profiles import (
+    TRANSITION_REGIME,
+    UNKNOWN_REGIME,
+    MachineProfile,
+    RegimeSpec,
+    load_profile,
+    profile_names,
+)
 from contract.signals import STANDARD_GRAVITY, QualityFlag, Samples, ScalarFeature
 from contract.windows import Window
 from tests.contract.machines import (
@@ -154,6 +161,20 @@ REGIME = RegimeSpec("level", (10.0, 20.0), ("low", "middle", "high"))
 )
 def test_the_regime_is_the_bin_of_its_sensors_level(values: list[float], regime: str) -> None:
     assert vector_of(machine(scalar(), regime=REGIME), level=values).regime == regime
+
+
+@pytest.mark.parametrize(
+    ("values", "regime"),
+    [
+        ([14.0, 15.0, 16.0, 15.0, 15.0], "middle"),
+        ([12.0, 14.0, 14.5, 14.0, 14.0], TRANSITION_REGIME),
+        ([5.0, 9.0, 13.0, 17.0, 21.0], TRANSITION_REGIME),
+        ([], UNKNOWN_REGIME),
+    ],
+)
+def test_while_its_sensor_moves_a_machine_is_between_two_regimes(values: list[float], regime: str) -> None:
+    profile = machine(scalar(), regime=replace(REGIME, steady_within=2.0))
+    assert vector_of(profile, level=values).regime == regime
 
 
 def test_a_regime_sensor_needs_no_level_feature() -> None:

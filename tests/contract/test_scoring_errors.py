@@ -1,4 +1,4 @@
-"""One error says how far a context is from what a model expects; what moves slowly is drift and no error."""
+"""One error says how far a context is from what a model expects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from contract.scoring import (
     JUDGED_WINDOWS,
     Z_CLIP,
     Yardstick,
-    drift_level,
     feature_errors,
     model_error,
     squared_residuals,
@@ -146,33 +145,3 @@ def test_no_valid_cell_is_no_error() -> None:
     early = ~ALL
     early[0] = True
     assert model_error(ZEROS, ZEROS + 5, early, USUAL) == 0.0, "valid long ago is not valid now"
-
-
-def test_drift_is_the_farthest_level_that_the_model_follows() -> None:
-    assert drift_level(ZEROS, ALL) == 0.0
-    assert drift_level(off_by(f1=-4.0, f3=2.0), ALL) == pytest.approx(4.0 / Z_CLIP)
-    assert drift_level(off_by(f1=100.0), ALL) == 1.0
-
-
-def test_noise_about_the_baseline_is_no_drift() -> None:
-    wave = np.tile([[3.0], [-3.0]], (T // 2, F)).astype(np.float32)
-    assert drift_level(wave, ALL) == 0.0
-    late = ZEROS.copy()
-    late[T // 2 :] = 4.0
-    assert drift_level(late, ALL) == pytest.approx(2.0 / Z_CLIP), "the mean over the context"
-
-
-def test_drift_is_not_read_from_cells_that_do_not_count() -> None:
-    valid = ALL.copy()
-    valid[: T // 2, 1] = False
-    came_out = off_by(f1=4.0)
-    came_out[: T // 2, 1] = 1000.0
-    assert drift_level(came_out, valid) == pytest.approx(4.0 / Z_CLIP)
-    valid[T // 2, 1] = False
-    assert drift_level(came_out, valid) == 0.0, "known in less than half of the windows"
-    assert drift_level(came_out, ~ALL) == 0.0
-
-
-@given(contexts, masks)
-def test_drift_is_a_share(came_out: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> None:
-    assert 0 <= drift_level(came_out * 100, valid) <= 1

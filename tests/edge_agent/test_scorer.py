@@ -9,8 +9,11 @@ import pytest
 from contract.bundle import Bundle
 from contract.errors import StateError
 from contract.extract import FeatureExtractor
-from contract.features import FeatureVector
+from contract.features import FeatureVector, feature_specs
 from contract.messages import MachineState
+from contract.profiles import TRANSITION_REGIME
+from contract.scoring import Z_CLIP
+from edge_agent.drift import MEMORY_BASELINES
 from edge_agent.errors import ModelError
 from edge_agent.scorer import Scorer, Verdict
 from edge_agent.tflite import ModelRunner
@@ -76,6 +79,40 @@ def test_standstill_is_not_scored_and_empties_the_context(bundle: Bundle) -> Non
     assert [v.score for v in verdicts[51:filled]] == [None] * (4 + REFILL)
     assert states(verdicts[55:filled]) == [WATCHING] * REFILL, "learned already: the context fills again"
     assert verdicts[filled].score is not None
+
+
+def test_a_transition_is_not_scored_but_the_machine_is_watched(bundle: Bundle) -> None:
+    found = vectors(60)
+    found[50:52] = [dataclasses.replace(v, regime=TRANSITION_REGIME) for v in found[50:52]]
+    verdicts = judge(bundle, found)
+    assert [v.score is None for v in verdicts[49:54]] == [False, True, True, False, False]
+    assert set(states(verdicts[49:54])) == {WATCHING}
+    calm = judge(bundle, vectors(60))
+    assert verdicts[59].score == pytest.approx(calm[59].score, abs=0.1)
+
+
+def test_slow_drift_is_told_once_it_has_lasted(bundle: Bundle) -> None:
+    memory = MEMORY_BASELINES * bundle.profile.warmup.baseline_windows
+    found = vectors(2 * memory)
+    column = [spec.name for spec in feature_specs(bundle.profile)].index("temperature_level")
+    scorer = new_scorer(bundle)
+    levels = []
+    for number, vector in enumerate(found):
+        values = vector.values.copy()
+        values[column] += 2.5 * bundle.manifest.fleet_spread[column] * (number >= WARM)
+        levels.append(scorer.score(dataclasses.replace(vector, values=values)).drift)
+    assert levels[:WARM] == [None] * WARM
+    assert set(levels[WARM : WARM + memory // 2]) == {0.0}, "half of a memory is none"
+    assert levels[-1] is not None and 0.1 < levels[-1] <= 2.5 / Z_CLIP, (
+        "no machine is steadier than its fleet"
+    )
+    assert np.argmax(np.abs(scorer.explain().drift)) == column
+    alarming = new_scorer(bundle)
+    alarming.restore(scorer.to_state())
+    assert alarming.to_state()["drift"] == scorer.to_state()["drift"]
+    for v in found[:20]:
+        alarming.score(v, is_alarming=True)
+    assert alarming.to_state()["drift"] == scorer.to_state()["drift"], "frozen while an alarm is active"
 
 
 def test_a_gap_empties_the_context(bundle: Bundle) -> None:

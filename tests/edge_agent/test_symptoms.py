@@ -115,14 +115,14 @@ def test_shares_of_bands_say_where_in_the_spectrum() -> None:
 def test_drift_is_explained_by_what_has_moved() -> None:
     deviations = np.zeros(COUNT)
     deviations[[4, 7]] = 6.0, -3.0
-    deviations[9] = np.nan
-    found = drift_evidence(PUMP, replace(evidence(), deviations=tuple(deviations)))
+    found = drift_evidence(PUMP, replace(evidence(), drift=tuple(deviations)))
     assert [(c.feature, c.deviation) for c in found.contributions] == [
         (SPECS[4].name, 6.0),
         (SPECS[7].name, -3.0),
     ]
     assert found.contributions[0].share == pytest.approx(0.8)
     assert sum(found.shares) == pytest.approx(1.0)
+    assert found.deviations == tuple(deviations)
 
 
 def test_profiles_without_waveforms_have_hints_too() -> None:
