@@ -6,7 +6,7 @@ alarm. A row's decision is what the agent says after it has seen that row and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,22 @@ from models.recordings.rows import row_readings
 
 ROW_PERIOD_S = 1.0
 
+Decide = Callable[[Bundle, Table], Iterator[tuple[float, bool]]]
+"""From a bundle and a table to the score (NaN: none) and whether an alarm is active, after each row."""
+
+
+def decide_readings(bundle: Bundle, table: Table) -> Iterator[tuple[float, bool]]:
+    """A table of sensors: each row holds one sample of each."""
+    extractor, device = FeatureExtractor(bundle.profile), DeviceDecisions(bundle)
+    readings = row_readings(table.sensors, table.stamps_s, table.values, ROW_PERIOD_S)
+    score = np.nan
+    for number, reading in enumerate(readings, start=1):
+        for vector in extractor.add(reading):
+            verdict = device.decide(vector)
+            score = np.nan if verdict.score is None else verdict.score
+        if number % len(table.sensors) == 0:
+            yield score, device.is_alarming
+
 
 @dataclass(frozen=True, slots=True)
 class AgentContender:
@@ -27,6 +43,7 @@ class AgentContender:
 
     name: str
     bundle: Bundle
+    decide: Decide = decide_readings
     is_main: bool = False
     role: Role = Role.OURS
     is_seeded: bool = False
@@ -41,19 +58,6 @@ class AgentContender:
         A score stands until the next window is judged. Scores are not divided by a threshold of the
         training rows: 0..1 means the same on every machine, which is the bundle's own promise.
         """
-        decisions = np.array(list(self._decide(table)), np.float64)
+        decisions = np.array(list(self.decide(self.bundle, table)), np.float64)
         test = decisions[table.train_rows :]
         return FileScores(np.empty(0), test[:, 0], test[:, 1] > 0)
-
-    def _decide(self, table: Table) -> Iterator[tuple[float, bool]]:
-        """Score (NaN: none) and whether an alarm is active, after each row."""
-        extractor = FeatureExtractor(self.bundle.profile)
-        device = DeviceDecisions(self.bundle)
-        readings = row_readings(table.sensors, table.stamps_s, table.values, ROW_PERIOD_S)
-        score = np.nan
-        for number, reading in enumerate(readings, start=1):
-            for vector in extractor.add(reading):
-                verdict = device.decide(vector)
-                score = np.nan if verdict.score is None else verdict.score
-            if number % len(table.sensors) == 0:
-                yield score, device.is_alarming

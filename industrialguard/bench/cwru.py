@@ -6,8 +6,7 @@ it shows that the road from samples to alarms works, and nothing about who is be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,11 +18,12 @@ from contract.extract import FeatureExtractor
 from contract.features import FeatureVector, feature_specs, to_model_space
 from contract.profiles import MachineProfile, load_profile
 from contract.signals import QualityFlag, Reading, Samples
+from industrialguard.bench.agent_rows import AgentContender
 from industrialguard.bench.baseline_rows import baselines
 from industrialguard.bench.device import DeviceDecisions
 from industrialguard.bench.errors import NothingToJudgeError
-from industrialguard.bench.report import Report, Role, Run
-from industrialguard.bench.row_protocol import RULES, FileScores, LabelledTable, Table, run_detectors
+from industrialguard.bench.report import Report, Run
+from industrialguard.bench.row_protocol import RULES, LabelledTable, Table, run_detectors
 from models.recordings.arrays import load_array
 from models.recordings.cwru import (
     BURST_SAMPLES,
@@ -59,7 +59,7 @@ def bench_cwru(folder: Path, seeds: Sequence[int]) -> list[Report]:
     """
     started = datetime.now(UTC)
     tables = read_tables(folder)
-    agent = FeatureAgent("the agent's own decisions", load_bundle(PROFILE), is_main=True)
+    agent = AgentContender("the agent's own decisions", load_bundle(PROFILE), decide_features, is_main=True)
     rows = run_detectors(tables, (), (agent, *baselines(smoothing=False)), seeds)
     counted = f"{len(tables)} faults, {tables[0].table.train_rows} training rows each."
     return [Report("anomaly", "cwru", (counted, *PROTOCOL, *RULES), tuple(seeds), rows, Run.since(started))]
@@ -114,33 +114,14 @@ def _load(path: Path) -> Samples:
     return signal
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureAgent:
-    """A bundle's scorer and alarm rule on tables of features; started anew for each table."""
-
-    name: str
-    bundle: Bundle
-    is_main: bool = False
-    role: Role = Role.OURS
-    is_seeded: bool = False
-    figures: Mapping[str, float] = field(default_factory=dict)
-
-    def fit_fleet(self, healthy: Sequence[Table], seed: int) -> None:
-        """Nothing: what the fleet taught is in the bundle."""
-
-    def scores(self, table: Table) -> FileScores:
-        """Score and alarm after each row; scores mean the same on every machine and are not divided."""
-        decisions = np.array(list(self._decide(table)), np.float64)[table.train_rows :]
-        return FileScores(np.empty(0), decisions[:, 0], decisions[:, 1] > 0)
-
-    def _decide(self, table: Table) -> Iterator[tuple[float, bool]]:
-        """Score (NaN: none) and whether an alarm is active, after each row."""
-        device = DeviceDecisions(self.bundle)
-        is_log = np.array([spec.scale == "log" for spec in feature_specs(self.bundle.profile)])
-        for stamp_s, row in zip(table.stamps_s.tolist(), table.values, strict=True):
-            values = np.where(is_log, 10.0 ** np.where(is_log, row, 0.0), row).astype(np.float32)
-            valid = np.isfinite(values)
-            counts, flags = {SENSOR: (BURST_SAMPLES, 0, 0)}, {SENSOR: QualityFlag.NONE}
-            vector = FeatureVector(stamp_s, values, valid, "", False, counts, flags, float(valid.mean()))
-            verdict = device.decide(vector)
-            yield np.nan if verdict.score is None else verdict.score, device.is_alarming
+def decide_features(bundle: Bundle, table: Table) -> Iterator[tuple[float, bool]]:
+    """A table of features in model space, as `industrialguard.bench.agent_rows.Decide`."""
+    device = DeviceDecisions(bundle)
+    is_log = np.array([spec.scale == "log" for spec in feature_specs(bundle.profile)])
+    for stamp_s, row in zip(table.stamps_s.tolist(), table.values, strict=True):
+        values = np.where(is_log, 10.0 ** np.where(is_log, row, 0.0), row).astype(np.float32)
+        valid = np.isfinite(values)
+        counts, flags = {SENSOR: (BURST_SAMPLES, 0, 0)}, {SENSOR: QualityFlag.NONE}
+        vector = FeatureVector(stamp_s, values, valid, "", False, counts, flags, float(valid.mean()))
+        verdict = device.decide(vector)
+        yield np.nan if verdict.score is None else verdict.score, device.is_alarming

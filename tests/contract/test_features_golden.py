@@ -19,6 +19,7 @@ RELEASED = {
     "cwru-bearing": "c5519290e83e554b6ded4ca082dc3bb1ee55ad25c0e025841a0ff3801e770f3e",
     "pump-loop": "2de4234d0a95221aeec113d3933470b2492a43af61a01d555e588b44eff7d3ad",
     "pump": "1473107371c474978f5ed6fc1bde4caa92fb8ceca2175e7fed6aeb8c8119113f",
+    "pump.v3": "e4b9c546b592aefb060f7584fe358e8e6be653a604a78260da386214e296416b",
     "turbofan": "595349e21885bc83e1e4dcf395403c218225c8e3366f2729401d37437a4e7012",
 }
 """SHA-256 of the files that were released with feature version 1; a line is added, never changed."""
