@@ -61,7 +61,10 @@ class AlarmRule:
             return None
         if self._since_s is not None:
             return self._watch_for_calm(event_time_s, score, self._since_s)
-        self._anomalous_at.append(event_time_s if score >= self._spec.threshold else None)
+        is_anomalous = score >= self._spec.threshold
+        self._anomalous_at.append(event_time_s if is_anomalous else None)
+        if not is_anomalous:
+            return None
         anomalous = [t for t in self._anomalous_at if t is not None]
         if len(anomalous) < self._spec.k:
             return None

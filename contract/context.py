@@ -1,8 +1,11 @@
 """The windows that a model sees at once.
 
-Rule: a context is contiguous. A gap, a standstill or a regime that is still warming up empties it; a window
-that cannot be believed, or lies between two operating points, is a row of masked cells, so that time goes on;
-it is judged as soon as half of its cells are known. Device and training both go through this class.
+Rule: a context is contiguous. A gap, a standstill, a transition or a regime that is still warming up empties
+it; a window that cannot be believed is a row of masked cells, so that time goes on; it is judged as soon as
+half of its cells are known. Device and training both go through this class.
+
+A transition empties it because each regime has levels of its own: a temperature that goes on smoothly would
+seem to jump. Regimes that follow one another without a transition (`regime.steady_within`) share a context.
 """
 
 from __future__ import annotations
@@ -63,9 +66,12 @@ class Context:
         if stands_still(vector, self._profile):
             self.clear()
             return Step.STANDSTILL
+        if vector.regime == TRANSITION_REGIME:
+            self.clear()
+            return Step.TRANSITION
         if not is_usable(vector, self._profile):
             self._push(0.0, False)
-            return Step.TRANSITION if vector.regime == TRANSITION_REGIME else Step.BLIND
+            return Step.BLIND
         if not self._baseline.is_ready(vector.regime):
             self.clear()
             if may_learn:

@@ -15,6 +15,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
 from contract.checks import (
+    MAX_FLOAT32,
     MAX_INT63,
     MAX_UINT32,
     require,
@@ -98,6 +99,8 @@ class FeatureAggregate:
 
     def __post_init__(self) -> None:
         require_text(self.name, "feature name")
+        if -MAX_FLOAT32 <= self.minimum <= self.mean <= self.maximum <= MAX_FLOAT32:
+            return  # nearly always, so asked first
         require_finite((self.mean, self.minimum, self.maximum), self.name)
         slack = 1e-4 * max(abs(self.minimum), abs(self.maximum), 1e-6)
         if not self.minimum - slack <= self.mean <= self.maximum + slack:

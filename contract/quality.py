@@ -129,6 +129,7 @@ class _Channel:
     def __init__(self, spec: SensorSpec, hop_s: float) -> None:
         is_waveform = spec.kind is SensorKind.WAVEFORM
         self.spec = spec
+        self._is_scalar = not is_waveform
         self.step_s = 1.0 / spec.rate_hz
         period_s = hop_s if is_waveform else self.step_s
         self._gap_s = (GAP_HOPS if is_waveform else GAP_PERIODS) * period_s
@@ -185,23 +186,50 @@ class _Channel:
 
     def _value_flags(self, values: Samples, start_s: float) -> Flags | None:
         """Flags that the values themselves earn; None when there are none."""
+        if self._is_scalar:
+            return None if self._is_plain(values, start_s) else self._scalar_flags(values, start_s)
         low, high = np.minimum.reduce(values).item(), np.maximum.reduce(values).item()
-        flags: Flags | None = None
-        if not (self._low <= low and high <= self._high and math.isfinite(low) and math.isfinite(high)):
-            finite = np.isfinite(values)
-            outside = finite & ~((self._low <= values) & (values <= self._high))
-            flags = np.where(finite, 0, int(QualityFlag.NOT_A_NUMBER)).astype(np.uint16)
-            flags[outside] |= int(QualityFlag.OUT_OF_RANGE)
-        if self.spec.kind is SensorKind.SCALAR:
-            return (
-                flags
-                if self.spec.stuck_after_s == math.inf
-                else _add(flags, self._stuck(values, start_s), QualityFlag.STUCK)
-            )
+        is_inside = self._low <= low and high <= self._high and math.isfinite(low) and math.isfinite(high)
+        flags = None if is_inside else self._out_of_range(values)
         if low == high:
             return _add(flags, np.ones(values.size, np.bool_), QualityFlag.STUCK)
         for extreme, limit in ((low, self._low), (high, self._high)):
             flags = _add(flags, self._clipped(values, extreme, limit), QualityFlag.CLIPPED)
+        return flags
+
+    def _is_plain(self, values: Samples, start_s: float) -> bool:
+        """Whether a scalar's samples lie in its range and none is stuck: nearly always, so asked first.
+
+        Slow signals come few at a time, and so few numbers are compared sooner than handed to NumPy.
+        """
+        numbers: list[float] = values.tolist()
+        # A sum is finite when all of float32 are: neither a NaN nor an infinity escapes it.
+        if not (math.isfinite(sum(numbers)) and self._low <= min(numbers) and max(numbers) <= self._high):
+            return False
+        if self.spec.stuck_after_s == math.inf:
+            return True
+        held_value, held_since_s = self._held_value, self._held_since_s
+        for index, number in enumerate(numbers):
+            time_s = start_s + index * self.step_s
+            if number != held_value or held_since_s == math.inf:
+                held_value, held_since_s = number, time_s
+            elif time_s - held_since_s > self.spec.stuck_after_s:
+                return False
+        self._held_value, self._held_since_s = held_value, held_since_s
+        return True
+
+    def _scalar_flags(self, values: Samples, start_s: float) -> Flags | None:
+        flags = self._out_of_range(values)
+        stuck = self._stuck(values, start_s) if self.spec.stuck_after_s < math.inf else None
+        if stuck is not None:
+            flags[stuck] |= int(QualityFlag.STUCK)
+        return flags if flags.any() else None
+
+    def _out_of_range(self, values: Samples) -> Flags:
+        finite = np.isfinite(values)
+        outside = finite & ~((self._low <= values) & (values <= self._high))
+        flags = np.where(finite, 0, int(QualityFlag.NOT_A_NUMBER)).astype(np.uint16)
+        flags[outside] |= int(QualityFlag.OUT_OF_RANGE)
         return flags
 
     def _clipped(self, values: Samples, extreme: float, limit: float) -> Mask | None:
@@ -213,12 +241,6 @@ class _Channel:
 
     def _stuck(self, values: Samples, start_s: float) -> Mask | None:
         """Samples that repeat a number for longer than the sensor may."""
-        first = values[0].item()
-        is_moving = values.size == 1 or not (values[1:] == values[:-1]).any()
-        if is_moving and not (first == self._held_value and self._held_since_s < math.inf):
-            self._held_value = values[-1].item()  # the common case: nothing repeats
-            self._held_since_s = start_s + (values.size - 1) * self.step_s
-            return None
         changed = np.empty(values.size, np.bool_)
         changed[0] = values[0] != self._held_value or self._held_since_s == math.inf
         np.not_equal(values[1:], values[:-1], out=changed[1:])

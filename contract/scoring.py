@@ -216,6 +216,11 @@ class Yardstick:
     """float32 (n_features,), mean squared residual on healthy machines, in squared spreads."""
     sensors: npt.NDArray[np.intp] = field(repr=False)
     """(n_features,), number of the sensor that each feature is of."""
+    counts: Floats = field(init=False, repr=False)
+    """(n_sensors,), features of each sensor."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", np.bincount(self.sensors).astype(np.float64))
 
     @classmethod
     def of(cls, residual: Values, specs: Sequence[FeatureSpec]) -> Self:
@@ -241,7 +246,8 @@ def model_error(standardised: Values, reconstructed: Values, valid: Mask, yardst
         About 1 on a healthy machine, never negative; 0 when no cell counts.
     """
     errors = feature_errors(standardised, reconstructed, valid, yardstick)
-    counts = np.bincount(yardstick.sensors, valid[-JUDGED_WINDOWS:].any(axis=0))
+    judged = valid[-JUDGED_WINDOWS:]
+    counts = yardstick.counts if _is_all(judged) else np.bincount(yardstick.sensors, judged.any(axis=0))
     means = np.bincount(yardstick.sensors, errors) / np.maximum(counts, 1.0)
     seen = np.count_nonzero(counts)
     return math.sqrt(float(means @ means) / seen) if seen else 0.0
@@ -270,11 +276,19 @@ def window_errors(standardised: Values, reconstructed: Values, valid: Mask) -> F
 
 
 def _masked_means(standardised: Values, reconstructed: Values, valid: Mask, axis: int) -> Floats:
-    residual = (standardised - reconstructed) * valid
-    counts = np.maximum(np.add.reduce(valid, axis=axis, dtype=np.float64), 1.0)
+    residual = standardised - reconstructed
+    counts: Floats | float = float(valid.shape[axis])
+    if not _is_all(valid):
+        residual *= valid
+        counts = np.maximum(np.add.reduce(valid, axis=axis, dtype=np.float64), 1.0)
     squares: Floats = np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", residual, residual, dtype=np.float64)
     means: Floats = squares / counts
     return means
+
+
+def _is_all(valid: Mask) -> bool:
+    """Whether every cell counts: nearly always so, and then there is less to compute."""
+    return bool(np.count_nonzero(valid) == valid.size)
 
 
 def blend_spread(own: Floats, fleet_spread: float, prior_windows: int) -> float:

@@ -24,6 +24,8 @@ Counts = tuple[int, int, int]
 
 _SAME_TIME = 0.01
 """A sample closer than this share of a period to a border counts as on it."""
+_SPARE_SAMPLES = 256
+"""Room for samples to come in new arrays; what is open fits in once more, so that few are moved twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,11 @@ class Track(Protocol):
     def first_s(self) -> float:
         """Time of the oldest sample (or burst) that no closed window has passed; inf when there is none."""
 
-    def append(self, checked: CheckedReading, border_s: float) -> None:
-        """Take a reading, unless all of it lies before the border."""
+    def append(self, checked: CheckedReading) -> None:
+        """Take a reading, unless all of it lies before the border last given to `forget`."""
 
-    def cut(self, start_s: float, end_s: float) -> Cut:
-        """What falls between two borders."""
+    def cut(self, end_s: float) -> Cut:
+        """What falls between the border last given to `forget` and another one."""
 
     def forget(self, border_s: float) -> None:
         """Let go of what lies before a border."""
@@ -71,76 +73,101 @@ def make_track(spec: SensorSpec, profile: MachineProfile) -> Track:
 
 
 class ScalarTrack:
-    """Samples of a slow sensor, kept as the readings they came in."""
+    """Samples of a slow sensor, one beside the other in arrays that are as long as what is open asks for."""
 
     def __init__(self, spec: SensorSpec, length_s: float) -> None:
         self.period_s = 1.0 / spec.rate_hz
         self.next_s = -math.inf
         self._expected = max(1.0, length_s * spec.rate_hz)
-        self._readings: deque[CheckedReading] = deque()
+        self._slack_s = _SAME_TIME * self.period_s
         self._border_s = -math.inf
+        self._doubted_s = -math.inf
+        """Time of the newest sample that came in a reading with a flag."""
+        self._first = self._end = 0
+        """What is open lies between these two."""
+        # Times in two parts: of a stamp since 1970, few digits are left for a difference.
+        self._begins_s = np.zeros(_SPARE_SAMPLES)
+        """When the reading of each sample began."""
+        self._lags_s = np.zeros(_SPARE_SAMPLES)
+        """How long after that it was taken."""
+        self._times_s = np.zeros(_SPARE_SAMPLES)
+        """Their sum, to be looked for."""
+        self._values = np.zeros(_SPARE_SAMPLES, np.float32)
+        self._quality = np.zeros(_SPARE_SAMPLES, np.uint8)
+        self._flags = np.zeros(_SPARE_SAMPLES, np.uint16)
         self._missing = Cut(_NO_SAMPLES, _NO_OFFSETS, (0, 0, 0), QualityFlag.MISSING, -math.inf)
 
     @property
     def first_s(self) -> float:
         """See `Track`."""
-        if not self._readings:
-            return math.inf
-        oldest = self._readings[0]
-        return oldest.event_time_s + self._index(oldest, self._border_s) * self.period_s
+        return self._times_s[self._first].item() if self._first < self._end else math.inf
 
-    def append(self, checked: CheckedReading, border_s: float) -> None:
+    def append(self, checked: CheckedReading) -> None:
         """See `Track`."""
-        self.next_s = max(self.next_s, checked.event_time_s + checked.values.size * self.period_s)
-        self._border_s = border_s
-        if self._index(checked, border_s) < checked.values.size:
-            self._readings.append(checked)
+        size, begin_s = checked.values.size, checked.event_time_s
+        last_s = begin_s + (size - 1) * self.period_s
+        self.next_s = max(self.next_s, last_s + self.period_s)
+        if last_s < self._border_s - self._slack_s:
+            return
+        if self._end + size > self._values.size:
+            self._make_room(size)
+        new = slice(self._end, self._end + size)
+        self._begins_s[new] = self._times_s[new] = begin_s
+        self._values[new] = checked.values
+        if size > 1:
+            lags_s = self._lags_s[new] = np.arange(size) * self.period_s
+            self._times_s[new] += lags_s
+        if checked.flags:
+            self._doubted_s = last_s
+            self._quality[new], self._flags[new] = checked.quality, checked.sample_flags
+        self._end += size
+        if begin_s < self._border_s:
+            self.forget(self._border_s)
 
-    def cut(self, start_s: float, end_s: float) -> Cut:
+    def cut(self, end_s: float) -> Cut:
         """See `Track`."""
-        pieces = []
-        for checked in self._readings:
-            first, last = self._index(checked, start_s), self._index(checked, end_s)
-            if last > first:
-                pieces.append((checked, first, last))
-            elif not last:
-                break
-        if not pieces:
+        start_s, size = self._border_s, self._count_before(end_s)
+        if size == 0:
             return self._missing
-        return self._join(pieces, start_s)
+        own = slice(self._first, self._first + size)
+        values = self._values[own].copy()
+        offsets_s = self._begins_s[own] - start_s
+        offsets_s += self._lags_s[own]
+        newest_s = start_s + offsets_s[-1].item()
+        counts, flags = (size, 0, 0), QualityFlag.NONE
+        if self._doubted_s >= start_s - self._slack_s:
+            quality = self._quality[own]
+            counts, flags = _count(quality), _union([self._flags[own]])
+            usable = quality != Quality.BAD
+            values, offsets_s = values[usable], offsets_s[usable]
+        if 2 * size < self._expected:
+            flags |= QualityFlag.MISSING
+        return Cut(values, offsets_s, counts, flags, newest_s)
 
     def forget(self, border_s: float) -> None:
         """See `Track`."""
+        self._first += self._count_before(border_s)
         self._border_s = border_s
-        while self._readings and self._index(self._readings[0], border_s) >= self._readings[0].values.size:
-            self._readings.popleft()
 
-    def _index(self, checked: CheckedReading, time_s: float) -> int:
-        """Index of the first sample at or after a time, at most the number of samples."""
-        lag_s = time_s - checked.event_time_s
-        if lag_s <= 0:
-            return 0
-        return min(math.ceil(lag_s / self.period_s - _SAME_TIME), checked.values.size)
+    def _count_before(self, time_s: float) -> int:
+        """How many open samples were taken before a time."""
+        open_s = self._times_s[self._first : self._end]
+        return int(open_s.searchsorted(time_s - self._slack_s))
 
-    def _join(self, pieces: list[tuple[CheckedReading, int, int]], start_s: float) -> Cut:
-        """Leave bad samples out, and tell when too few came."""
-        values = _joined([c.values[i:j] for c, i, j in pieces])
-        begins_s = [c.event_time_s - start_s + i * self.period_s for c, i, _ in pieces]
-        if values.size == len(pieces):
-            offsets_s = np.array(begins_s)
-        else:
-            runs = zip(begins_s, pieces, strict=True)
-            offsets_s = _joined([begin_s + np.arange(j - i) * self.period_s for begin_s, (_, i, j) in runs])
-        newest_s = start_s + offsets_s[-1].item()
-        counts, flags = (values.size, 0, 0), QualityFlag.NONE
-        if any(c.flags for c, _, _ in pieces):
-            quality = _joined([c.quality[i:j] for c, i, j in pieces])
-            counts, flags = _count(quality), _union([c.sample_flags[i:j] for c, i, j in pieces])
-            usable = quality != Quality.BAD
-            values, offsets_s = values[usable], offsets_s[usable]
-        if 2 * sum(counts) < self._expected:
-            flags |= QualityFlag.MISSING
-        return Cut(values, offsets_s, counts, flags, newest_s)
+    def _make_room(self, size: int) -> None:
+        """Move what is open to the beginning of new arrays that hold `size` more, and some to come."""
+        waiting = slice(self._first, self._end)
+        capacity = 2 * (self._end - self._first) + size + _SPARE_SAMPLES
+
+        def moved(old: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+            new = np.zeros(capacity, old.dtype)
+            new[: self._end - self._first] = old[waiting]
+            return new
+
+        self._begins_s, self._lags_s = moved(self._begins_s), moved(self._lags_s)
+        self._times_s, self._values = moved(self._times_s), moved(self._values)
+        self._quality, self._flags = moved(self._quality), moved(self._flags)
+        self._first, self._end = 0, self._end - self._first
 
 
 class BurstTrack:
@@ -151,6 +178,7 @@ class BurstTrack:
         self.next_s = -math.inf
         self._spec = spec
         self._bursts: deque[CheckedReading] = deque()
+        self._border_s = -math.inf
         self._missing = Cut(_NO_SAMPLES, None, (0, 0, 0), QualityFlag.MISSING, -math.inf)
 
     @property
@@ -158,18 +186,18 @@ class BurstTrack:
         """See `Track`."""
         return self._bursts[0].event_time_s if self._bursts else math.inf
 
-    def append(self, checked: CheckedReading, border_s: float) -> None:
+    def append(self, checked: CheckedReading) -> None:
         """See `Track`."""
         size = self._spec.burst_samples
         for first in range(0, checked.values.size, size):
             burst = _slice(checked, first, first + size, self._spec.burst_s * (first // size))
             self.next_s = max(self.next_s, burst.event_time_s + self.period_s)
-            if self._is_before(border_s, burst):
+            if self._is_before(self._border_s, burst):
                 self._bursts.append(burst)
 
-    def cut(self, start_s: float, end_s: float) -> Cut:
+    def cut(self, end_s: float) -> Cut:
         """See `Track`."""
-        own = [b for b in self._bursts if self._is_before(start_s, b) and not self._is_before(end_s, b)]
+        own = [burst for burst in self._bursts if not self._is_before(end_s, burst)]
         if not own:
             return self._missing
         newest = own[-1]
@@ -187,6 +215,7 @@ class BurstTrack:
 
     def forget(self, border_s: float) -> None:
         """See `Track`."""
+        self._border_s = border_s
         while self._bursts and not self._is_before(border_s, self._bursts[0]):
             self._bursts.popleft()
 
@@ -207,11 +236,6 @@ def _slice(checked: CheckedReading, first: int, last: int, later_s: float) -> Ch
         flags,
         _union([flags]),
     )
-
-
-def _joined(parts: list[npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
-    """Arrays end to end; a single one as it is."""
-    return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def _count(quality: npt.NDArray[np.uint8]) -> Counts:

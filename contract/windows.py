@@ -71,6 +71,8 @@ class Windower:
         self._gap_before = False
         self._end_s = -math.inf
         """End of the oldest open window."""
+        self._awaited: set[str] = set()
+        """Sensors that may still add to it."""
 
     def add(self, checked: CheckedReading) -> list[Window]:
         """Take a reading; returns the windows it closes, oldest first.
@@ -86,12 +88,12 @@ class Windower:
         if math.isnan(self._anchor_s):
             self._anchor_s = checked.event_time_s - self._lead_s
             self._open(0)
-        track.append(checked, self._border(self._next))
+        track.append(checked)
         self._horizon_s = max(self._horizon_s, checked.event_time_s)
-        if not (self._is_done(track) or self._is_overdue()):
-            return []
-        closed = []
-        while self._can_close():
+        if self._is_done(track):
+            self._awaited.discard(checked.sensor)
+        closed: list[Window] = []
+        while not self._awaited or self._is_overdue():
             window = self._close()
             if window is not None:
                 closed.append(window)
@@ -99,9 +101,6 @@ class Windower:
 
     def _border(self, index: float) -> float:
         return self._anchor_s + index * self._hop_s
-
-    def _can_close(self) -> bool:
-        return self._is_overdue() or all(map(self._is_done, self._tracks.values()))
 
     def _is_overdue(self) -> bool:
         return self._horizon_s > self._end_s + self._hop_s
@@ -113,7 +112,7 @@ class Windower:
     def _close(self) -> Window | None:
         """Cut the oldest open window; None when it was empty and the grid skipped ahead."""
         start_s, end_s = self._border(self._next), self._end_s
-        cuts = {name: track.cut(start_s, end_s) for name, track in self._tracks.items()}
+        cuts = {name: track.cut(end_s) for name, track in self._tracks.items()}
         newest_s = max(cut.newest_s for cut in cuts.values())
         if newest_s == -math.inf and self._skip_silence():
             return None
@@ -149,5 +148,7 @@ class Windower:
         """Make this the oldest open window."""
         self._next = index
         self._end_s = self._border(index + self._length_hops)
+        border_s = self._border(index)
         for track in self._tracks.values():
-            track.forget(self._border(index))
+            track.forget(border_s)
+        self._awaited = {name for name, track in self._tracks.items() if not self._is_done(track)}

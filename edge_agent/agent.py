@@ -55,6 +55,8 @@ from edge_agent.watch import AlarmWatch, Announcement
 _LOG = logging.getLogger(__name__)
 IDLE_S = 0.05
 """Pause of `run` after a source that had nothing, so that one that returns at once burns no processor."""
+_SAME_TIME = 1e-3
+"""Share of a hop by which rounding may put a window's end before the time at which a status is due."""
 
 
 @dataclass(slots=True)
@@ -114,7 +116,8 @@ class Agent:
         self._state_file = StateFile(settings.state_dir / "state.json", stamp)
         self._boot_id = secrets.randbelow(MAX_INT63) + 1
         self._sequence = 0
-        self._first_s: float | None = None
+        self._since_s: float | None = None
+        """When the first window began; summaries and statuses are due in whole intervals from then."""
         self._last_s: float | None = None
         self._next_status_s = 0.0
         self._quality_flags = QualityFlag.NONE
@@ -124,6 +127,8 @@ class Agent:
         self._stop_uplink = threading.Event()
         self._is_closed = False
         self._dropped_before: dict[str, int] = {}
+        self._outgoing: list[OutboxEntry] = []
+        """Messages about this window; they are put on disk all at once."""
         self._counters = AgentCounters()
 
     @property
@@ -208,6 +213,7 @@ class Agent:
             return
         for timed in self._aggregator.flush():
             self._send(timed.event_time_s, timed.summary)
+        self._store_outgoing()
         self._save_state()
         self._stop_uplink.set()
         if self._uplink_thread is not None:
@@ -230,6 +236,7 @@ class Agent:
             self._send(timed.event_time_s, timed.summary)
         self._note(vector, verdict)
         self._report_status(vector)
+        self._store_outgoing()  # before the state that says so: an alarm may be raised twice, but never lost
         if said or self._counters.windows % self._settings.state_every_windows == 0:
             self._save_state()
         return verdict.score is not None
@@ -240,9 +247,9 @@ class Agent:
         for flags in vector.flags.values():
             if flags:
                 self._quality_flags |= flags
-        if self._first_s is None:
-            self._first_s = vector.event_time_s
-            self._next_status_s = vector.event_time_s + self._settings.status_interval_s
+        if self._since_s is None:
+            self._since_s = vector.event_time_s - self._bundle.profile.window.hop_s
+            self._next_status_s = self._since_s + self._settings.status_interval_s
         self._last_s = vector.event_time_s
 
     def _announce(self, said: Announcement, vector: FeatureVector, verdict: Verdict) -> None:
@@ -264,18 +271,19 @@ class Agent:
         self._send(edge.event_time_s, build_alarm(said, context))
 
     def _report_status(self, vector: FeatureVector) -> None:
-        if self._first_s is None or vector.event_time_s < self._next_status_s:
+        late_s = vector.event_time_s - self._next_status_s + _SAME_TIME * self._bundle.profile.window.hop_s
+        if self._since_s is None or late_s < 0:
             return
         interval_s = self._settings.status_interval_s
-        self._next_status_s += interval_s * (1 + (vector.event_time_s - self._next_status_s) // interval_s)
+        self._next_status_s += interval_s * (1 + late_s // interval_s)
         counters, outbox, accelerator = self.counters, self._opened_outbox(), self._runner.accelerator
         status = DeviceStatus(
             agent_version=agent_version(),
-            uptime_s=vector.event_time_s - self._first_s,
+            uptime_s=vector.event_time_s - self._since_s,
             samples=counters.samples,
             windows=counters.windows,
-            outbox_messages=outbox.depth,
-            outbox_bytes=outbox.size_bytes,
+            outbox_messages=outbox.depth + len(self._outgoing),
+            outbox_bytes=outbox.size_bytes + sum(entry.size for entry in self._outgoing),
             dropped=counters.dropped,
             rejected=counters.rejected,
             window_cost_us=1e6 * counters.scoring_s / counters.windows,
@@ -288,14 +296,19 @@ class Agent:
         self._send(vector.event_time_s, status)
 
     def _send(self, event_time_s: float, body: ScoreSummary | Alarm | DeviceStatus) -> None:
-        """Into the outbox, where it stays until the cloud has it."""
+        """Number and encode a message; it leaves with the others of its window."""
         self._sequence += 1
         device_id, version = self._settings.device_id, self._bundle.manifest.version
         message = Message(device_id, self._boot_id, self._sequence, to_datetime(event_time_s), body, version)
-        entry = OutboxEntry(self._boot_id, self._sequence, message.kind, encode(message))
-        self._opened_outbox().add(entry)
+        self._outgoing.append(OutboxEntry(self._boot_id, self._sequence, message.kind, encode(message)))
         kind = str(message.kind)
         self._counters.messages[kind] = self._counters.messages.get(kind, 0) + 1
+
+    def _store_outgoing(self) -> None:
+        """Into the outbox, where messages stay until the cloud has them."""
+        if self._outgoing:
+            self._opened_outbox().add(*self._outgoing)
+            self._outgoing.clear()
 
     # -- state and presence --------------------
 

@@ -136,18 +136,16 @@ class Aggregator:
         return [TimedSummary(end_s, self._summarise(interval, interval_s))]
 
     def _summarise(self, interval: _Interval, interval_s: float) -> ScoreSummary:
-        scores = np.sort(interval.scores or [0.0])
-        ranks = np.array((0.5, 0.9)) * (scores.size - 1)
-        p50, p90 = np.interp(ranks, np.arange(scores.size), scores).tolist()
+        scores = sorted(interval.scores) or [0.0]
         return ScoreSummary(
             interval_s=interval_s,
             state=interval.state,
             window_count=interval.windows,
             scored_count=len(interval.scores),
-            score_mean=min(float(scores.mean()), float(scores[-1])),
-            score_max=float(scores[-1]),
-            score_p50=p50,
-            score_p90=p90,
+            score_mean=min(float(np.mean(scores)), scores[-1]),
+            score_max=scores[-1],
+            score_p50=_quantile(scores, 0.5),
+            score_p90=_quantile(scores, 0.9),
             confidence=min(1.0, interval.confidence_sum / interval.windows),
             regime=interval.regimes.most_common(1)[0][0],
             features=self._features(interval),
@@ -159,9 +157,17 @@ class Aggregator:
 
     def _features(self, interval: _Interval) -> tuple[FeatureAggregate, ...]:
         present = np.flatnonzero(interval.counts)
-        lows, highs = (
-            np.clip(edge[present], -_LARGEST, _LARGEST) for edge in (interval.lows, interval.highs)
-        )
-        means = np.clip(interval.sums[present] / interval.counts[present], lows, highs)
+        lows = np.maximum(interval.lows[present], -_LARGEST)
+        highs = np.minimum(interval.highs[present], _LARGEST)
+        means = interval.sums[present] / interval.counts[present]
+        means = np.minimum(np.maximum(means, lows), highs)
         names = [self._names[i] for i in present.tolist()]
         return tuple(map(FeatureAggregate, names, means.tolist(), lows.tolist(), highs.tolist()))
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    """Between the two nearest of some ordered numbers, in proportion."""
+    rank = share * (len(ordered) - 1)
+    below = math.floor(rank)
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    return (high - low) * (rank - below) + low

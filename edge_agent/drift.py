@@ -59,7 +59,8 @@ class SlowDrift:
     @property
     def level(self) -> float:
         """The largest of them, as a share of `Z_CLIP`: 0..1."""
-        return min(float(np.abs(self.deviations).max(initial=0.0)) / Z_CLIP, 1.0)
+        is_full = self._seen >= self._memory
+        return min(float(np.maximum.reduce(np.abs(self._means), where=is_full, initial=0.0)) / Z_CLIP, 1.0)
 
     def to_state(self) -> dict[str, Any]:
         """JSON-safe state, to survive a restart."""

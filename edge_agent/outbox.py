@@ -6,6 +6,9 @@ scoring loop.
 
 Age is counted while the agent runs (a device without a battery clock may jump by decades when it finds a time
 server, and must not throw its messages away for that).
+
+Syncing is what costs: messages added at once are synced at once, and the write-ahead log is emptied before it
+outgrows the size that it keeps, because a file that grows takes about twice as long to sync.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ ROW_OVERHEAD_BYTES = 96
 EVICT_BYTES = 16 * 1024
 """Freed at once on a full disk: SQLite can only reuse whole pages."""
 MAX_EVICTIONS = 8
+LOG_BYTES, LOG_PAGES = 1024 * 1024, 240
+"""Size that the write-ahead log keeps; pages of 4 KiB in it from which it is emptied into the database."""
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _SCHEMA = """
@@ -43,9 +48,7 @@ CREATE INDEX IF NOT EXISTS messages_by_priority ON messages (priority, id);
 CREATE TABLE IF NOT EXISTS drops (kind TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
 
-_ORDINARY = (
-    "+priority < 2"  # the + keeps SQLite on the table's own order instead of sorting all that the index finds
-)
+_ORDINARY = "+priority < 2"  # the + keeps SQLite on the table's order: no sorting of all the index finds
 
 Key = tuple[int, int]
 """(boot_id, sequence)"""
@@ -117,24 +120,19 @@ class Outbox:
                 f"outbox {path} cannot be opened: {error}; give a writable --state folder"
             ) from error
 
-    def add(self, entry: OutboxEntry) -> bool:
-        """Keep a message until it is acknowledged.
+    def add(self, *entries: OutboxEntry) -> bool:
+        """Keep messages until they are acknowledged; several at once cost little more than one.
 
         Returns:
-            True when it is on disk; False when it was dropped, and counted, for want of room or a working
+            True when all are on disk; False when one was dropped, and counted, for want of room or a working
             disk.
         """
         with self._lock:
-            for _ in range(MAX_EVICTIONS):
-                try:
-                    return self._store(entry)
-                except sqlite3.IntegrityError:
-                    raise  # the same key twice is a defect of ours, not of the disk
-                except sqlite3.DatabaseError as error:
-                    if not self._recover(error, entry.kind):
-                        break
-            self._tally.drops[entry.kind] += 1
-            return False
+            try:
+                return self._store(*entries)
+            except sqlite3.DatabaseError:
+                kept = [self._insist(entry) for entry in entries]  # one by one: some may find room
+                return all(kept)
 
     def pending(self, limit: int, exclude: Collection[Key] = (), alarm_reserve: int = 0) -> list[OutboxEntry]:
         """Choose what to send next.
@@ -202,20 +200,38 @@ class Outbox:
 
     # -- storing --------------------
 
-    def _store(self, entry: OutboxEntry) -> bool:
+    def _insist(self, entry: OutboxEntry) -> bool:
+        """Store one message although the disk failed, on a full one at the cost of lesser messages."""
+        for _ in range(MAX_EVICTIONS):
+            try:
+                return self._store(entry)
+            except sqlite3.IntegrityError:
+                raise  # the same key twice is a defect of ours, not of the disk
+            except sqlite3.DatabaseError as error:
+                if not self._recover(error, entry.kind):
+                    break
+        self._tally.drops[entry.kind] += 1
+        return False
+
+    def _store(self, *entries: OutboxEntry) -> bool:
         with self._transaction():
             self._expire()
-            while self._tally.size + entry.size > self._limits.max_bytes:
-                if not self._drop_oldest(PRIORITY[entry.kind], "too many bytes"):
-                    self._count_drop(entry.kind, "too many bytes")
-                    return False
-            self._database.execute(
-                "INSERT INTO messages (boot_id, sequence, kind, priority, size, added_s, payload)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*entry.key, entry.kind, PRIORITY[entry.kind], entry.size, self._now_s(), entry.payload),
-            )
-            self._tally.depth += 1
-            self._tally.size += entry.size
+            kept = [self._insert(entry) for entry in entries]
+        return all(kept)
+
+    def _insert(self, entry: OutboxEntry) -> bool:
+        """Put one message into the table; False where it does not fit though no lesser one is left."""
+        while self._tally.size + entry.size > self._limits.max_bytes:
+            if not self._drop_oldest(PRIORITY[entry.kind], "too many bytes"):
+                self._count_drop(entry.kind, "too many bytes")
+                return False
+        self._database.execute(
+            "INSERT INTO messages (boot_id, sequence, kind, priority, size, added_s, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*entry.key, entry.kind, PRIORITY[entry.kind], entry.size, self._now_s(), entry.payload),
+        )
+        self._tally.depth += 1
+        self._tally.size += entry.size
         return True
 
     def _expire(self) -> None:
@@ -297,10 +313,8 @@ class Outbox:
         try:
             yield
             if self._tally.drops != self._persisted_drops:
-                upsert = (
-                    "INSERT INTO drops VALUES (?, ?) ON CONFLICT (kind) DO UPDATE SET count = excluded.count"
-                )
-                self._database.executemany(upsert, list(self._tally.drops.items()))
+                replace = "INSERT OR REPLACE INTO drops VALUES (?, ?)"
+                self._database.executemany(replace, list(self._tally.drops.items()))
             self._database.execute("COMMIT")
             self._persisted_drops = self._tally.drops.copy()
         except BaseException:
@@ -375,7 +389,8 @@ def _configure(database: sqlite3.Connection) -> int:
     """Set durability and check the file; returns the page size in bytes."""
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
-    database.execute("PRAGMA journal_size_limit = 1048576")
+    database.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+    database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     database.execute("PRAGMA cache_size = -512")
     verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":

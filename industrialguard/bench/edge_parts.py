@@ -8,7 +8,7 @@ starts.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -44,6 +44,8 @@ WINDOW = "window to decision"
 VECTOR = "features to decision"
 FEATURES = "features of a window"
 MODEL = "model with quantising"
+RAW = "samples to features"
+RAW_PLAIN = "samples to features, then bare interpreter"
 PLAIN = "features, then bare interpreter"
 BARE = "bare interpreter, int8"
 FLOAT = "bare interpreter, float32 twin"
@@ -183,13 +185,23 @@ class Decision:
 
 
 class RawFeatures:
-    """From raw readings of one hop to its feature vector: quality, windows and features."""
+    """From raw readings of one hop to its feature vector: quality, windows and features.
 
-    def __init__(self, profile: MachineProfile) -> None:
-        self._source = ReplaySource(simulated(profile))
+    Args:
+        profile: Of the machine that is simulated.
+        then: What follows each vector, as part of the run.
+    """
+
+    def __init__(self, profile: MachineProfile, then: Callable[[], object] = lambda: None) -> None:
+        machine = simulated(profile)
+        self._source = ReplaySource(machine)
         self._extractor = FeatureExtractor(profile)
+        self._then = then
         self.last: FeatureVector | None = None
         """The newest vector."""
+        while self.last is None:  # the first window may take several hops
+            vectors = [v for reading in machine.next_hop() for v in self._extractor.add(reading)]
+            self.last = vectors[-1] if vectors else None
 
     def prepare(self, count: int) -> None:
         """Have enough readings."""
@@ -200,6 +212,7 @@ class RawFeatures:
         while (reading := self._source.read()) is not None:
             if vectors := self._extractor.add(reading):
                 self.last = vectors[-1]
+                self._then()
                 return
         raise RuntimeError("prepare() for as many runs first")
 
@@ -262,9 +275,12 @@ def bundle_operations(bundle: Bundle, agent: WholeAgent, twin: bytes | None) -> 
     runner = ModelRunner(bundle.model)
     quantised, real, bursts = _cycle(contexts.quantised), _cycle(contexts.real), _cycle(windows)
 
+    def bare() -> None:
+        runner.invoke_quantised(next(quantised))
+
     def plain() -> None:
         compute_features(next(bursts), bundle.profile)
-        runner.invoke_quantised(next(quantised))
+        bare()
 
     operations: dict[str, Operation] = {
         AGENT: agent,
@@ -272,8 +288,10 @@ def bundle_operations(bundle: Bundle, agent: WholeAgent, twin: bytes | None) -> 
         VECTOR: Decision(bundle, windows, with_features=False),
         FEATURES: Call(lambda: compute_features(next(bursts), bundle.profile)),
         MODEL: Call(lambda: runner.reconstruct(next(real))),
+        RAW: RawFeatures(bundle.profile),
+        RAW_PLAIN: RawFeatures(bundle.profile, bare),
         PLAIN: Call(plain),
-        BARE: Call(lambda: runner.invoke_quantised(next(quantised))),
+        BARE: Call(bare),
     }
     if twin is not None:
         device = DeviceModel(twin)

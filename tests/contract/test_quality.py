@@ -68,6 +68,31 @@ def test_stuck_counts_across_readings(pieces: list[int]) -> None:
     assert flags.tolist() == [0] * 8 + [QualityFlag.STUCK] * 4 + [0, 0]
 
 
+def test_a_number_that_was_held_long_is_stuck_with_the_next_reading() -> None:
+    spec = scalar(stuck_after_s=5.0)
+    held = check(machine(spec), reading("level", 0, [1, 2, 2, 2]), reading("level", 4, [2, 2, 2, 2, 3]))
+    # The first 2 stands at second 1; it is believed up to second 6.
+    assert [c.sample_flags.tolist() for c in held] == [[0] * 4, [0, 0, 0, QualityFlag.STUCK, 0]]
+
+
+def test_what_is_held_is_remembered_past_a_sample_out_of_range() -> None:
+    spec = scalar(stuck_after_s=2.0, limits=(0, 10))
+    rows = [[5, 5], [99], [5, 5, 5, 5]]
+    readings = [reading("level", at_s, row) for at_s, row in zip([0, 2, 3], rows, strict=True)]
+    flags = [c.sample_flags.tolist() for c in check(machine(spec), *readings)]
+    assert flags == [[0, 0], [QualityFlag.OUT_OF_RANGE], [0, 0, 0, QualityFlag.STUCK]]
+
+
+@pytest.mark.parametrize("stuck_after_s", [4.0, INF])
+@pytest.mark.parametrize("row", [[INF, -INF], [1.0, NAN, 2.0], [3.4e38] * 8])
+def test_extremes_that_cancel_or_add_up_are_judged_one_by_one(row: list[float], stuck_after_s: float) -> None:
+    (only,) = check(machine(scalar(stuck_after_s=stuck_after_s)), reading("level", 0, row))
+    is_number = np.isfinite(row)
+    is_late = (np.arange(len(row)) > stuck_after_s) & is_number
+    expected = np.where(is_number, 0, int(QualityFlag.NOT_A_NUMBER)) + is_late * int(QualityFlag.STUCK)
+    assert only.sample_flags.tolist() == expected.tolist()
+
+
 def test_stuck_forgets_over_a_gap() -> None:
     spec = scalar(stuck_after_s=5.0)
     again = check(machine(spec), reading("level", 0, [1, 1, 1]), reading("level", 100, [1, 1]))[1]

@@ -55,6 +55,18 @@ def test_errors_by_hand() -> None:
     assert model_error(went_in, came_out, valid, two_sensors) == pytest.approx(math.sqrt((25 + 64) / 2))
 
 
+@given(contexts, contexts)
+def test_where_every_cell_counts_the_error_is_that_of_plain_means(
+    went_in: npt.NDArray[np.float32], came_out: npt.NDArray[np.float32]
+) -> None:
+    residual = (went_in - came_out)[-JUDGED_WINDOWS:].astype(np.float64)
+    errors = np.minimum((residual**2).mean(axis=0), Z_CLIP**2)
+    means = [errors[sensor == SENSORS].mean() for sensor in range(3)]
+    expected = math.sqrt(float(np.square(means).mean()))
+    assert model_error(went_in, came_out, ALL, USUAL) == pytest.approx(expected, rel=1e-9)
+    assert USUAL.counts.tolist() == [3, 2, 1]
+
+
 def test_a_machine_that_is_as_usual_has_an_error_of_one() -> None:
     residual = np.array([0.1, 0.5, 1.0, 1.0, 2.0, 4.0], np.float32)
     came_out = np.tile(np.sqrt(residual), (T, 1))

@@ -199,6 +199,39 @@ def test_what_comes_too_late_is_ignored() -> None:
     assert all(w.values["b"].size == 0 for w in windows)
 
 
+def test_of_a_reading_that_is_partly_too_late_the_rest_counts() -> None:
+    profile = machine(scalar("a"), scalar("b"))
+    windower = Windower(profile)
+    windower.add(checked("a", 0, ramp(5)))
+    (first,) = windower.add(checked("b", 0, ramp(5)))
+    assert windower.add(checked("a", 5, ramp(5, 5))) == []
+    (second,) = windower.add(checked("b", 3, ramp(7, 3)))
+    assert first.values["b"].tolist() == [0, 1, 2, 3, 4]
+    assert second.values["b"].tolist() == [5, 6, 7, 8, 9]
+    assert second.offsets_s["b"].tolist() == second.offsets_s["a"].tolist() == [0.5, 1.5, 2.5, 3.5, 4.5]
+
+
+def test_a_window_does_not_change_with_what_comes_later() -> None:
+    windower = Windower(machine(scalar("a", rate_hz=10.0)))
+    (kept,) = windower.add(checked("a", 0, ramp(50)))
+    for turn in range(1, 40):
+        windower.add(checked("a", 5 * turn, np.full(50, -1.0)))
+    np.testing.assert_array_equal(kept.values["a"], ramp(50))
+    np.testing.assert_allclose(kept.offsets_s["a"], 0.05 + np.arange(50) / 10.0, atol=1e-6)
+
+
+def test_doubt_is_over_with_the_samples_that_were_doubted() -> None:
+    clean, dirty = [0] * 5, [0, 0, int(QualityFlag.OUT_OF_RANGE), 0, 0]
+    windower = Windower(machine(scalar("a"), length_s=10.0, hop_s=5.0))
+    flags = [
+        window.flags["a"]
+        for turn, marks in enumerate([clean, clean, dirty, clean, clean, clean])
+        for window in windower.add(checked("a", 5 * turn, ramp(5), marks))
+    ]
+    out, none = QualityFlag.OUT_OF_RANGE, QualityFlag.NONE
+    assert flags == [none, out, out, none, none]
+
+
 def test_a_sensor_of_another_machine_is_an_error() -> None:
     with pytest.raises(DataError, match="other"):
         Windower(machine(scalar())).add(checked("other", 0, [1]))

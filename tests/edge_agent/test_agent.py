@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,9 +158,37 @@ def test_status_tells_quality_flags_once_and_event_time_uptime(
     assert QualityFlag.NOT_A_NUMBER in second.quality_flags
     assert third.quality_flags is QualityFlag.NONE
     assert [s.uptime_s for s in (first, second, third)] == [20.0, 40.0, 60.0]
-    assert third.windows == 61 and third.samples > 60 * 268
+    assert third.windows == 60 and third.samples == 60 * 268
     assert third.window_cost_us > 0 and third.rss_bytes > 1e6
     assert third.outbox_messages == second.outbox_messages + 6
+
+
+def test_a_status_travels_with_a_summary(run_agent: Callable[..., Agent], tmp_path: Path) -> None:
+    run_agent(rig_readings(65))
+    messages = stored(tmp_path / "state")
+    statuses = {m.event_time: m.sequence for m in messages if m.kind is Kind.STATUS}
+    summaries = {m.event_time: m.sequence for m in messages if m.kind is Kind.SUMMARY}
+
+    assert len(statuses) == 3
+    assert all(summaries[time] == sequence - 1 for time, sequence in statuses.items())
+
+
+def test_messages_are_on_disk_before_the_state_that_knows_of_them(
+    run_agent: Callable[..., Agent], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[tuple[bool, int]] = []
+
+    def save(_: StateFile, content: dict[str, Any]) -> bool:
+        with closing(sqlite3.connect(tmp_path / "state" / "outbox.sqlite")) as disk:
+            (alarms_kept,) = disk.execute("SELECT count(*) FROM messages WHERE kind = 'alarm'").fetchone()
+        waiting.append((content["alarms"]["machine"]["since_s"] is not None, alarms_kept))
+        return True
+
+    monkeypatch.setattr(StateFile, "save", save)
+    run_agent(rig_readings(80, broken=BROKEN))
+
+    assert waiting[0] == (False, 0) and (True, 1) in waiting
+    assert all(alarms_kept == is_alarming for is_alarming, alarms_kept in waiting)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_failing_database_does_not_stop_the_scoring(bundle: Bundle, tmp_path: 
     blocker.close()
 
     assert agent.counters.windows == 60
-    assert agent.counters.dropped == {"summary": 15}
+    assert agent.counters.dropped == {"summary": 15, "status": 1}
 
 
 def test_a_defect_in_the_uplink_does_not_stop_the_watch(

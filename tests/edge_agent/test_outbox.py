@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from contract.messages import Kind
-from edge_agent.outbox import PRIORITY, Outbox, OutboxEntry, OutboxLimits
+from edge_agent.outbox import LOG_BYTES, PRIORITY, Outbox, OutboxEntry, OutboxLimits
 from tests.edge_agent.box import ALARM, ROOMY, STATUS, SUMMARY, entry, keys, room_for
 
 
@@ -23,6 +23,40 @@ def test_what_was_added_is_pending_in_order(open_outbox: Callable[..., Outbox]) 
 
     assert outbox.pending(10) == added
     assert (outbox.depth, outbox.size_bytes) == (5, sum(e.size for e in added))
+
+
+def test_what_is_added_at_once_is_one_write(open_outbox: Callable[..., Outbox], outbox_path: Path) -> None:
+    outbox = open_outbox()
+    log = outbox_path.with_name("outbox.sqlite-wal")
+
+    def grown_by(*entries: OutboxEntry) -> int:
+        before = log.stat().st_size
+        assert outbox.add(*entries)
+        return log.stat().st_size - before
+
+    outbox.add(entry(1))
+    one, three = grown_by(entry(2)), grown_by(entry(3), entry(4, STATUS), entry(5, ALARM))
+    assert one == three, "the same pages are written once for all"
+    assert keys(outbox.pending(10)) == [(ALARM, 5), (SUMMARY, 1), (SUMMARY, 2), (SUMMARY, 3), (STATUS, 4)]
+
+
+def test_of_what_is_added_at_once_only_what_finds_no_room_is_dropped(
+    open_outbox: Callable[..., Outbox],
+) -> None:
+    outbox = open_outbox(room_for(3))
+    assert not outbox.add(entry(1), entry(2, SUMMARY, size=10_000), entry(3, ALARM))
+    assert keys(outbox.pending(10)) == [(ALARM, 3)], "to make room, the small summary went first"
+    assert outbox.drops == {"summary": 2}
+
+
+def test_the_log_keeps_its_size_so_that_syncing_stays_cheap(
+    open_outbox: Callable[..., Outbox], outbox_path: Path
+) -> None:
+    outbox = open_outbox(OutboxLimits(max_bytes=10_000_000, max_age_s=1e9))
+    for i in range(1, 600):
+        outbox.add(entry(i, size=2000))
+    assert outbox_path.with_name("outbox.sqlite-wal").stat().st_size <= LOG_BYTES
+    assert outbox.depth == 599
 
 
 def test_only_acknowledged_messages_leave(open_outbox: Callable[..., Outbox]) -> None:
@@ -176,12 +210,26 @@ class OutboxMachine(RuleBasedStateMachine):
     def add(self, kind: Kind) -> None:
         self.sequence += 1
         new = entry(self.sequence, kind)
+        kept = self.expect(new)
+        assert self.outbox.add(new) == kept
+
+    def expect(self, new: OutboxEntry) -> bool:
+        """Add to the model; whether it finds a place there."""
         self.model.append(new)
         if len(self.model) > 6:
             worst = min(self.model, key=lambda e: (PRIORITY[e.kind], e.sequence))
             self.model.remove(worst)
             self.dropped += 1
-        assert self.outbox.add(new) == (new in self.model)
+        return new in self.model
+
+    @rule(kinds=st.lists(st.sampled_from([SUMMARY, STATUS, ALARM]), min_size=2, max_size=8))
+    def add_at_once(self, kinds: list[Kind]) -> None:
+        group, kept = [], True
+        for kind in kinds:
+            self.sequence += 1
+            group.append(entry(self.sequence, kind))
+            kept &= self.expect(group[-1])
+        assert self.outbox.add(*group) == kept
 
     @precondition(lambda self: self.model)
     @rule(data=st.data(), is_stored=st.booleans())

@@ -27,6 +27,15 @@ while True:
     print(sequence, flush=True)
 """
 
+GROUPER = f"""{IMPORTS}
+import sys
+outbox, group = Outbox(Path(sys.argv[1]), OutboxLimits(1_000_000, 1e9)), 0
+while True:
+    group += 1
+    assert outbox.add(*(OutboxEntry(1, 10 * group + i, Kind.SUMMARY, b"payload") for i in range(3)))
+    print(group, flush=True)
+"""
+
 
 def test_full_disk_drops_by_priority_and_never_raises(open_outbox: Callable[..., Outbox]) -> None:
     outbox = open_outbox(OutboxLimits(max_bytes=10_000_000, max_age_s=1e9, max_file_bytes=200_000))
@@ -54,6 +63,20 @@ def test_on_a_full_disk_no_alarm_gives_way_to_a_summary(open_outbox: Callable[..
     assert outbox.drops["alarm"] == alarms_lost
     assert outbox.drops["summary"] > 50
     assert outbox.depth + sum(outbox.drops.values()) == i + 100
+
+
+def test_on_a_full_disk_an_alarm_is_kept_though_a_summary_came_with_it(
+    open_outbox: Callable[..., Outbox],
+) -> None:
+    outbox = open_outbox(OutboxLimits(max_bytes=10_000_000, max_age_s=1e9, max_file_bytes=150_000))
+    for i in range(1, 400, 2):
+        outbox.add(entry(i, SUMMARY, size=1000), entry(i + 1, SUMMARY, size=1000))
+    assert outbox.drops["summary"] > 50, "the disk is full"
+    assert outbox.add(entry(1000, SUMMARY, size=1000), entry(1001, ALARM, size=1000))
+
+    assert keys(outbox.pending(1000))[0] == (ALARM, 1001)
+    assert outbox.drops.keys() == {"summary"}
+    assert outbox.depth + outbox.drops["summary"] == 402
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_FSIZE stands in for a disk that takes nothing")
@@ -151,6 +174,27 @@ def test_every_add_that_returned_survives_sigkill(outbox_path: Path) -> None:
     assert claimed <= stored
     assert len(stored - claimed) <= 6, "at most the one being claimed when each child died"
     assert outbox.moved_aside == 0
+
+
+def test_what_was_added_at_once_survives_sigkill_whole_or_not_at_all(outbox_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", GROUPER, str(outbox_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    with child.stdout:
+        claimed = {int(child.stdout.readline()) for _ in range(40)}
+        child.send_signal(signal.SIGKILL)
+        claimed |= {
+            int(line) for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")
+        }
+    child.wait()
+
+    outbox = Outbox(outbox_path, ROOMY)
+    stored = {e.sequence for e in outbox.pending(1_000_000)}
+    outbox.close()
+    groups = {sequence // 10 for sequence in stored}
+    assert claimed <= groups and len(groups - claimed) <= 1
+    assert stored == {10 * group + i for group in groups for i in range(3)}
 
 
 def run_child(code: str) -> subprocess.CompletedProcess[str]:

@@ -42,6 +42,8 @@ def test_the_agents_whole_loop_is_what_ships(reports: tuple[Report, ...]) -> Non
         "startup_s",
         "windows_per_core_s",
         "vs_bare_pct",
+        "vs_plain_pct",
+        "vs_samples_pct",
     }
     assert main_row.metrics["model_bytes"].values == (float(len(load_bundle("pump-loop").model)),)
     assert len(main_row.metrics["startup_s"].values) == TINY.repeats
@@ -51,6 +53,9 @@ def test_the_bare_interpreter_is_the_baseline(reports: tuple[Report, ...]) -> No
     rows = {row.name: row for row in reports[0].rows}
     assert rows[parts.BARE].role is Role.BASELINE
     assert rows[parts.BARE].metrics["vs_bare_pct"].values == (100.0, 100.0)
+    assert rows[parts.PLAIN].metrics["vs_plain_pct"].values == (100.0, 100.0)
+    assert rows[parts.RAW_PLAIN].metrics["vs_samples_pct"].values == (100.0, 100.0)
+    assert rows[parts.RAW_PLAIN].role is Role.BASELINE and rows[parts.RAW].role is Role.OURS
     assert rows[parts.WINDOW].role is Role.OURS
     assert parts.FLOAT not in rows
 

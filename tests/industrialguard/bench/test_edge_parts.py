@@ -26,6 +26,8 @@ def test_every_row_runs_and_the_agent_scores_a_window_each_time(bundle: Bundle, 
         parts.VECTOR,
         parts.FEATURES,
         parts.MODEL,
+        parts.RAW,
+        parts.RAW_PLAIN,
         parts.PLAIN,
         parts.BARE,
     ]
@@ -94,6 +96,18 @@ def test_a_second_of_vibration_is_two_axes_of_25600_samples() -> None:
     assert operation.last is not None
     assert operation.last.valid.all()
     assert operation.last.valid.size == len(feature_specs(profile))
+
+
+def test_what_follows_raw_features_follows_each_vector(bundle: Bundle) -> None:
+    followed: list[object] = []
+    operation = parts.RawFeatures(bundle.profile, lambda: followed.append(operation.last))
+    first = operation.last
+    assert first is not None, "a window of ten hops is behind it"
+    operation.prepare(3)
+    for _ in range(3):
+        operation.run()
+    assert len(followed) == len({id(vector) for vector in followed}) == 3
+    assert followed[-1] is operation.last is not first
 
 
 def test_raw_features_without_readings_are_a_defect() -> None:
