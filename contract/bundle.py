@@ -41,8 +41,9 @@ from contract.profiles import MachineProfile, format_profile, parse_profile
 from contract.scoring import Yardstick
 from contract.signals import LARGEST
 
-FORMAT = 2
-"""2: the error is weighted by `fleet_residual`, and its score by `contract.calibration`."""
+FORMAT = 3
+"""2: the error is weighted by `fleet_residual`, its score by `contract.calibration`. 3: the error is that of the
+sensor which is farthest off, and `fleet_residual` knows what is rare of each."""
 MAX_BUNDLE_BYTES = 5 * MAX_PART_BYTES + 65_536
 SUFFIX = ".igb"
 
@@ -75,7 +76,8 @@ class Manifest:
     fleet_spread: npt.NDArray[np.float32] = field(repr=False)
     """float32 (n_features,), spread of each feature within one healthy machine, in model space."""
     fleet_residual: npt.NDArray[np.float32] = field(repr=False)
-    """float32 (n_features,), mean squared residual on healthy machines, in squared spreads."""
+    """float32 (n_features,), squared residual that counts as 1 (`contract.scoring.Yardstick`), in squared
+    spreads."""
     fleet_error_spread: float
     """Standard deviation of the natural log of the model's error within one healthy machine."""
     fleet_error_location: float

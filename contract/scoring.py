@@ -6,8 +6,8 @@ variance is an average of the machine's own and the fleet's, weighted by the num
 `prior_windows`; a feature that is noisier on this machine than in its fleet keeps its own spread.
 
 What is judged are the newest windows of a context; the older ones are there to be understood from. A fault
-that one sensor feels must not drown in twenty that feel nothing, so the error is a power mean over the
-features and not their average. What becomes of the error is `contract.calibration`'s question.
+that one sensor feels must not drown in twenty that feel nothing, so the error is that of the sensor which is
+farthest off, each in units of what is rare of it. What becomes of it is `contract.calibration`'s question.
 """
 
 from __future__ import annotations
@@ -213,7 +213,8 @@ class Yardstick:
     """What a reconstruction's error is measured with."""
 
     residual: Values = field(repr=False)
-    """float32 (n_features,), mean squared residual on healthy machines, in squared spreads."""
+    """float32 (n_features,), squared residual that counts as 1, in squared spreads: what is usual of the
+    feature on healthy machines, times what is rare of its sensor (`models.calibrate`)."""
     sensors: npt.NDArray[np.intp] = field(repr=False)
     """(n_features,), number of the sensor that each feature is of."""
     counts: Floats = field(init=False, repr=False)
@@ -232,9 +233,8 @@ class Yardstick:
 def model_error(standardised: Values, reconstructed: Values, valid: Mask, yardstick: Yardstick) -> float:
     """How badly a model reconstructs the newest windows of a context.
 
-    `feature_errors` are averaged over the features of each sensor, and the square root of the mean squared
-    average over sensors is taken: a spiky feature of a sensor has one voice among its own, and one sensor
-    that is far off outweighs many that are a little.
+    The largest of `sensor_errors`: a spiky feature of a sensor has one voice among its own, and a sensor that
+    is far off is not made up for by others that are not.
 
     Args:
         standardised: float32 (T, F), what went in.
@@ -243,14 +243,32 @@ def model_error(standardised: Values, reconstructed: Values, valid: Mask, yardst
         yardstick: Of the fleet.
 
     Returns:
-        About 1 on a healthy machine, never negative; 0 when no cell counts.
+        Rarely above 1 on a healthy machine, never negative; 0 when no cell counts.
     """
     errors = feature_errors(standardised, reconstructed, valid, yardstick)
-    judged = valid[-JUDGED_WINDOWS:]
-    counts = yardstick.counts if _is_all(judged) else np.bincount(yardstick.sensors, judged.any(axis=0))
-    means = np.bincount(yardstick.sensors, errors) / np.maximum(counts, 1.0)
-    seen = np.count_nonzero(counts)
-    return math.sqrt(float(means @ means) / seen) if seen else 0.0
+    return float(sensor_errors(errors, valid, yardstick).max())
+
+
+def sensor_errors(errors: Floats, valid: Mask, yardstick: Yardstick) -> Floats:
+    """Mean error of each sensor's features; 0 where none counts. float64 (n_sensors,).
+
+    Args:
+        errors: From `feature_errors`.
+        valid: bool (T, F), which cells count.
+        yardstick: Of the fleet.
+    """
+    means: Floats = np.bincount(yardstick.sensors, errors) / _counts(valid, yardstick)
+    return means
+
+
+def error_shares(errors: Floats, valid: Mask, yardstick: Yardstick) -> Floats:
+    """Part of each feature in the errors of all sensors, for people; they add up to 1 or are all 0.
+
+    A sensor's features share its mean: sixteen numbers of one sensor say no more than one of another.
+    Arguments as `sensor_errors`. float64 (F,).
+    """
+    parts: Floats = errors / _counts(valid, yardstick)[yardstick.sensors]
+    return parts / (float(parts.sum()) or 1.0)
 
 
 def feature_errors(standardised: Values, reconstructed: Values, valid: Mask, yardstick: Yardstick) -> Floats:
@@ -284,6 +302,15 @@ def _masked_means(standardised: Values, reconstructed: Values, valid: Mask, axis
     squares: Floats = np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", residual, residual, dtype=np.float64)
     means: Floats = squares / counts
     return means
+
+
+def _counts(valid: Mask, yardstick: Yardstick) -> Floats:
+    """Features of each sensor that count in the judged windows; 1 where none does."""
+    judged = valid[-JUDGED_WINDOWS:]
+    if _is_all(judged):
+        return yardstick.counts
+    counts: Floats = np.maximum(np.bincount(yardstick.sensors, judged.any(axis=0)), 1.0)
+    return counts
 
 
 def _is_all(valid: Mask) -> bool:

@@ -18,7 +18,7 @@ from contract.calibration import ErrorCalibration
 from contract.context import Context, Step
 from contract.features import FeatureVector, feature_specs
 from contract.messages import MAX_CONTRIBUTIONS, Contribution, MachineState
-from contract.scoring import Baseline, feature_errors, model_error, window_errors
+from contract.scoring import Baseline, error_shares, feature_errors, model_error, window_errors
 from edge_agent.drift import SlowDrift
 from edge_agent.errors import ModelError
 from edge_agent.tflite import ModelRunner
@@ -121,17 +121,17 @@ class Scorer:
             raise ValueError("the last window was not scored; explain() follows a verdict with a score")
         standardised, valid = self._context.standardised, self._context.valid
         errors = feature_errors(standardised, self._reconstruction, valid, self._yardstick)
-        total = float(errors.sum()) or 1.0
-        order = np.argsort(-errors, kind="stable")[:MAX_CONTRIBUTIONS]
+        shares = error_shares(errors, valid, self._yardstick)
+        order = np.argsort(-shares, kind="stable")[:MAX_CONTRIBUTIONS]
         contributions = tuple(
             Contribution(
                 feature=self._specs[i].name,
                 sensor=self._specs[i].sensor,
-                share=min(1.0, float(errors[i]) / total),
+                share=min(1.0, float(shares[i])),
                 deviation=float(standardised[-1, i]),
             )
             for i in order
-            if errors[i] > 0
+            if shares[i] > 0
         )
         profile = window_errors(standardised, self._reconstruction, valid)
         recent, believed = (rows[len(rows) // 2 :] for rows in (standardised, valid))
@@ -140,7 +140,7 @@ class Scorer:
         return Evidence(
             contributions,
             tuple(float(e) for e in profile),
-            tuple((errors / total).tolist()),
+            tuple(shares.tolist()),
             tuple(deviations.tolist()),
             tuple(self._baseline.levels(self._regime).tolist()),
             tuple(self._drift.deviations.tolist()),

@@ -16,7 +16,15 @@ import numpy.typing as npt
 
 from contract.features import FeatureSpec
 from contract.profiles import MachineProfile
-from contract.scoring import JUDGED_WINDOWS, Values, Yardstick, model_error, squared_residuals
+from contract.scoring import (
+    JUDGED_WINDOWS,
+    Values,
+    Yardstick,
+    feature_errors,
+    model_error,
+    sensor_errors,
+    squared_residuals,
+)
 from models.dataset import Contexts
 from models.errors import TooLittleDataError
 
@@ -33,8 +41,13 @@ while it was recorded must not make a third of a spread an event."""
 LEAST_LOG_RESIDUAL = 1.0
 """The same for what is seen as a logarithm. Its spread is no statistic but what practice calls significant
 (`models.dataset.LEAST_LOG_SPREAD`), and less than that is nothing, however well it could be predicted."""
+RARE = 0.99
+"""Share of healthy contexts in which a sensor's error stays below its unit: one that is noisy by nature, or
+has few features to average, must not drown a steady one."""
+RESTLESS = 0.75
+"""Share of machines that are calmer than the one which says what is rare."""
 LEAST_ERROR = 1.0
-"""Smallest believable healthy error: with residuals in units of what is usual, a healthy machine shows 1."""
+"""Smallest believable healthy error: with sensors in units of what is rare of them, most are below 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,11 @@ def machine_errors(machine: Contexts, model: Network, yardstick: Yardstick) -> F
 
 
 def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequence[FeatureSpec]) -> Yardstick:
-    """What the model usually leaves of each feature: the median over machines of the mean squared residual.
+    """What is usual of each feature, and what is rare of each sensor.
+
+    Usual is the median over machines of what the model leaves of a feature, its mean squared residual. Rare
+    is what the mean of a sensor's features, in those units, exceeds on three machines of four in one context
+    of a hundred at most: neither a single odd machine decides nor the calmest half.
 
     Args:
         machines: Healthy ones that the model did not learn from.
@@ -72,11 +89,25 @@ def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequenc
         specs: Of the features.
 
     Returns:
-        Residuals not below the least of their kind; 1 where no machine knows the feature.
+        Their product, neither factor below the least of its kind; 1 where no machine knows the feature.
     """
+    left = [model.reconstruct(machine.standardised) for machine in machines]
+    usual = Yardstick.of(_usual_residual(machines, left, specs), specs)
+    tops = []
+    for machine, reconstructed in zip(machines, left, strict=True):
+        rows = zip(machine.standardised, reconstructed, machine.valid, strict=True)
+        errors = [sensor_errors(feature_errors(*row, usual), row[2], usual) for row in rows]
+        tops.append(np.quantile(errors, RARE, axis=0))
+    rare = np.maximum(np.quantile(tops, RESTLESS, axis=0, method="lower"), LEAST_ERROR)
+    return Yardstick.of((usual.residual * rare[usual.sensors]).astype(np.float32), specs)
+
+
+def _usual_residual(
+    machines: Sequence[Contexts], left: Sequence[Values], specs: Sequence[FeatureSpec]
+) -> Values:
+    """Median over machines of each feature's mean squared residual, not below the least. float32 (F,)."""
     means = []
-    for machine in machines:
-        reconstructed = model.reconstruct(machine.standardised)
+    for machine, reconstructed in zip(machines, left, strict=True):
         rows = zip(machine.standardised, reconstructed, machine.valid, strict=True)
         squares = np.array([squared_residuals(*row) for row in rows])
         known = machine.valid[:, -JUDGED_WINDOWS:].any(axis=1)
@@ -85,8 +116,7 @@ def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequenc
     table = np.array(means)
     table[:, ~np.isfinite(table).any(axis=0)] = 1.0
     least = [LEAST_LOG_RESIDUAL if spec.scale == "log" else LEAST_RESIDUAL for spec in specs]
-    residual = np.maximum(np.nanmedian(table, axis=0), least)
-    return Yardstick.of(residual.astype(np.float32), specs)
+    return np.maximum(np.nanmedian(table, axis=0), least).astype(np.float32)
 
 
 def fleet_error(errors: Sequence[Floats], profile: MachineProfile) -> FleetError:

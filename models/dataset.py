@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +23,7 @@ from contract.scoring import Baseline
 from contract.trust import believed
 from models.errors import TooLittleDataError
 from models.recordings import Recording
-from models.wander import Wander, measure_wander
+from models.wander import Spans, Wander, measure_wander
 
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -91,6 +91,9 @@ def read_vectors(
 def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) -> Wander:
     """How far healthy machines' features stray from their level over a baseline's life, in model space.
 
+    A vibration strays, but it is not taught to be slow: one that has grown and stays so is what a worn machine
+    looks like (ISO 20816-1), where a temperature that does so may be the weather's.
+
     Raises:
         TooLittleDataError: no machine has `LEAST_BASELINES` times the usable windows that fix a baseline.
     """
@@ -110,11 +113,12 @@ def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) ->
             f"{LEAST_BASELINES} times profile {profile.name}'s baseline_windows; record longer or lower it"
         )
     step = max(1, round(profile.window.length_s / profile.window.hop_s))
-    wander = measure_wander(series, needed, step)
+    wander = measure_wander(series, Spans(needed, profile.window.context, step))
     is_log = np.array([spec.scale == "log" for spec in specs])
     usual = usual_levels(np.concatenate(series))
     least = np.where(is_log, LEAST_LOG_SPREAD, np.maximum(LEAST_SHARE * usual, LEAST_SPREAD))
-    return Wander(np.maximum(np.nan_to_num(wander.spread), least), wander.exponent)
+    wider = wander.at_least(least)
+    return replace(wider, slow=np.where(is_log, 0.0, wider.slow))
 
 
 def usual_levels(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -36,9 +36,9 @@ SILL_OF_PEAK = 1 / 2
 its peak, and that is what such a machine strays."""
 LEAST_GAMMA = 1e-30
 """So that a feature that never moves has a logarithm."""
-OFFSET_SPREADS = 2.5
-"""Slow offsets that training puts on a feature, in spreads for each unit of its Hurst exponent: a random
-walk is shown where it may be within its baseline's life, and a little beyond."""
+OFFSET_SPREADS = 2.0
+"""Standard deviation of the offsets that training puts on a feature that only moves slowly, in its spreads:
+it is shown where it may be within its baseline's life, and a little beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +47,45 @@ class Wander:
 
     spread: Floats = field(repr=False)
     """float64 (F,), standard deviation from a level learned in the first windows; NaN where unknown."""
-    exponent: Floats = field(repr=False)
-    """float64 (F,), Hurst exponent: 0 for noise about a fixed level, 0.5 for a random walk."""
+    slow: Floats = field(repr=False)
+    """float64 (F,), share of the variance that moves a context as a whole: 0 for noise about a fixed level,
+    near 1 for a temperature, whether it wanders off or comes back."""
 
     @property
     def offsets(self) -> tuple[float, ...]:
         """Standard deviation of the slow offsets of each feature, in its spreads (`FitConfig.wander`)."""
-        return tuple((OFFSET_SPREADS * self.exponent).round(3).tolist())
+        return tuple((OFFSET_SPREADS * np.sqrt(self.slow)).round(3).tolist())
+
+    def at_least(self, spread: Floats) -> Wander:
+        """The same with wider spreads, of which what is slow is a smaller share; unknown ones become these.
+
+        Args:
+            spread: float64 (F,), smallest one of each feature; positive.
+        """
+        known = np.nan_to_num(self.spread)
+        wider = np.maximum(known, spread)
+        return Wander(wider, self.slow * (known / wider) ** 2)
 
 
-def measure_wander(series: Sequence[Floats], baseline_windows: int, step: int) -> Wander:
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Lengths of time that matter, in windows."""
+
+    baseline: int
+    """What fixes a level."""
+    context: int
+    """What a model sees at once."""
+    step: int
+    """Windows that overlap one another, so that only every such many are independent; at least 1."""
+
+
+def measure_wander(series: Sequence[Floats], spans: Spans) -> Wander:
     """Measure healthy machines' variograms and continue them.
 
     Args:
         series: of each machine and regime float64 (n, F), consecutive windows in model space, NaN where not
             valid.
-        baseline_windows: how many of them fix the level.
-        step: windows that overlap one another, so that only every such many are independent; at least 1.
+        spans: of the profile.
 
     Returns:
         Spread: the variance of the difference between a window and the mean of the baseline's windows is
@@ -75,23 +97,21 @@ def measure_wander(series: Sequence[Floats], baseline_windows: int, step: int) -
         TooLittleDataError: no feature is known in enough pairs of independent windows.
     """
     lengths = [len(rows) for rows in series]
-    lags = _lags(step, int(LONGEST_LAG * float(np.median(lengths))))
+    lags = _lags(spans.step, int(LONGEST_LAG * float(np.median(lengths))))
     table = np.array([_median([_variogram(rows, lag) for rows in series]) for lag in lags])  # (lags, F)
     horizon = BASELINE_LIFE * float(np.median(lengths))
     width = table.shape[1]
-    spread, exponent = np.full(width, np.nan), np.zeros(width)
+    spread, slow = np.full(width, np.nan), np.zeros(width)
     for feature in range(width):
         known = np.isfinite(table[:, feature])
         if known.any():
-            spread[feature], exponent[feature] = _continue(
-                lags[known], table[known, feature], baseline_windows, horizon
-            )
+            spread[feature], slow[feature] = _continue(lags[known], table[known, feature], spans, horizon)
     if not np.isfinite(spread).any():
         raise TooLittleDataError(
             f"{max(lengths)} usable windows are too few to see how features wander: record at least "
-            f"{max(2 * step, step + LEAST_PAIRS)}, without interruptions"
+            f"{max(2 * spans.step, spans.step + LEAST_PAIRS)}, without interruptions"
         )
-    return Wander(spread, exponent)
+    return Wander(spread, slow)
 
 
 def _lags(step: int, longest: int) -> Lags:
@@ -116,17 +136,20 @@ def _variogram(rows: Floats, lag: int) -> Floats:
     return gamma
 
 
-def _continue(lags: Lags, gamma: Floats, baseline_windows: int, horizon: float) -> tuple[float, float]:
-    """Spread at the horizon and Hurst exponent of one feature, from the lags (m,) at which it is known."""
+def _continue(lags: Lags, gamma: Floats, spans: Spans, horizon: float) -> tuple[float, float]:
+    """Spread at the horizon and slow share of one feature, from the lags (m,) at which it is known."""
     exponent = _exponent(lags, gamma)
     reach = max(float(gamma[-1]), SILL_OF_PEAK * float(gamma.max()))
     last = reach * max(horizon / float(lags[-1]), 1.0) ** (2 * exponent)
-    within = _mean_within(lags, gamma, baseline_windows)
-    return float(np.sqrt(max(2 * last - within, last))), exponent
+    within = _mean_within(lags, gamma, spans.baseline)
+    # Noise moves the mean of a context, too: by its share of one independent window among them.
+    in_context = _mean_within(lags, gamma, spans.context) + float(gamma[0]) / spans.context
+    slow = max(1.0 - in_context / last, 0.0) if last > 0 else 0.0
+    return float(np.sqrt(max(2 * last - within, last))), slow
 
 
 def _exponent(lags: Lags, gamma: Floats) -> float:
-    """Half the slope of log variogram over log lag, in 0..RANDOM_WALK."""
+    """Hurst exponent: half the slope of log variogram over log lag, in 0..RANDOM_WALK."""
     chosen = lags >= FIT_SHARE * lags[-1]
     x = np.log(lags[chosen])
     x = x - x.mean()

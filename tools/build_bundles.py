@@ -35,7 +35,7 @@ class Recipe:
 RECIPES = {
     "bearing-rig": Recipe(machines=16, seconds=5000.0, seed=201),
     "cwru-bearing": Recipe(machines=12, seconds=60.0, seed=301),
-    "pump": Recipe(machines=20, seconds=2400.0, seed=101),
+    "pump": Recipe(machines=24, seconds=5400.0, seed=101),
     "pump-loop": Recipe(machines=16, seconds=1800.0, seed=401),
     "turbofan": Recipe(
         train=("--data", f"cmapss:{SAMPLE}", "--exclude", "test-*", "--healthy-fraction", "0.3")

@@ -56,8 +56,8 @@ class FleetSize:
 
     per_mode: int = 7
     per_fault: int = 3
-    healthy: int = 8
-    healthy_s: float = 37_500.0
+    healthy: int = 12
+    healthy_s: float = 86_400.0
     """Machine time of each healthy machine."""
 
 

@@ -16,8 +16,10 @@ from contract.scoring import (
     JUDGED_WINDOWS,
     Z_CLIP,
     Yardstick,
+    error_shares,
     feature_errors,
     model_error,
+    sensor_errors,
     squared_residuals,
     window_errors,
 )
@@ -52,7 +54,9 @@ def test_errors_by_hand() -> None:
     # One sensor is seen, of mean error 6.5; the other is not and does not dilute it.
     assert model_error(went_in, came_out, valid, yardstick) == 6.5
     two_sensors = Yardstick(yardstick.residual, np.array([0, 1, 2]))
-    assert model_error(went_in, came_out, valid, two_sensors) == pytest.approx(math.sqrt((25 + 64) / 2))
+    assert model_error(went_in, came_out, valid, two_sensors) == 8.0
+    errors = feature_errors(went_in, came_out, valid, two_sensors)
+    assert sensor_errors(errors, valid, two_sensors).tolist() == [5.0, 8.0, 0.0]
 
 
 @given(contexts, contexts)
@@ -62,8 +66,7 @@ def test_where_every_cell_counts_the_error_is_that_of_plain_means(
     residual = (went_in - came_out)[-JUDGED_WINDOWS:].astype(np.float64)
     errors = np.minimum((residual**2).mean(axis=0), Z_CLIP**2)
     means = [errors[sensor == SENSORS].mean() for sensor in range(3)]
-    expected = math.sqrt(float(np.square(means).mean()))
-    assert model_error(went_in, came_out, ALL, USUAL) == pytest.approx(expected, rel=1e-9)
+    assert model_error(went_in, came_out, ALL, USUAL) == pytest.approx(max(means), rel=1e-9)
     assert USUAL.counts.tolist() == [3, 2, 1]
 
 
@@ -73,22 +76,41 @@ def test_a_machine_that_is_as_usual_has_an_error_of_one() -> None:
     assert model_error(ZEROS, came_out, ALL, Yardstick(residual, SENSORS)) == pytest.approx(1.0)
 
 
-def test_one_sensor_far_off_outweighs_many_that_are_a_little() -> None:
+def test_a_sensor_that_is_far_off_is_not_made_up_for_by_others() -> None:
     """The same sum of squared residuals, on one sensor or on all."""
     each_alone = Yardstick(np.ones(F, np.float32), np.arange(F))
     one_far = model_error(ZEROS, off_by(f5=6.0), ALL, each_alone)
     all_a_little = model_error(ZEROS, np.full((T, F), math.sqrt(6.0), np.float32), ALL, each_alone)
-    assert one_far == pytest.approx(36 / math.sqrt(F))
+    assert one_far == pytest.approx(36.0)
     assert all_a_little == pytest.approx(6.0)
-    assert one_far > 2 * all_a_little
 
 
 def test_a_sensor_speaks_with_one_voice_however_many_features_it_has() -> None:
     whole_sensor = model_error(ZEROS, off_by(f0=3.0, f1=3.0, f2=3.0), ALL, USUAL)
     other_sensor = model_error(ZEROS, off_by(f5=3.0), ALL, USUAL)
     one_of_three = model_error(ZEROS, off_by(f0=3.0), ALL, USUAL)
-    assert whole_sensor == pytest.approx(other_sensor) == pytest.approx(9 / math.sqrt(3))
+    assert whole_sensor == pytest.approx(other_sensor) == pytest.approx(9.0)
     assert one_of_three == pytest.approx(whole_sensor / 3)
+
+
+def test_shares_tell_sensors_apart_by_their_own_errors() -> None:
+    came_out = off_by(f0=3.0, f1=3.0, f2=3.0, f5=3.0)
+    errors = feature_errors(ZEROS, came_out, ALL, USUAL)
+    shares = error_shares(errors, ALL, USUAL)
+    assert shares.tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 6, 0.0, 0.0, 1 / 2])
+    assert not error_shares(np.zeros(F), ALL, USUAL).any()
+
+
+@given(contexts, contexts, masks)
+def test_shares_add_up_and_the_worst_sensor_has_the_largest(
+    one: npt.NDArray[np.float32], two: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
+) -> None:
+    errors = feature_errors(one, two, valid, USUAL)
+    by_sensor = np.bincount(SENSORS, error_shares(errors, valid, USUAL))
+    found = sensor_errors(errors, valid, USUAL)
+    assert by_sensor.sum() == pytest.approx(1.0) or not found.any()
+    np.testing.assert_allclose(by_sensor * found.sum(), found, rtol=1e-9, atol=1e-12)
+    assert model_error(one, two, valid, USUAL) == found.max()
 
 
 def test_what_is_usually_reconstructed_badly_counts_less() -> None:

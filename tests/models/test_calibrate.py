@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,6 +95,23 @@ def test_one_odd_machine_does_not_decide() -> None:
 
     machines = [machine_of("a"), machine_of("b"), machine_of("odd", count=6)]
     np.testing.assert_allclose(residual_of(machines, Odd()), 1.5**2, rtol=1e-6)
+
+
+def test_a_sensor_that_is_noisy_by_nature_has_a_larger_unit() -> None:
+    """Of the same mean square, but from one context to the next."""
+
+    class Noisy:
+        def reconstruct(self, contexts: Values) -> Values:
+            left = np.ones_like(contexts)
+            own = np.array([spec.sensor == SPECS[-1].sensor for spec in SPECS])
+            left[..., own] = np.random.default_rng(len(contexts)).exponential(size=(len(contexts), 1, 1))
+            return contexts - left
+
+    found = residual_of([machine_of(name, count=400) for name in "abcd"], Noisy())
+    own = np.array([spec.sensor == SPECS[-1].sensor for spec in SPECS])
+    np.testing.assert_allclose(found[~own], 1.0, rtol=1e-5)
+    # Squares of an exponential variable of mean 1 exceed (ln 100)^2 in one of a hundred cases.
+    np.testing.assert_allclose(found[own], math.log(100) ** 2, rtol=0.4)
 
 
 def test_a_feature_that_no_machine_knows_counts_like_any_other() -> None:

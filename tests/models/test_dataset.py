@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from contract.features import feature_specs
+from contract.features import FeatureVector, feature_specs
 from contract.profiles import load_profile
 from contract.scoring import Baseline
 from models.dataset import (
@@ -85,7 +85,7 @@ def test_the_spread_of_a_fleet_is_that_of_its_noise_and_its_wander() -> None:
     moved = [read_vectors(loop_recording(f"m-{i}", seed=i, shift_from_s=450), PROFILE) for i in range(4)]
     wandering = fleet_wander(moved, PROFILE)
     assert wandering.spread[pressure] > 10 * calm.spread[pressure]
-    assert wandering.exponent[pressure] > calm.exponent[pressure] + 0.1
+    assert wandering.slow[pressure] > calm.slow[pressure] + 0.1
     assert wandering.spread[temperature] == calm.spread[temperature], "it has not moved"
 
 
@@ -95,6 +95,19 @@ def test_vibration_is_never_believed_to_be_stiller_than_experience_says() -> Non
     engines = [read_vectors(r, profile, 0.3) for r in everyone if r.machine_id.startswith("train")]
     assert (fleet_wander(engines, profile).spread > 0).all()
     assert pytest.approx(np.log10(2) / 2.5, rel=0.01) == LEAST_LOG_SPREAD
+
+
+def test_a_vibration_that_stays_higher_is_not_taught_to_be_healthy() -> None:
+    profile = load_profile("bearing-rig")
+    specs = feature_specs(profile)
+    is_log = np.array([spec.scale == "log" for spec in specs])
+    walks = np.cumsum(np.random.default_rng(3).normal(0, 0.05, (500, len(specs))), axis=0)
+    values = np.where(is_log, 100.0 * 10.0**walks, 50.0 + walks).astype(np.float32)
+    all_valid = np.ones(len(specs), np.bool_)
+    rows = [FeatureVector(float(n), row, all_valid, "", False, {}, {}, 1.0) for n, row in enumerate(values)]
+    found = fleet_wander([MachineVectors("m", tuple(rows))], profile)
+    assert is_log.any() and not found.slow[is_log].any()
+    assert found.spread[is_log].max() > 2 * LEAST_LOG_SPREAD, "its spread is what was seen"
 
 
 def test_too_short_recordings_are_said(machine: MachineVectors) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from industrialguard.bench.femto import table_columns
+from industrialguard.bench.femto_course import Bearing
 
 WINDOWS = 560
 LOUD_FROM = 500
@@ -18,6 +19,11 @@ def make_rows(seed: int, width: int, loud_from: int = LOUD_FROM) -> npt.NDArray[
     rows = np.random.default_rng(seed).normal(0.0, 0.05, (WINDOWS, width))
     rows[loud_from:] += 1.0
     return rows
+
+
+def make_bearing(seed: int, width: int = 4, loud_from: int = LOUD_FROM) -> Bearing:
+    """One of them, a window every 10 s."""
+    return Bearing.whole(f"b{seed}", 10.0 * np.arange(WINDOWS), make_rows(seed, width, loud_from))
 
 
 def write_table(path: Path, count: int = 5, windows: int = WINDOWS) -> Path:
