@@ -276,7 +276,8 @@ def _parse_manifest(data: bytes) -> Manifest:
         raise BundleError(f"{_MANIFEST} is no JSON: {error}") from error
     _require(isinstance(content, dict), f"{_MANIFEST} must be a JSON object")
     _require(
-        content.get("format") == FORMAT, f"{_MANIFEST}: this code reads format {FORMAT}; update the agent"
+        content.get("format") == FORMAT,
+        f"{_MANIFEST}: this code reads format {FORMAT}; update the agent, or train an older bundle anew",
     )
     known = {f.name for f in fields(Manifest)}
     missing = sorted(known - set(content))

@@ -163,9 +163,8 @@ class BearingFleet:
         course = Course(0, level_to, level_to + 1)
         contexts = [self.contexts(bearing, course, wander)[0] for bearing in bearings]
         learning, held_out = split_machines(contexts, seed)
-        taught = self.teach(
-            learning, held_out, replace(self.fit, seed=seed)
-        )  # vibration is not taught to wander
+        # No slow offsets: vibration is not taught to wander (`models.dataset.fleet_wander`).
+        taught = self.teach(learning, held_out, replace(self.fit, seed=seed))
         return Taught({**taught, NO_NETWORK: NoNetwork()}, wander)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from contract.archive import MAX_PART_BYTES, format_tensor, pack, unpack, write_atomically
-from contract.bundle import MAX_BUNDLE_BYTES, Bundle, Manifest, load_bundle, read_bundle, write_bundle
+from contract.bundle import FORMAT, MAX_BUNDLE_BYTES, Bundle, Manifest, load_bundle, read_bundle, write_bundle
 from contract.errors import BundleError
 from contract.features import feature_specs
 from contract.profiles import format_profile, load_profile
@@ -264,7 +264,7 @@ def test_numbers_that_are_none_are_refused(path: Path, wrong: str, value: Any) -
 
 WRONG_MANIFESTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "the format before this": lambda m: m.update(format=1),
-    "the format after this": lambda m: m.update(format=3),
+    "the format after this": lambda m: m.update(format=FORMAT + 1),
     "no format": lambda m: m.pop("format"),
     "no context": lambda m: m.pop("context"),
     "no sha256": lambda m: m.pop("sha256"),
