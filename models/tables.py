@@ -31,11 +31,16 @@ def format_report(report: dict[str, Rows]) -> str:
             continue
         versions = {p: load_bundle(p).manifest.version for p in PROFILES[name]}
         said = ", ".join(f"`{p}` {v}" for p, v in versions.items())
-        header = list(rows[0])
-        lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
-        lines += [f"| {' | '.join(_cell(row[key]) for key in header)} |" for row in rows]
-        parts.append("\n".join([f"### {name}", "", f"Bundles: {said}.", "", *lines]))
+        parts.append(f"### {name}\n\nBundles: {said}.\n\n{format_rows(rows)}")
     return "\n\n".join(parts)
+
+
+def format_rows(rows: Rows) -> str:
+    """A Markdown table; the first row names the columns."""
+    header = list(rows[0])
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    lines += [f"| {' | '.join(_cell(row[key]) for key in header)} |" for row in rows]
+    return "\n".join(lines)
 
 
 def update_document(path: Path, text: str, section: str = "figures") -> None:
