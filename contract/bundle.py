@@ -42,8 +42,8 @@ from contract.scoring import Yardstick
 from contract.signals import LARGEST
 
 FORMAT = 3
-"""2: the error is weighted by `fleet_residual`, its score by `contract.calibration`. 3: the error is that of the
-sensor which is farthest off, and `fleet_residual` knows what is rare of each."""
+"""2: the error is weighted by `fleet_residual`, its score by `contract.calibration`. 3: the error is that of
+the sensor which is farthest off, and `fleet_residual` knows what is rare of each."""
 MAX_BUNDLE_BYTES = 5 * MAX_PART_BYTES + 65_536
 SUFFIX = ".igb"
 

@@ -6,7 +6,7 @@ anomalous; neither its location nor its spread nor its tail is ever believed to 
 Score. p is the probability that a window of this machine, healthy, shows such an error, and the score is
 -log10(p) / 8, clipped to 0..1: 0.04 at the median, 0.5 at one window in ten thousand. With u the standardised
 log error, p is the upper tail of a logistic distribution up to `contract.tail.TAIL_FROM`, and from there on
-what extreme-value theory says of the peaks that this machine has shown since.
+what extreme-value theory says of the peaks that this machine has shown since, within what a fleet may show.
 
 Because p counts windows, and an alarm takes a known number of them, an expected number of false alarms a day
 is a threshold on the score (`contract.profiles.MachineProfile.alarm_rule`).
@@ -22,11 +22,15 @@ import numpy as np
 
 from contract.errors import ConfigError, StateError
 from contract.profiles import SCORE_DECADES, MachineProfile
-from contract.scoring import blend_spread
+from contract.scoring import JUDGED_WINDOWS, blend_spread
 from contract.tail import TAIL_FROM, Tail
 
 ERROR_FLOOR = 1e-9
 """Errors below this are the same error: no logarithm of 0."""
+
+MOST_RESTLESS = 1.5
+"""No machine is believed to stray more than this many times as far as its fleet, whatever it has shown: one
+that was restless from the start may be one that was damaged from the start."""
 
 _STATE_VERSION = 2
 _LOGISTIC_SCALE = math.pi / math.sqrt(3.0)
@@ -75,8 +79,11 @@ class ErrorCalibration:
             # Below the fleet's own location there is nothing to tell apart: as healthy as can be.
             own = np.maximum(np.array(self._learning), self._fleet_location)
             self._location = float(np.median(own))
-            # Neighbouring contexts are alike: a warm-up shows less of a machine's spread than there is.
-            self._spread = max(blend_spread(own, self._fleet_spread, self._prior), self._fleet_spread)
+            # Neighbouring contexts share windows: a warm-up shows less of a machine's spread than there is,
+            # and what it shows counts as one context in `JUDGED_WINDOWS`.
+            self._spread = max(
+                blend_spread(own, self._fleet_spread, JUDGED_WINDOWS * self._prior), self._fleet_spread
+            )
             self._learning = []
 
     def is_ready(self) -> bool:
@@ -106,7 +113,8 @@ class ErrorCalibration:
         else:
             # The body is stretched so that it meets the tail, which may be likelier than the fleet's.
             minus_log_p = _minus_log_logistic(u) * math.log(self._tail.rate) / math.log(TAIL_FROM)
-        return min(minus_log_p / (math.log(10.0) * SCORE_DECADES), 1.0)
+        at_most = _minus_log_logistic(u * self._spread / (MOST_RESTLESS * self._fleet_spread))
+        return min(max(minus_log_p, at_most) / (math.log(10.0) * SCORE_DECADES), 1.0)
 
     def to_state(self) -> dict[str, Any]:
         """Everything learned, safe for JSON."""

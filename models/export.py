@@ -28,7 +28,7 @@ GOLDEN_CONTEXTS = 8
 """Pairs of input and output that a device checks itself with, widened ones among them."""
 
 
-GOLDEN_CANDIDATES = 64
+GOLDEN_CANDIDATES = 512
 """Contexts that they are chosen from."""
 
 
