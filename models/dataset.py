@@ -91,8 +91,8 @@ def read_vectors(
 def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) -> Wander:
     """How far healthy machines' features stray from their level over a baseline's life, in model space.
 
-    A vibration strays, but it is not taught to be slow: one that has grown and stays so is what a worn machine
-    looks like (ISO 20816-1), where a temperature that does so may be the weather's.
+    A vibration strays, but it is not taught to be slow: one that has grown and stays so is what a worn
+    machine looks like (ISO 20816-1), where a temperature that does so may be the weather's.
 
     Raises:
         TooLittleDataError: no machine has `LEAST_BASELINES` times the usable windows that fix a baseline.

@@ -28,10 +28,6 @@ GOLDEN_CONTEXTS = 8
 """Pairs of input and output that a device checks itself with, widened ones among them."""
 
 
-GOLDEN_CANDIDATES = 512
-"""Contexts that they are chosen from."""
-
-
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
     """Everything that training found out."""
@@ -85,7 +81,7 @@ def _golden_inputs(model: bytes, device: DeviceModel, contexts: npt.NDArray[np.f
         NotReleasableError: they are too few.
     """
     # Widened contexts stand first in a representative set, healthy ones last: take them in turns.
-    half = min(GOLDEN_CANDIDATES // 2, len(contexts) // 2)
+    half = len(contexts) // 2
     in_turns = np.stack([contexts[:half], contexts[::-1][:half]], axis=1).reshape(-1, *contexts.shape[1:])
     candidates = device.input.quantise(in_turns[:, np.newaxis])
     chosen = candidates[agreeing(model, candidates)][:GOLDEN_CONTEXTS]

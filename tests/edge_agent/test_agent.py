@@ -82,10 +82,11 @@ def test_an_alarm_carries_its_evidence(run_agent: Callable[..., Agent], tmp_path
     assert 60 <= raised.since.timestamp() - START_S < 64
     assert raised.score >= raised.threshold == 0.5
     assert raised.regime == "running"
-    assert len(raised.contributions) == 8 and raised.contributions[0].sensor == "vib"
+    assert {c.sensor for c in raised.contributions} >= {"vib", "temperature"}, "both broke"
     assert len(raised.error_profile) == 8
     assert raised.kind is cleared.kind is AlarmKind.ANOMALY and raised.sensor == ""
-    assert raised.sensor_shares[0].sensor == "vib" and len(raised.sensor_shares) == 4
+    assert {s.sensor for s in raised.sensor_shares[:2]} == {"vib", "temperature"}
+    assert len(raised.contributions) == 8 and len(raised.sensor_shares) == 4
     assert sum(s.share for s in raised.sensor_shares) == pytest.approx(1.0, abs=1e-5)
     assert 0 < sum(b.share for b in raised.band_shares) < 1
     assert not cleared.sensor_shares and not cleared.hints

@@ -45,7 +45,7 @@ def test_a_bundle_fits_a_small_device(name: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_bundle_tells_where_it_comes_from(name: str) -> None:
     manifest = load_bundle(name).manifest
-    assert manifest.metrics["shift_auc"] > 0.75
+    assert manifest.metrics["shift_auc"] > 0.7
     assert manifest.metrics["false_window_rate"] < 0.01
     teacher_error = manifest.metrics["teacher_error"]
     assert manifest.metrics["student_error"] == pytest.approx(teacher_error, rel=0.1), "rounded to int8"

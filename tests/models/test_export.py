@@ -65,7 +65,7 @@ def test_a_model_that_every_runtime_computes_differently_is_refused(
     bundle: Bundle, loops: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "agreeing", lambda _, inputs: np.arange(len(inputs)) < GOLDEN_CONTEXTS - 1)
-    with pytest.raises(NotReleasableError, match="agree on 7 of 64 contexts only, 8 are needed"):
+    with pytest.raises(NotReleasableError, match=r"agree on 7 of \d+ contexts only, 8 are needed"):
         assemble(loops, bundle.model, 1, {}, {})
 
 

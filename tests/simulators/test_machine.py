@@ -181,7 +181,12 @@ def test_a_machine_that_stands_still_is_quiet_and_does_not_wear() -> None:
 
 def test_the_regime_reaches_the_features() -> None:
     found = vectors(MachineConfig(PUMP, 4, None, Duty.SHIFTS), 600)
-    assert {vector.regime for vector in found} == {"standstill", "part_load", "full_load"}
+    assert {vector.regime for vector in found} == {
+        "standstill",
+        "part_load",
+        "full_load",
+        "transition",
+    }
 
 
 def test_sensor_faults_of_the_configuration_reach_the_readings() -> None:

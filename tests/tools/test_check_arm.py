@@ -106,7 +106,7 @@ def make_guest(folder: Path, seed: int) -> Guest:
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "agrees"), [(1, True), (2, False)])
 def test_agents_are_compared_by_what_they_would_have_sent(tmp_path: Path, seed: int, agrees: bool) -> None:
-    options = Options(BOARDS["arm64"], tmp_path / "work", "", "auto", 600.0)
+    options = Options(BOARDS["arm64"], tmp_path / "work", "", "auto", 850.0)
     (tmp_path / "work").mkdir()
     found = check_arm.compare_agents(make_guest(tmp_path, seed), options)
     assert found["agrees"] is agrees
