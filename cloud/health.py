@@ -40,6 +40,8 @@ class Health(StrEnum):
     """Said goodbye, lost its connection, or was silent for `MISSED_INTERVALS` summaries."""
     UNKNOWN = "unknown"
     """Connected, but it never said how its machine is."""
+    UNSTEADY = "unsteady"
+    """Runs, but never steadily enough to be learned or judged."""
     WATCH = "watch"
     """An anomalous window, not (yet) enough of them for an alarm."""
     WARMING_UP = "warming_up"
@@ -86,6 +88,7 @@ def judge_health(known: Known, now: datetime) -> Health:
         None: Health.UNKNOWN,
         MachineState.ALARMING: Health.ALARM,
         MachineState.BLIND: Health.BLIND,
+        MachineState.UNSTEADY: Health.UNSTEADY,
         MachineState.WARMING_UP: Health.WARMING_UP,
         MachineState.STANDSTILL: Health.STANDSTILL,
     }[known.state]

@@ -65,6 +65,12 @@ STATES: Mapping[Health, StateWord] = MappingProxyType(
                 Health.OFFLINE, "Offline", "The device is not heard of; how its machine is, is not known"
             ),
             StateWord(Health.UNKNOWN, "Unknown", "Connected, but it has not said yet how its machine is"),
+            StateWord(
+                Health.UNSTEADY,
+                "Never steady",
+                "Neither learned nor judged: its speed or load changes all the time, or its data break off; "
+                "check steady_within in its profile, then the wiring of its sensors",
+            ),
             StateWord(Health.WATCH, "Watch", "Unusual lately, but not enough for an alarm"),
             StateWord(Health.WARMING_UP, "Warming up", "Still learning what is normal for this machine"),
             StateWord(Health.STANDSTILL, "Standstill", "Not running, so not scored"),

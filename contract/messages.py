@@ -32,7 +32,8 @@ from contract.profiles import parse_profile
 from contract.signals import QualityFlag
 
 SCHEMA_VERSION = 2
-"""Newest schema this code reads and writes; it reads all from 1. Version 2 knows kinds of alarm."""
+"""Newest schema this code reads and writes; it reads all from 1. Version 2 knows kinds of alarm, and machines
+that are never steady."""
 
 DEVICE_ID_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 """Device ids: 1 to 64 letters, digits, - and _; nothing that could change the meaning of a topic."""
@@ -68,6 +69,8 @@ class MachineState(IntEnum):
     ALARMING = 3
     STANDSTILL = 4
     BLIND = 5
+    UNSTEADY = 6
+    """It runs, but never steadily enough to be learned or judged."""
 
 
 class AlarmTransition(IntEnum):
@@ -366,10 +369,13 @@ class Message:
         """The oldest schema whose readers take this message for what it means.
 
         Fields that were added are ignored by older readers; a kind of alarm that they do not know would be
-        taken for an alarm of the machine, so they have to refuse it.
+        taken for an alarm of the machine, and a state that they do not know has no meaning, so they have to
+        refuse both.
         """
-        is_plain = not isinstance(self.body, Alarm) or self.body.kind is AlarmKind.ANOMALY
-        return 1 if is_plain else SCHEMA_VERSION
+        if isinstance(self.body, Alarm):
+            return 1 if self.body.kind is AlarmKind.ANOMALY else SCHEMA_VERSION
+        is_new = isinstance(self.body, ScoreSummary) and self.body.state is MachineState.UNSTEADY
+        return SCHEMA_VERSION if is_new else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,8 @@ class RegimeSpec:
     off: tuple[str, ...] = ()
     """Regimes in which the machine stands still and is not scored."""
     steady_within: float = math.inf
-    """Largest range of the sensor in a window, in its unit; more is a transition and not scored either."""
+    """Largest range of the sensor in a window, in its unit; more is a transition, neither learned nor judged.
+    A machine that it leaves no steady stretch is shown as never steady."""
 
     def __post_init__(self) -> None:
         _require(len(self.names) == len(self.edges) + 1, "regime: needs one name more than edges")

@@ -21,6 +21,7 @@ from contract.messages import MAX_CONTRIBUTIONS, Contribution, MachineState
 from contract.scoring import Baseline, error_shares, feature_errors, model_error, window_errors
 from edge_agent.drift import SlowDrift
 from edge_agent.errors import ModelError
+from edge_agent.steadiness import Steadiness
 from edge_agent.tflite import ModelRunner
 
 _STATES = {
@@ -36,7 +37,7 @@ class Verdict:
 
     event_time_s: float
     state: MachineState
-    """WARMING_UP, WATCHING, STANDSTILL or BLIND; ALARMING is the alarm's word."""
+    """WARMING_UP, WATCHING, STANDSTILL, BLIND or UNSTEADY; ALARMING is the alarm's word."""
     score: float | None
     """0..1, higher is more anomalous; None when the window could not be scored."""
     confidence: float
@@ -94,6 +95,7 @@ class Scorer:
         self._calibration = ErrorCalibration(profile, *manifest.error_prior)
         self._context = Context(profile, self._baseline)
         self._drift = SlowDrift(profile)
+        self._steadiness = Steadiness(profile)
         self._reconstruction: npt.NDArray[np.float32] | None = None
         self._regime = ""
 
@@ -107,8 +109,9 @@ class Scorer:
         self._reconstruction = None
         self._regime = vector.regime
         step = self._context.add(vector, may_learn=not is_alarming)
+        self._steadiness.add(step)
         if step is not Step.READY:
-            return self._verdict(vector, _STATES.get(step, self._phase))
+            return self._verdict(vector, _STATES.get(step, self._unjudged_state))
         return self._run_model(vector, is_alarming)
 
     def explain(self) -> Evidence:
@@ -173,6 +176,11 @@ class Scorer:
     @property
     def _phase(self) -> MachineState:
         return MachineState.WATCHING if self._calibration.is_ready() else MachineState.WARMING_UP
+
+    @property
+    def _unjudged_state(self) -> MachineState:
+        """In a transition, and while a context fills."""
+        return MachineState.UNSTEADY if self._steadiness.is_unsteady else self._phase
 
     def _run_model(self, vector: FeatureVector, is_alarming: bool) -> Verdict:
         standardised, valid = self._context.standardised, self._context.valid

@@ -49,7 +49,7 @@ class MachineOut(_Out):
     profile: ProfileName = Field(
         description="Name of its machine profile; empty before the first birth", examples=["pump"]
     )
-    health: Health = Field(description="The one word to show; offline and unknown are never ok")
+    health: Health = Field(description="The one word to show; offline, unknown and unsteady are never ok")
     state: StateName = Field(description="What the device last said of its machine")
     is_online: bool
     last_event_time: datetime | None = Field(description="Newest summary or alarm, the device's clock, UTC")

@@ -66,7 +66,7 @@ class TrendPoint:
     event_time: datetime
     """End of the newest summary in it."""
     score_mean: float | None
-    """0..1, weighted by scored windows; None where nothing was scored (warm-up, standstill, blind)."""
+    """0..1, weighted by scored windows; None where nothing was scored, as in warm-up and standstill."""
     score_max: float | None
     confidence: float = 1.0
     """Lowest of the summaries in it, 0..1."""

@@ -31,6 +31,7 @@ MAX_POINTS = 500
 _BY_URGENCY = (
     MachineState.ALARMING,
     MachineState.BLIND,
+    MachineState.UNSTEADY,
     MachineState.WATCHING,
     MachineState.WARMING_UP,
     MachineState.STANDSTILL,

@@ -27,6 +27,8 @@ _LEADING, _LEADING_SHARE = 3, 0.1
 _BANDS = 6
 """Frequency bands shown; the others say little."""
 _UNSURE = frozenset({Health.OFFLINE, Health.UNKNOWN, Health.BLIND})
+_UNSCORED = frozenset({Health.STANDSTILL, Health.UNSTEADY})
+"""States beside which a score would be one of another time."""
 _PRIMARY = ("velocity_rms", "rms", "level", "spread", "slope")
 """Which feature stands for its sensor: the first of these that there is."""
 
@@ -179,7 +181,7 @@ def machine_view(row: MachineRow, spark: str, threshold: float) -> MachineView:
     return MachineView(
         row=row,
         word=words.STATES[row.health],
-        score="–" if row.score is None or row.health is Health.STANDSTILL else f"{row.score:.2f}",
+        score="–" if row.score is None or row.health in _UNSCORED else f"{row.score:.2f}",
         regime=words.regime_words(row.regime),
         spark=spark,
         threshold_y=plots.spark_y(threshold),
@@ -303,7 +305,7 @@ def quality_view(row: SensorQuality, profile: MachineProfile | None) -> QualityV
 
 
 def is_unsure(health: Health) -> bool:
-    """Whether the machine's health is not known."""
+    """Whether nothing believable is heard of the machine; an unsteady one is heard, only not judged."""
     return health in _UNSURE
 
 

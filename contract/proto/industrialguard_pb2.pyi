@@ -14,6 +14,7 @@ class MachineState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MACHINE_STATE_ALARMING: _ClassVar[MachineState]
     MACHINE_STATE_STANDSTILL: _ClassVar[MachineState]
     MACHINE_STATE_BLIND: _ClassVar[MachineState]
+    MACHINE_STATE_UNSTEADY: _ClassVar[MachineState]
 
 class AlarmTransition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -39,6 +40,7 @@ MACHINE_STATE_WATCHING: MachineState
 MACHINE_STATE_ALARMING: MachineState
 MACHINE_STATE_STANDSTILL: MachineState
 MACHINE_STATE_BLIND: MachineState
+MACHINE_STATE_UNSTEADY: MachineState
 ALARM_TRANSITION_UNSPECIFIED: AlarmTransition
 ALARM_TRANSITION_RAISED: AlarmTransition
 ALARM_TRANSITION_CLEARED: AlarmTransition

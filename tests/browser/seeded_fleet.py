@@ -88,6 +88,7 @@ FLEET = (
     Unit("pump-12", state=MachineState.BLIND, stuck_sensor="vib_h"),
     Unit("pump-13", is_gone=True),
     Unit("pump-14", is_mute=True),
+    Unit("pump-15", state=MachineState.UNSTEADY),
     Unit("engine-01", profile="turbofan"),
     Unit("engine-02", profile="turbofan", stuck_sensor="p30"),
 )
@@ -194,14 +195,15 @@ def _summary(unit: Unit, profile: MachineProfile, progress: float, rng: random.R
         score_p50=mean,
         score_p90=high,
         confidence=len(shown) / len(specs) if state is not MachineState.BLIND else 0.13,
-        regime="standstill"
-        if state is MachineState.STANDSTILL
-        else "full_load"
-        if profile.name == "pump"
-        else "alt_35k",
+        regime=_regime(state, profile),
         features=tuple(_aggregate(s, profile, effects, wear, rng) for s in shown),
         quality=tuple(_quality(s.name, unit) for s in profile.sensors),
     )
+
+
+def _regime(state: MachineState, profile: MachineProfile) -> str:
+    said = {MachineState.STANDSTILL: "standstill", MachineState.UNSTEADY: "transition"}
+    return said.get(state, "full_load" if profile.name == "pump" else "alt_35k")
 
 
 def _aggregate(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from cloud.health import Health
 from cloud.store.database import Database
 from contract.profiles import load_profile
 from tests.browser.conftest import RunningPage, Watch
@@ -78,10 +79,11 @@ def test_offline_and_unknown_machines_never_look_normal(
     expect(page.locator("#card-offline b")).to_have_text("1")
     expect(page.locator("#row-pump-13 .state")).to_have_attribute("data-health", "offline")
     expect(page.locator("#row-pump-14 .state")).to_have_attribute("data-health", "unknown")
+    expect(page.locator("#row-pump-15 .state")).to_have_text("Never steady")
     shapes = page.eval_on_selector_all(
         ".cards path:first-of-type", "paths => paths.map((p) => p.getAttribute('d'))"
     )
-    assert len(set(shapes)) == 8, "each state has a shape of its own"
+    assert len(set(shapes)) == len(Health), "each state has a shape of its own"
 
 
 def test_the_keyboard_reaches_the_first_alert(fleet: SeededFleet, served: RunningPage, page: Page) -> None:

@@ -62,7 +62,7 @@ class TestMachines:
         assert health["pump-07"] == "alarm" and machines["pump-07"]["open_alert_id"]
         assert health["pump-13"] == "offline" and not machines["pump-13"]["is_online"]
         assert health["pump-14"] == "unknown" and machines["pump-14"]["score"] is None
-        assert {"blind", "standstill", "warming_up", "watch", "ok"} <= set(health.values())
+        assert {"blind", "standstill", "warming_up", "unsteady", "watch", "ok"} <= set(health.values())
 
     def test_one_is_the_same_as_in_the_list(self, client: TestClient) -> None:
         listed = next(m for m in get(client, "/machines")["machines"] if m["device_id"] == "pump-02")

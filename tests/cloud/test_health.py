@@ -28,6 +28,9 @@ def test_a_connected_watching_calm_machine_is_ok() -> None:
     [
         ({"state": None}, Health.UNKNOWN),
         ({"state": MachineState.BLIND}, Health.BLIND),
+        ({"state": MachineState.UNSTEADY}, Health.UNSTEADY),
+        ({"state": MachineState.UNSTEADY, "score_max": 0.1}, Health.UNSTEADY),
+        ({"state": MachineState.UNSTEADY, "is_connected": False}, Health.OFFLINE),
         ({"state": MachineState.WARMING_UP}, Health.WARMING_UP),
         ({"state": MachineState.STANDSTILL}, Health.STANDSTILL),
         ({"state": MachineState.ALARMING}, Health.ALARM),
@@ -44,6 +47,17 @@ def test_a_connected_watching_calm_machine_is_ok() -> None:
 )
 def test_what_is_known_decides(change: dict[str, object], health: Health) -> None:
     assert judge_health(replace(WELL, **change), SOON) is health  # type: ignore[arg-type]
+
+
+def test_whatever_a_device_may_say_has_a_word() -> None:
+    words = {state: judge_health(replace(WELL, state=state), SOON) for state in MachineState}
+    assert len(set(words.values())) == len(MachineState), "no two states look the same"
+    assert [state for state, health in words.items() if health is Health.OK] == [MachineState.WATCHING]
+
+
+def test_who_is_not_judged_is_less_urgent_than_silence_and_more_than_a_calm_machine() -> None:
+    order = list(Health)
+    assert order.index(Health.UNKNOWN) < order.index(Health.UNSTEADY) < order.index(Health.WATCH)
 
 
 @pytest.mark.parametrize("interval_s", [None, 1.0, 3600.0])

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 import cloud.web
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
+from cloud.health import Health
 from cloud.store.database import Database, open_database, sqlite_url
 from cloud.store.writer import StoreWriter
 from cloud.web import reading
@@ -102,8 +103,23 @@ def test_the_worst_stands_first(client: TestClient) -> None:
     rows = re.findall(r'id="row-([\w-]+)" data-health="(\w+)"', client.get("/").text)
     assert len(rows) == len(FLEET)
     assert [name for name, _ in rows[:2]] == ["pump-07", "pump-08"]
-    assert [health for _, health in rows[2:6]] == ["blind", "offline", "unknown", "watch"]
+    assert [health for _, health in rows[2:7]] == ["blind", "offline", "unknown", "unsteady", "watch"]
     assert rows[-1][1] == "ok"
+
+
+def test_a_machine_that_is_never_steady_says_so_with_a_shape_of_its_own(client: TestClient) -> None:
+    shapes = set(re.findall(r'id="card-\w+".*?<path [^>]*\bd="([^"]+)"', client.get("/").text, re.DOTALL))
+    assert len(shapes) == len(Health)
+    text = client.get("/machines/pump-15").text
+    assert 'class="state" data-health="unsteady"' in text and "Never steady" in text
+    assert "check steady_within in its profile" in text
+    assert "– <span" in text, "no score of another time"
+
+
+def test_every_state_that_says_little_of_the_machine_is_coloured_alike() -> None:
+    css = (STATIC / "css" / "parts.css").read_text("utf-8")
+    for rule in re.findall(r'^.*data-health="blind".*$', css, re.MULTILINE):
+        assert 'data-health="unsteady"' in rule, rule
 
 
 def test_filters_narrow_the_table_and_not_the_counts(client: TestClient) -> None:

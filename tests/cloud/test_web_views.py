@@ -81,6 +81,7 @@ def test_calm_machines_keep_their_place_whatever_they_score() -> None:
 def test_a_score_that_is_not_known_is_a_dash_and_never_zero() -> None:
     assert views.machine_view(replace(MACHINE, score=None), "", 0.5).score == "–"
     assert views.machine_view(replace(MACHINE, health=Health.STANDSTILL), "", 0.5).score == "–"
+    assert views.machine_view(replace(MACHINE, health=Health.UNSTEADY), "", 0.5).score == "–"
     assert views.machine_view(MACHINE, "", 0.5).score == "0.12"
 
 

@@ -36,6 +36,12 @@ def test_states_rank_as_the_store_ranks_them() -> None:
     assert sorted(words.STATES, key=lambda h: words.STATES[h].rank) == list(Health)
 
 
+def test_a_machine_that_is_never_steady_says_what_to_do_next() -> None:
+    word = words.STATES[Health.UNSTEADY]
+    assert word.label == "Never steady"
+    assert "neither learned nor judged" in word.meaning.lower() and "check steady_within" in word.meaning
+
+
 def test_no_unit_shows_its_ucum_brackets() -> None:
     for unit in [u for units in UCUM_UNITS.values() for u in units]:
         for code in (unit, f"{unit}/min"):

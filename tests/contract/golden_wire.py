@@ -173,11 +173,13 @@ _STATUS = DeviceStatus(
     accelerator="edge_tpu",
     accelerator_reason="an Edge TPU answers through libedgetpu.so.1",
 )
+_UNSTEADY = ScoreSummary(60.0, MachineState.UNSTEADY, 12, 0, confidence=0.75, regime="transition")
 EXAMPLES_2: dict[str, Message] = EXAMPLES | {
     "status": Message("press-7", _BOOT, 43, _TIME, _STATUS, "pump 2024.2"),
     "alarm": Message("press-7", _BOOT, 42, _TIME, _EXPLAINED, "pump 2024.2"),
     "sensor_fault": Message("press-7", _BOOT, 44, _TIME, _SENSOR_FAULT, "pump 2024.2"),
     "drift": Message("press-7", _BOOT, 45, _TIME, _DRIFT, "pump 2024.2"),
+    "unsteady": Message("press-7", _BOOT, 46, _TIME, _UNSTEADY, "pump 2024.2"),
 }
 RELEASED: dict[str, dict[str, Message]] = {"v1": EXAMPLES, "v2": EXAMPLES_2}
 """The examples of each schema version."""

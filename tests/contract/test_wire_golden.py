@@ -51,9 +51,9 @@ def test_acks_are_still_v1_to_the_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "oldest"), [("alarm", 1), ("summary", 1), ("sensor_fault", 2), ("drift", 2)]
+    ("name", "oldest"), [("alarm", 1), ("summary", 1), ("sensor_fault", 2), ("drift", 2), ("unsteady", 2)]
 )
-def test_only_what_an_old_cloud_would_take_for_a_machine_alarm_asks_for_a_new_one(
+def test_only_what_an_old_cloud_could_not_take_for_what_it_means_asks_for_a_new_one(
     name: str, oldest: int
 ) -> None:
     message: Message = RELEASED["v2"][name]

@@ -3,13 +3,14 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from contract.broker_address import BrokerAddress
@@ -23,7 +24,7 @@ from contract.messages import (
     MachineState,
     ScoreSummary,
 )
-from contract.signals import QualityFlag
+from contract.signals import QualityFlag, Reading
 from edge_agent.agent import Agent, StepResult
 from edge_agent.errors import ModelError, StateFolderError
 from edge_agent.settings import AgentSettings, MqttSettings
@@ -39,6 +40,15 @@ WARM_UP = rig_profile().warmup.baseline_windows + REFILL + rig_profile().warmup.
 
 def bodies(folder: Path, kind: type) -> list[object]:
     return [m.body for m in stored(folder) if isinstance(m.body, kind)]
+
+
+def hunting(readings: Iterator[Reading], *spans: range) -> Iterator[Reading]:
+    """The same machine; in those seconds its speed never settles."""
+    swing = np.array([-300.0, 0.0, 300.0, 0.0], np.float32)
+    for reading in readings:
+        second = round(reading.event_time_s - START_S)
+        is_hunting = reading.sensor == "speed" and any(second in span for span in spans)
+        yield dataclasses.replace(reading, values=reading.values + swing) if is_hunting else reading
 
 
 def comparable(folder: Path) -> list[object]:
@@ -133,6 +143,31 @@ def test_summaries_say_what_the_machine_does(run_agent: Callable[..., Agent], tm
     assert states[12] is MachineState.WATCHING
     assert states[18] is MachineState.ALARMING
     assert states[-1] is MachineState.STANDSTILL
+
+
+def test_summaries_say_that_a_machine_is_never_steady_and_when_it_is_again(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    profile = bundle.profile
+    assert profile.regime is not None
+    ramps = dataclasses.replace(profile, regime=dataclasses.replace(profile.regime, steady_within=100.0))
+    readings = hunting(rig_readings(120), range(44, 48), range(60, 100))
+    source = ListSource(readings)
+    agent = Agent(AgentSettings("a", tmp_path), source, dataclasses.replace(bundle, profile=ramps))
+    agent.start()
+    agent.run(threading.Event())
+    agent.close()
+    found = [b for b in bodies(tmp_path, ScoreSummary) if isinstance(b, ScoreSummary)]
+    shown = [b.state for b in found]
+
+    assert MachineState.UNSTEADY not in shown[:19], "neither in warm-up, nor for one ramp, nor at once"
+    assert shown[21:25] == [MachineState.UNSTEADY] * 4
+    assert {b.regime for b in found[21:25]} == {"transition"} and not any(
+        b.scored_count for b in found[21:25]
+    )
+    assert shown[27:] == [MachineState.WATCHING] * len(shown[27:])
+    assert all(b.scored_count for b in found[27:])
+    assert alarms(tmp_path) == []
 
 
 def test_what_goes_into_the_outbox_depends_on_readings_alone(

@@ -16,15 +16,17 @@ from contract.scoring import Z_CLIP
 from edge_agent.drift import MEMORY_BASELINES
 from edge_agent.errors import ModelError
 from edge_agent.scorer import Scorer, Verdict
+from edge_agent.steadiness import patience_windows
 from edge_agent.tflite import ModelRunner
 from tests.edge_agent.rig import START_S, rig_profile, rig_readings
 
 WARMING_UP, WATCHING = MachineState.WARMING_UP, MachineState.WATCHING
-STANDSTILL, BLIND = MachineState.STANDSTILL, MachineState.BLIND
+STANDSTILL, BLIND, UNSTEADY = MachineState.STANDSTILL, MachineState.BLIND, MachineState.UNSTEADY
 REFILL = 3
 """Windows that only fill an empty context: it is judged from half on."""
 WARM = 12 + REFILL + 12
 """Baseline, filling the context, calibration."""
+PATIENCE = patience_windows(rig_profile())
 
 
 def vectors(seconds: int, **ranges: range) -> list[FeatureVector]:
@@ -43,6 +45,13 @@ def judge(bundle: Bundle, found: list[FeatureVector], is_alarming: bool = False)
 
 def states(verdicts: list[Verdict]) -> list[MachineState]:
     return [v.state for v in verdicts]
+
+
+def in_transition(found: list[FeatureVector], *numbers: int) -> list[FeatureVector]:
+    """The same windows; in those of these numbers the machine goes from one operating point to another."""
+    return [
+        dataclasses.replace(v, regime=TRANSITION_REGIME) if i in numbers else v for i, v in enumerate(found)
+    ]
 
 
 def test_a_machine_warms_up_then_is_watched(bundle: Bundle) -> None:
@@ -82,12 +91,77 @@ def test_standstill_is_not_scored_and_empties_the_context(bundle: Bundle) -> Non
 
 
 def test_a_transition_empties_the_context_but_the_machine_is_watched(bundle: Bundle) -> None:
-    found = vectors(60)
-    found[50:52] = [dataclasses.replace(v, regime=TRANSITION_REGIME) for v in found[50:52]]
-    verdicts = judge(bundle, found)
+    verdicts = judge(bundle, in_transition(vectors(60), 50, 51))
     unscored = [number for number, v in enumerate(verdicts) if v.score is None and number >= WARM]
     assert unscored == list(range(50, 52 + REFILL))
     assert set(states(verdicts[WARM:])) == {WATCHING}
+
+
+@pytest.mark.parametrize("length", [1, 5, PATIENCE - REFILL - 1])
+def test_a_ramp_never_shows_however_often_it_comes(bundle: Bundle, length: int) -> None:
+    period = length + REFILL + 1
+    ramps = [i for i in range(40, 120) if (i - 40) % period < length]
+    verdicts = judge(bundle, in_transition(vectors(120), *ramps))
+    assert set(states(verdicts[WARM:])) == {WATCHING}
+    assert any(v.score is not None for v in verdicts[40 + period - 1 :]), "one window a ramp is judged"
+
+
+def test_a_machine_that_is_never_steady_any_more_is_said_to_be_until_it_is_judged(bundle: Bundle) -> None:
+    verdicts = judge(bundle, in_transition(vectors(100), *range(40, 80)))
+    shown = states(verdicts)
+    last = 40 + PATIENCE - 1
+    assert shown[WARM:last] == [WATCHING] * (last - WARM)
+    assert shown[last : 80 + REFILL] == [UNSTEADY] * (80 + REFILL - last), "filling a context is no judging"
+    assert shown[80 + REFILL :] == [WATCHING] * (20 - REFILL)
+    assert [v.score is None for v in verdicts[40:]] == [True] * (40 + REFILL) + [False] * (20 - REFILL)
+
+
+def test_a_machine_that_never_was_steady_warms_up_as_soon_as_it_is(bundle: Bundle) -> None:
+    shown = states(judge(bundle, in_transition(vectors(40), *range(30))))
+    assert shown == [WARMING_UP] * (PATIENCE - 1) + [UNSTEADY] * (31 - PATIENCE) + [WARMING_UP] * 10
+
+
+@pytest.mark.parametrize("steady", range(REFILL + 1))
+def test_steady_moments_too_short_to_be_judged_do_not_count(bundle: Bundle, steady: int) -> None:
+    changing = [i for i in range(40, 100) if (i - 40) % (REFILL + 1) < REFILL + 1 - steady]
+    verdicts = judge(bundle, in_transition(vectors(100), *changing))
+    assert {v.score for v in verdicts[40:]} == {None}
+    assert states(verdicts[40:]) == [WATCHING] * (PATIENCE - 1) + [UNSTEADY] * (61 - PATIENCE)
+
+
+def test_neither_a_standstill_nor_blindness_makes_up_for_not_being_judged(bundle: Bundle) -> None:
+    found = vectors(80, standing=range(45, 50), blind=range(60, 63))
+    shown = states(judge(bundle, in_transition(found, *range(40, 46), *range(50, 60), *range(63, 80))))
+    assert shown[46:50] == [STANDSTILL] * 4 and shown[60:63] == [BLIND] * 3
+    running = [state for state in shown[40:] if state not in (STANDSTILL, BLIND)]
+    assert running == [WATCHING] * (PATIENCE - 1) + [UNSTEADY] * (len(running) - PATIENCE + 1)
+
+
+def test_data_that_break_off_again_and_again_never_look_normal(bundle: Bundle) -> None:
+    found = [
+        dataclasses.replace(v, gap_before=i >= 40 and not i % REFILL) for i, v in enumerate(vectors(100))
+    ]
+    assert set(states(judge(bundle, found)[-20:])) == {UNSTEADY}
+
+
+def test_a_restart_begins_the_count_anew_and_keeps_what_was_learned(bundle: Bundle) -> None:
+    found = in_transition(vectors(100), *range(40, 100))
+    before, after = new_scorer(bundle), new_scorer(bundle)
+    assert states([before.score(v) for v in found[:70]])[-1] is UNSTEADY
+    after.restore(json.loads(json.dumps(before.to_state())))
+    shown = states([after.score(v) for v in found[70:]])
+    assert shown == [WATCHING] * (PATIENCE - 1) + [UNSTEADY] * (31 - PATIENCE)
+
+
+def test_nothing_is_learned_of_a_machine_that_is_never_steady(bundle: Bundle) -> None:
+    scorer = new_scorer(bundle)
+    found = in_transition(vectors(100), *range(40, 100))
+    for vector in found[:40]:
+        scorer.score(vector)
+    learned = json.loads(json.dumps(scorer.to_state()))
+    for vector in found[40:]:
+        scorer.score(vector)
+    assert json.loads(json.dumps(scorer.to_state())) == learned
 
 
 def test_slow_drift_is_told_once_it_has_lasted(bundle: Bundle) -> None:

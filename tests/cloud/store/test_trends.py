@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,22 @@ def test_thinning_keeps_the_peak_and_weighs_the_mean(writer: StoreWriter, databa
     assert peaks[0].state is MachineState.ALARMING
     assert peaks[0].score_mean is not None
     assert 0.1 < peaks[0].score_mean < 0.2
+
+
+def test_thinning_shows_that_a_machine_was_not_judged(writer: StoreWriter, database: Database) -> None:
+    states = [MachineState.UNSTEADY if n % 10 == 0 else MachineState.WATCHING for n in range(1, 301)]
+    writer.write(arrive(*(summary(n, state=states[n - 1]) for n in range(1, 301))))
+    with database.session() as session:
+        points = queries.score_trend(session, "press-1", max_points=20)
+    assert {p.state for p in points} == {MachineState.UNSTEADY}
+
+
+@pytest.mark.parametrize("state", MachineState)
+def test_every_state_can_be_thinned(writer: StoreWriter, database: Database, state: MachineState) -> None:
+    writer.write(arrive(summary(1, state=state), summary(2, state=state)))
+    with database.session() as session:
+        (point,) = queries.score_trend(session, "press-1", max_points=1)
+    assert point.state is state
 
 
 def test_features_have_units_and_extremes(writer: StoreWriter, database: Database) -> None:
