@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from contract.scoring import Z_CLIP
+from contract.scoring import Z_CLIP, Values
 from models.backend import keras, load_optimization
 from models.config import FitConfig
 from models.dataset import Contexts
 from models.distill import Distillation
-from models.fit import FitResult, Lesson, Values, learn, stack, start
+from models.fit import FitResult, Lesson, learn, stack, start
 from models.representative import representative_set
 
 PREFIX = "quant_"

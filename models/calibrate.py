@@ -44,8 +44,9 @@ LEAST_LOG_RESIDUAL = 1.0
 RARE = 0.99
 """Share of healthy contexts in which a sensor's error stays below its unit: one that is noisy by nature, or
 has few features to average, must not drown a steady one."""
-RESTLESS = 0.75
-"""Share of machines that are calmer than the one which says what is rare."""
+RESTLESS = 0.95
+"""Share of machines that are calmer than the one which says what is rare: what one healthy machine of a small
+fleet does, another will do."""
 LEAST_ERROR = 1.0
 """Smallest believable healthy error: with sensors in units of what is rare of them, most are below 1."""
 
@@ -80,11 +81,13 @@ def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequenc
     """What is usual of each feature, and what is rare of each sensor.
 
     Usual is the median over machines of what the model leaves of a feature, its mean squared residual. Rare
-    is what the mean of a sensor's features, in those units, exceeds on three machines of four in one context
-    of a hundred at most: neither a single odd machine decides nor the calmest half.
+    is what the mean of a sensor's features, in those units, exceeds in one context of a hundred at most on
+    all but one machine of twenty; a machine's own median is its unit, so that one that is odd throughout is
+    not taken for what is rare.
 
     Args:
-        machines: Healthy ones that the model did not learn from.
+        machines: Healthy ones; also those that the model learned from. It knows them no better, for its
+            lessons were noisy, and the few that were held out do not show what is rare.
         model: In the device's runtime.
         specs: Of the features.
 
@@ -97,8 +100,9 @@ def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequenc
     for machine, reconstructed in zip(machines, left, strict=True):
         rows = zip(machine.standardised, reconstructed, machine.valid, strict=True)
         errors = [sensor_errors(feature_errors(*row, usual), row[2], usual) for row in rows]
-        tops.append(np.quantile(errors, RARE, axis=0))
-    rare = np.maximum(np.quantile(tops, RESTLESS, axis=0, method="lower"), LEAST_ERROR)
+        own, top = np.quantile(errors, (0.5, RARE), axis=0)
+        tops.append(top / np.maximum(own, LEAST_ERROR))
+    rare = np.maximum(np.quantile(tops, RESTLESS, axis=0, method="higher"), LEAST_ERROR)
     return Yardstick.of((usual.residual * rare[usual.sensors]).astype(np.float32), specs)
 
 

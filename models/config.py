@@ -27,6 +27,9 @@ class FitConfig:
     """Share of features that are masked throughout a context."""
     wander: tuple[float, ...] = ()
     """Standard deviation of the slow offsets put on each feature, in its spreads; empty: none."""
+    strayed: float = 0.1
+    """Share of features that are put where no healthy machine takes them; contexts have from none to twice
+    as many."""
     lost_windows: float = 0.2
     """Share of contexts in which windows are missing, every second or at random."""
     max_windows: int = 64_000

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from contract.scoring import Values
 from models.anomaly import AutoencoderConfig, build_model, code_model, masked_error
 from models.backend import keras, tf
 from models.config import FitConfig
 from models.dataset import Contexts
-from models.fit import FitResult, Lesson, Values, learn, stack, start
+from models.fit import FitResult, Lesson, learn, stack, start
 
 CLEAN_WEIGHT = 0.5
 """Share of the clean data in what is to be reconstructed."""

@@ -1,7 +1,7 @@
 """Training on healthy contexts: the one loop that teacher, student and int8 network learn in.
 
-Rule: the network must give back the clean features while it sees noise, features that fail and windows that
-are missing; it is stopped by machines it never learned from.
+Rule: every network sees the same (`models.augment`) and is stopped by machines it never learned from, which
+ask the same of it: calm ones, shown as they are, would be content with a network that has learned nothing.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from contract.scoring import Z_CLIP
+from contract.scoring import Mask, Values
 from models.anomaly import AutoencoderConfig, build_model, masked_error
+from models.augment import HealthyRange, corrupt, healthy_range, let_stray, let_wander
 from models.backend import keras, seed_everything, tf, use_threads
 from models.config import FitConfig
 from models.dataset import Contexts
 from models.progress import Progress
 from models.representative import WIDENED_SHARE, widen
 
-Values = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 Loss = Callable[[Any, Any], Any]
 """From inputs float32 (batch, 1, T, F) and targets as `masked_error` takes them to a scalar; TensorFlow."""
 
@@ -39,7 +37,8 @@ class FitResult:
     epochs: int
     """Rounds until it stopped."""
     error: float
-    """Mean squared error on the held-out machines in the best round, in squared spreads."""
+    """Mean squared error on the held-out machines in the best round, in squared spreads: of what is wanted
+    back while they, too, are noisy, wander and stray."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,21 +92,23 @@ def learn(
 ) -> FitResult:
     """Train until the held-out machines gain nothing any more; what comes out is no worse than what came."""
     clean, valid = stack(training)
-    held = pack_targets(*stack(held_out))
-    parts = [held[first : first + JUDGED_AT_ONCE] for first in range(0, len(held), JUDGED_AT_ONCE)]
+    healthy = healthy_range(clean, valid, config)
+    exam = _draw(*stack(held_out), healthy, config, np.random.default_rng(config.seed))
     step, judge = _compile(lesson, config.learning_rate)
     random = np.random.default_rng(config.seed)
     model = lesson.model
 
     def ask() -> float:
         lesson.settle()
-        return sum(float(judge(part)) for part in parts) / len(held)
+        firsts = range(0, len(exam[0]), JUDGED_AT_ONCE)
+        parts = ([part[first : first + JUDGED_AT_ONCE] for part in exam] for first in firsts)
+        return sum(float(judge(*part)) for part in parts) / len(exam[0])
 
     best, best_epoch, weights = ask(), 0, model.get_weights()
     progress = Progress(f"{lesson.label}: round", config.epochs)
     for epoch in range(1, config.epochs + 1):
         chosen = random.permutation(len(clean))[: config.contexts_per_round(clean.shape[1])]
-        inputs, targets = _draw(lesson, clean[chosen], valid[chosen], config, random)
+        inputs, targets = _draw(clean[chosen], valid[chosen], healthy, config, random, lesson.is_widened)
         for first in range(0, len(chosen), config.batch):
             step(inputs[first : first + config.batch], targets[first : first + config.batch])
         error = ask()
@@ -137,10 +138,9 @@ def _compile(lesson: Lesson, learning_rate: float) -> tuple[Callable[..., Any], 
         variables = [*model.trainable_variables, *lesson.beside]
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    @tf.function(input_signature=[wanted])  # type: ignore[untyped-decorator]
-    def judge(targets: Any) -> Any:
-        reconstructed = model(targets[..., :width], training=False)
-        return tf.reduce_sum(masked_error(targets, reconstructed))
+    @tf.function(input_signature=[seen, wanted])  # type: ignore[untyped-decorator]
+    def judge(inputs: Any, targets: Any) -> Any:
+        return tf.reduce_sum(masked_error(targets, model(inputs, training=False)))
 
     return step, judge
 
@@ -150,36 +150,6 @@ def stack(machines: Sequence[Contexts]) -> tuple[Values, Mask]:
     return np.concatenate([m.standardised for m in machines]), np.concatenate([m.valid for m in machines])
 
 
-def corrupt(clean: Values, valid: Mask, config: FitConfig, random: np.random.Generator) -> Values:
-    """What the network sees in training: noise, lost features, lost windows. float32 (n, T, F)."""
-    count, length, width = clean.shape
-    noisy = clean + config.noise * random.standard_normal(clean.shape, dtype=np.float32)
-    kept = valid & (random.random((count, 1, width)) >= config.lost_features)
-    lossy = random.random(count) < config.lost_windows
-    every_second = (np.arange(length) + random.integers(0, 2, (count, 1))) % 2 == 0
-    some = random.random((count, length)) < random.uniform(0.0, 0.5, (count, 1))
-    lost = np.where(random.random((count, 1)) < 1 / 2, every_second, some) & lossy[:, np.newaxis]
-    lost[:, -1] = False  # a device judges only windows that it has seen
-    noisy[~kept | lost[:, :, np.newaxis]] = 0.0
-    return np.clip(noisy, -Z_CLIP, Z_CLIP).astype(np.float32, copy=False)
-
-
-def let_wander(clean: Values, valid: Mask, config: FitConfig, random: np.random.Generator) -> Values:
-    """Move features that wander to another level and give them a slope: healthy machines do that later on.
-
-    What the network must give back has moved too, so that it learns to follow such features and to hold the
-    others against their own level. float32 (n, T, F).
-    """
-    if not config.wander:
-        return clean
-    count, length, width = clean.shape
-    drawn = random.standard_normal((2, count, 1, width), dtype=np.float32)
-    offset, slope = drawn * np.array(config.wander, np.float32)
-    along = np.linspace(-0.5, 0.5, length, dtype=np.float32)[:, np.newaxis]
-    moved = np.clip(clean + offset + slope * along, -Z_CLIP, Z_CLIP)
-    return np.where(valid, moved, 0.0).astype(np.float32, copy=False)
-
-
 def pack_targets(clean: Values, valid: Mask) -> Values:
     """What `masked_error` compares with: float32 (n, 1, T, 2 F)."""
     packed: Values = np.concatenate([clean, valid.astype(np.float32)], axis=-1)
@@ -187,12 +157,18 @@ def pack_targets(clean: Values, valid: Mask) -> Values:
 
 
 def _draw(
-    lesson: Lesson, clean: Values, valid: Mask, config: FitConfig, random: np.random.Generator
+    clean: Values,
+    valid: Mask,
+    healthy: HealthyRange,
+    config: FitConfig,
+    random: np.random.Generator,
+    is_widened: bool = False,
 ) -> tuple[Values, Values]:
     """Inputs float32 (n, 1, T, F) and targets of one round."""
-    clean = let_wander(clean, valid, config, random)
-    inputs, targets = corrupt(clean, valid, config, random), pack_targets(clean, valid)
-    if lesson.is_widened:
+    wandered = let_wander(clean, valid, healthy.offset, random)
+    seen, wanted = let_stray(clean, wandered, healthy.reach, config.strayed, random)
+    inputs, targets = corrupt(seen, valid, config, random), pack_targets(wanted, valid)
+    if is_widened:
         every = slice(None, None, round(1 / WIDENED_SHARE))  # so that no batch is without
         inputs[every] = widen(inputs[every])
         targets[every, ..., clean.shape[-1] :] = 0.0  # not valid: it is no example of a healthy machine

@@ -127,7 +127,7 @@ def assemble(
         NotReleasableError: runtimes do not agree on enough contexts.
     """
     device = DeviceModel(model)
-    yardstick = fleet_yardstick(data.held_out, device, feature_specs(data.profile))
+    yardstick = fleet_yardstick((*data.learning, *data.held_out), device, feature_specs(data.profile))
     make_baseline = baseline_factory(data.profile, data.wander)
     as_on_device = [cut_contexts(m, data.profile, make_baseline) for m in data.machines]
     errors = fleet_error([machine_errors(m, device, yardstick) for m in as_on_device], data.profile)

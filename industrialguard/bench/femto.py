@@ -26,7 +26,6 @@ from industrialguard.bench.femto_raw import report_raw
 from industrialguard.bench.femto_rows import always_row, contender_row
 from industrialguard.bench.femto_rule import Contender, Rule
 from industrialguard.bench.femto_student import (
-    NO_NETWORK,
     PERIOD_S,
     TAUGHT,
     BearingFleet,
@@ -34,6 +33,7 @@ from industrialguard.bench.femto_student import (
     table_profile,
     trainings_needed,
 )
+from industrialguard.bench.no_network import NO_NETWORK
 from industrialguard.bench.report import Report, Role, Run
 from models.config import FitConfig
 from models.progress import Progress

@@ -20,6 +20,7 @@ from contract.profiles import AlarmSpec, MachineProfile, WarmupSpec, WindowSpec
 from contract.scoring import Values, Yardstick, squared_residuals
 from contract.signals import Quantity, ScalarFeature, SensorKind, SensorSpec
 from industrialguard.bench.femto_course import Bearing, Course, Floats, Warmup
+from industrialguard.bench.no_network import NO_NETWORK, NoNetwork
 from industrialguard.bench.report import Role
 from models.calibrate import LEAST_ERROR, LEAST_LOG_RESIDUAL, machine_errors
 from models.config import FitConfig
@@ -39,7 +40,6 @@ PERIOD_S = 10.0
 CONTEXT = 16
 LARGEST = 20.0
 """Of a logarithm to base 10."""
-NO_NETWORK = "squared deviations, no network"
 TAUGHT = (SHIPS, STUDENT, TEACHER)
 
 
@@ -52,14 +52,6 @@ class Network(Protocol):
 
 Teach = Callable[[Sequence[Contexts], Sequence[Contexts], FitConfig], Mapping[str, Network]]
 """From contexts to learn from, contexts to stop by and a configuration to networks by name."""
-
-
-class NoNetwork:
-    """Expects every feature at its level: what is left is the deviation itself."""
-
-    def reconstruct(self, contexts: Values) -> Values:
-        """Zeros."""
-        return np.zeros_like(contexts)
 
 
 def teach_variants(

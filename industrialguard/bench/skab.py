@@ -19,7 +19,8 @@ from industrialguard.bench.agent_rows import AgentContender
 from industrialguard.bench.baseline_rows import baselines, sensor_alone
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.hardest import draw_hardest
-from industrialguard.bench.report import Report, Run
+from industrialguard.bench.no_network import NO_NETWORK
+from industrialguard.bench.report import Report, Role, Run
 from industrialguard.bench.row_protocol import RULES, Detector, LabelledTable, Table, run_detectors
 from industrialguard.bench.trained_rows import TrainedAgent, TrainedFleet, VariantContender
 from models.recordings.folders import find_files
@@ -81,6 +82,7 @@ def our_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
     fleet = TrainedFleet(replace(profile, sensors=kept), names)
     return (
         *(VariantContender(name, fleet) for name in names),
+        VariantContender(NO_NETWORK, fleet, Role.BASELINE, is_seeded=False),
         TrainedAgent("the agent's own decisions, trained here", fleet),
         *(
             ()

@@ -20,9 +20,10 @@ from contract.profiles import MachineProfile
 from contract.scoring import Yardstick
 from contract.trust import believed
 from industrialguard.bench.agent_rows import ROW_PERIOD_S, AgentContender
+from industrialguard.bench.no_network import NO_NETWORK, NoNetwork
 from industrialguard.bench.report import Role
 from industrialguard.bench.row_protocol import FileScores, Table
-from models.calibrate import fleet_yardstick, machine_errors
+from models.calibrate import Network, fleet_yardstick, machine_errors
 from models.config import FitConfig
 from models.dataset import MachineVectors, cut_contexts
 from models.recordings.rows import row_readings
@@ -39,7 +40,7 @@ LATENCY_CONTEXTS = 200
 class TrainedVariant:
     """One network, how its error is measured, and what it costs."""
 
-    variant: Variant
+    network: Network
     yardstick: Yardstick
     figures: Mapping[str, float]
 
@@ -60,6 +61,7 @@ class TrainedFleet:
         self._config = config or FitConfig()
         self._wanted = {*variants, SHIPS}
         self._trained: dict[int, dict[str, TrainedVariant]] = {}
+        self._ships: dict[int, bytes] = {}
         self._data: dict[int, TrainingData] = {}
 
     def learn(self, healthy: Sequence[Table], seed: int) -> None:
@@ -69,10 +71,12 @@ class TrainedFleet:
         machines = [MachineVectors(t.name, tuple(v for _, v in self.vectors(t))) for t in healthy]
         data = prepare_machines(machines, self.profile, seed)
         config = replace(self._config, seed=seed, wander=data.wander.offsets)
+        made = list(make_variants(data.learning, data.held_out, config, self._wanted))
         self._data[seed] = data
+        (self._ships[seed],) = (variant.file for variant in made if variant.name == SHIPS)
         self._trained[seed] = {
-            variant.name: _measure(variant, data)
-            for variant in make_variants(data.learning, data.held_out, config, self._wanted)
+            **{v.name: TrainedVariant(v, _yardstick(v, data), _cost(v, data)) for v in made},
+            NO_NETWORK: TrainedVariant(NoNetwork(), _yardstick(NoNetwork(), data), {}),
         }
 
     def variant(self, name: str, seed: int) -> TrainedVariant:
@@ -81,7 +85,7 @@ class TrainedFleet:
 
     def agent(self, name: str, seed: int) -> AgentContender:
         """The agent with the bundle that ships from this training."""
-        bundle = assemble(self._data[seed], self.variant(SHIPS, seed).variant.file, seed, {}, {})
+        bundle = assemble(self._data[seed], self._ships[seed], seed, {}, {})
         return AgentContender(name, bundle)
 
     def score(self, table: Table, name: str, seed: int) -> Floats:
@@ -94,7 +98,7 @@ class TrainedFleet:
         make_baseline = baseline_factory(profile, self._data[seed].wander)
         machine = MachineVectors(table.name, vectors)
         contexts = cut_contexts(machine, profile, make_baseline, from_start=True)
-        errors = machine_errors(contexts, trained.variant, trained.yardstick)
+        errors = machine_errors(contexts, trained.network, trained.yardstick)
         by_time = dict(zip(contexts.event_times_s.tolist(), errors.tolist(), strict=True))
         scores = np.full(len(table.stamps_s), np.nan)
         for row, vector in zip(rows, vectors, strict=True):
@@ -172,18 +176,19 @@ class TrainedAgent:
         return self._agent.scores(table)
 
 
-def _measure(variant: Variant, data: TrainingData) -> TrainedVariant:
-    contexts = data.held_out[0].standardised[:LATENCY_CONTEXTS]
+def _yardstick(network: Network, data: TrainingData) -> Yardstick:
+    return fleet_yardstick((*data.learning, *data.held_out), network, feature_specs(data.profile))
+
+
+def _cost(variant: Variant, data: TrainingData) -> Mapping[str, float]:
+    """Bytes of its file and how long it takes."""
     times_us = []
-    for context in contexts:
+    for context in data.held_out[0].standardised[:LATENCY_CONTEXTS]:
         started = time.perf_counter()
         variant.run_file(context[np.newaxis])
         times_us.append(1e6 * (time.perf_counter() - started))
-    figures = {
+    return {
         "model_bytes": float(len(variant.file)),
         "packed_bytes": float(variant.packed_bytes),
         "latency_p50_us": float(np.median(times_us)),
     }
-    return TrainedVariant(
-        variant, fleet_yardstick(data.held_out, variant, feature_specs(data.profile)), figures
-    )

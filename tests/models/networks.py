@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from contract.scoring import Values
 from models.anomaly import AutoencoderConfig, build_model
 from models.aware import PREFIX, tune_to_int8
 from models.config import FitConfig
 from models.dataset import Contexts
 from models.distill import distill
-from models.fit import FitResult, Values, fit
+from models.fit import FitResult, fit
 
 LENGTH, WIDTH = 8, 12
 CONFIG = FitConfig(epochs=10, patience=5, tuning_epochs=5, batch=32, seed=3)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from contract.scoring import Z_CLIP
+from contract.scoring import Z_CLIP, Values
 from models.anomaly import AutoencoderConfig, build_model
 from models.aware import PREFIX, make_aware
 from models.edge_tpu import check_model
-from models.fit import Values, stack, start
+from models.fit import stack, start
 from models.flatbuffer import read_network
 from models.parity import DeviceModel
 from models.quantize import convert_aware

@@ -1,5 +1,6 @@
 """The loop that every network learns in, and what it shows them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ from contract.scoring import Z_CLIP
 from models.anomaly import AutoencoderConfig, build_model, masked_error
 from models.backend import tf
 from models.config import FitConfig
-from models.fit import Lesson, Values, corrupt, learn, let_wander, pack_targets, stack, start
+from models.dataset import Contexts
+from models.fit import Lesson, fit, learn, pack_targets, stack, start
 from tests.models.networks import (
+    CONFIG,
     HELD_OUT,
     LENGTH,
+    TRAINING,
     WIDTH,
     correlated,
     plain,
@@ -21,77 +25,52 @@ from tests.models.networks import (
 )
 
 
-def test_corruption_hides_whole_features_and_windows_but_never_the_last() -> None:
-    clean = np.ones((400, LENGTH, WIDTH), np.float32)
-    valid = np.ones_like(clean, np.bool_)
-    valid[:, :, 0] = False
-    config = FitConfig(noise=0.01, lost_features=0.2, lost_windows=0.5)
-    hidden = corrupt(clean, valid, config, np.random.default_rng(0)) == 0
-    assert hidden[:, :, 0].all()
-    lost_windows = hidden.all(axis=2)
-    assert not lost_windows[:, -1].any()
-    assert lost_windows.any(axis=1).mean() == pytest.approx(0.5, abs=0.1)
-    assert hidden[:, -1, 1:].mean() == pytest.approx(0.2, abs=0.03)
-    every_second = lost_windows[:, :-1].sum(axis=1) >= LENGTH // 2 - 1
-    assert every_second.any()
+@pytest.mark.slow
+def test_a_network_that_saw_what_strays_does_not_follow_it() -> None:
+    wander = tuple(float(feature == 2) for feature in range(WIDTH))
+    far = np.zeros((1, LENGTH, WIDTH), np.float32)
+    far[..., 2] = 7.0
+    given_back = []
+    for share in (0.0, 0.15):
+        config = FitConfig(epochs=20, wander=wander, strayed=share, lost_features=0.0, lost_windows=0.0)
+        start(config)
+        result = fit(HELD_OUT, HELD_OUT, config)
+        given_back.append(float(predict(result.model, far)[0, :, 2].mean()))
+    assert given_back[0] > 4, "it was only shown what wanders, and goes on beyond"
+    assert abs(given_back[1]) < 1
 
 
-def test_corruption_shows_nothing_that_a_device_cannot_see() -> None:
-    clean = np.full((50, LENGTH, WIDTH), Z_CLIP, np.float32)
-    seen = corrupt(clean, np.ones_like(clean, np.bool_), FitConfig(noise=1.0), np.random.default_rng(0))
-    assert seen.max() == Z_CLIP
+def asked(model: Any) -> float:
+    """What the held-out machines find in a network as it is."""
+    config = replace(CONFIG, epochs=1, learning_rate=0.0)
 
+    def loss(inputs: Any, targets: Any) -> Any:
+        return tf.reduce_mean(masked_error(targets, model(inputs, training=True)))
 
-WANDERING = (0.0, *[1.0] * (WIDTH - 2), 3.0)
-"""One feature holds its level, one is a random walk."""
-
-
-def wandered(config: FitConfig, count: int = 500, seed: int = 5) -> Values:
-    clean = np.zeros((count, LENGTH, WIDTH), np.float32)
-    return let_wander(clean, np.ones_like(clean, np.bool_), config, np.random.default_rng(seed))
-
-
-def test_what_wanders_gets_another_level_and_a_slope_and_the_others_neither() -> None:
-    moved = wandered(FitConfig(wander=WANDERING))
-    assert not moved[..., 0].any()
-    levels, slopes = moved.mean(axis=1), moved[:, -1] - moved[:, 0]
-    assert levels[:, 1:-1].std() == pytest.approx(1.0, rel=0.1)
-    assert slopes[:, 1:-1].std() == pytest.approx(1.0, rel=0.1)
-    assert levels[:, -1].std() == pytest.approx(3.0, rel=0.15)
-    bends = np.diff(moved, n=2, axis=1)
-    assert np.median(np.abs(bends)) < 1e-5, "nothing but a level and a slope"
-    assert np.abs(moved).max() == Z_CLIP, "a device sees no more"
-    assert abs(np.corrcoef(levels[:, 1], levels[:, 2])[0, 1]) < 0.2, "each feature wanders by itself"
-
-
-def test_what_is_not_valid_does_not_wander() -> None:
-    clean = np.zeros((40, LENGTH, WIDTH), np.float32)
-    valid = np.random.default_rng(1).random(clean.shape) < 0.5
-    moved = let_wander(clean, valid, FitConfig(wander=WANDERING), np.random.default_rng(2))
-    assert not moved[~valid].any()
-    assert (moved[..., 1:][valid[..., 1:]] != 0).all()
-
-
-def test_wander_is_drawn_from_the_seed_and_leaves_what_it_got_alone() -> None:
-    config = FitConfig(wander=WANDERING)
-    np.testing.assert_array_equal(wandered(config, seed=1), wandered(config, seed=1))
-    assert not np.array_equal(wandered(config, seed=1), wandered(config, seed=2))
-    clean = correlated(10, 1).standardised
-    kept = clean.copy()
-    moved = let_wander(clean, np.ones_like(clean, np.bool_), config, np.random.default_rng(0))
-    np.testing.assert_array_equal(clean, kept)
-    assert moved.dtype == np.float32
-    assert let_wander(clean, np.ones_like(clean, np.bool_), FitConfig(), np.random.default_rng(0)) is clean
+    return learn(Lesson("test", model, loss), TRAINING, HELD_OUT, config).error
 
 
 @pytest.mark.slow
 def test_training_learns_and_keeps_the_best_round() -> None:
     held_out, _ = stack(HELD_OUT)
     for result in (teacher(), plain()):
-        assert result.error < 0.5 * np.mean(held_out**2), "two causes explain most"
-        assert result.error == pytest.approx(
-            np.mean((predict(result.model, held_out) - held_out) ** 2), rel=1e-4
-        ), "the weights are those of the best round"
+        error = np.mean((predict(result.model, held_out) - held_out) ** 2)
+        assert error < 0.7 * np.mean(held_out**2), "two causes explain most"
+        assert asked(result.model) == pytest.approx(result.error, rel=1e-4), "weights of the best round"
+
+
+def test_calm_machines_do_not_stop_it_before_it_learned() -> None:
+    """An untrained network gives back next to nothing, which is right for a machine that does nothing."""
+    calm = tuple(
+        Contexts(m.machine_id, m.event_times_s, 0.1 * m.standardised, m.valid) for m in (*TRAINING, *HELD_OUT)
+    )
+    start(CONFIG)
+    untrained = build_model(AutoencoderConfig.student(LENGTH, WIDTH))
+    result = fit(calm[:-1], calm[-1:], replace(CONFIG, epochs=3))
+    far = np.zeros((1, LENGTH, WIDTH), np.float32)
+    far[..., 2] = 7.0
+    before, after = (np.abs(predict(model, far)).max() for model in (untrained, result.model))
+    assert after < before / 2
 
 
 def lesson_of(model: Any, **more: Any) -> tuple[Lesson, list[Any]]:
@@ -107,7 +86,7 @@ def lesson_of(model: Any, **more: Any) -> tuple[Lesson, list[Any]]:
 
 @pytest.mark.parametrize("is_widened", [False, True])
 def test_widened_contexts_are_in_every_batch_and_teach_nothing(is_widened: bool) -> None:
-    config = FitConfig(epochs=1, batch=32)
+    config = FitConfig(epochs=1, batch=32, strayed=0.0)
     start(config)
     lesson, shown = lesson_of(build_model(AutoencoderConfig.student(LENGTH, WIDTH)), is_widened=is_widened)
     learn(lesson, [correlated(100, 4)], HELD_OUT, config)
@@ -120,7 +99,14 @@ def test_widened_contexts_are_in_every_batch_and_teach_nothing(is_widened: bool)
 
 
 def test_what_must_come_back_has_wandered_too() -> None:
-    config = FitConfig(epochs=1, noise=0.0, lost_features=0.0, lost_windows=0.0, wander=WANDERING)
+    config = FitConfig(
+        epochs=1,
+        noise=0.0,
+        lost_features=0.0,
+        lost_windows=0.0,
+        strayed=0.0,
+        wander=(0.0, *[3.0] * (WIDTH - 1)),
+    )
     start(config)
     lesson, shown = lesson_of(build_model(AutoencoderConfig.student(LENGTH, WIDTH)))
     clean = correlated(64, 4)

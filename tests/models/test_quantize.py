@@ -7,10 +7,10 @@ import pytest
 
 from contract.features import feature_specs
 from contract.profiles import load_profile, profile_names
-from contract.scoring import Z_CLIP
+from contract.scoring import Z_CLIP, Values
 from models.anomaly import AutoencoderConfig, build_model
 from models.edge_tpu import check_model
-from models.fit import Values, stack
+from models.fit import stack
 from models.parity import DeviceModel
 from models.quantize import calibrate_to_int8, convert_float, quantize
 from tests.models.networks import HELD_OUT, LENGTH, TRAINING, WIDTH, predict, raised, rms, student

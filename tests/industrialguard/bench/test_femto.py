@@ -22,7 +22,8 @@ from industrialguard.bench.femto import (
 )
 from industrialguard.bench.femto_course import OwnWarmup
 from industrialguard.bench.femto_rule import Rule, judge_bearings
-from industrialguard.bench.femto_student import TAUGHT, BearingFleet, NoNetwork
+from industrialguard.bench.femto_student import TAUGHT, BearingFleet
+from industrialguard.bench.no_network import NoNetwork
 from models.variants import SHIPS
 from tests.industrialguard.bench.bearings import LOUD_FROM, WINDOWS, write_table
 

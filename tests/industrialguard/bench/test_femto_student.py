@@ -10,18 +10,17 @@ from contract.profiles import AlarmSpec, WarmupSpec
 from industrialguard.bench.femto_course import Course, OwnWarmup, ShareOfLife
 from industrialguard.bench.femto_rule import Rule, judge_bearings
 from industrialguard.bench.femto_student import (
-    NO_NETWORK,
     TAUGHT,
     BearingFleet,
     Network,
     NetworkContender,
-    NoNetwork,
     Teach,
     table_profile,
     teach_variants,
     to_machine,
     trainings_needed,
 )
+from industrialguard.bench.no_network import NO_NETWORK, NoNetwork
 from models.config import FitConfig
 from models.dataset import LEAST_LOG_SPREAD, Contexts
 from models.variants import SHIPS
