@@ -60,8 +60,9 @@ def test_the_file_is_what_was_tuned() -> None:
     reconstructed = device.reconstruct(contexts)
     assert rms(reconstructed - predict(tuned().model, contexts)) < device.output.scale
     error = float(np.mean((reconstructed - contexts) ** 2))
-    assert error == pytest.approx(tuned().error, rel=0.02)
-    assert error < 1.1 * student().error, "int8 costs little"
+    floats = float(np.mean((predict(student().model, contexts) - contexts) ** 2))
+    assert error < 1.1 * floats, "int8 costs little"
+    assert tuned().error < 1.1 * student().error
 
 
 @pytest.mark.slow
