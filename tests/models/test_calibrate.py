@@ -7,7 +7,7 @@ import pytest
 
 from contract.features import feature_specs
 from contract.profiles import load_profile
-from contract.scoring import JUDGED_WINDOWS, Mask, Values, Yardstick, model_error
+from contract.scoring import JUDGED_WINDOWS, Z_CLIP, Mask, Values, Yardstick, model_error
 from models.calibrate import (
     LEAST_LOG_RESIDUAL,
     LEAST_RESIDUAL,
@@ -114,26 +114,21 @@ def test_a_sensor_that_is_noisy_by_nature_has_a_larger_unit() -> None:
     np.testing.assert_allclose(found[own], math.log(100) ** 2, rtol=0.4)
 
 
-def leaves_more_at_times(of: str) -> type:
-    """A network that leaves ten times as much of every twentieth context of one machine."""
+def test_what_one_machine_of_a_small_fleet_does_is_not_rare_and_of_a_large_one_it_is() -> None:
+    class OftenFarOff:
+        """In every twentieth context of the machine that has 300 of them."""
 
-    class AtTimes:
         def reconstruct(self, contexts: Values) -> Values:
             left = np.ones_like(contexts)
-            if len(contexts) == len(of) * 100:
+            if len(contexts) == 300:
                 left[::20] = 10.0
             return contexts - left
 
-    return AtTimes
-
-
-def test_what_one_machine_of_a_small_fleet_does_is_not_rare_and_of_a_large_one_it_is() -> None:
-    network = leaves_more_at_times("odd")()
     odd = machine_of("odd", count=300)
     few, many = ([odd, *(machine_of(f"{n}", count=100) for n in range(others))] for others in (4, 30))
-    # 8 of a feature's 64 squares are the clip's: the mean square is hardly raised, the 99th of 100 is.
-    np.testing.assert_allclose(residual_of(few, network), 64.0, rtol=1e-5)
-    np.testing.assert_allclose(residual_of(many, network), 1.0, rtol=1e-5)
+    # What counts of a square is at most that of the clip.
+    np.testing.assert_allclose(residual_of(few, OftenFarOff()), Z_CLIP**2, rtol=1e-5)
+    np.testing.assert_allclose(residual_of(many, OftenFarOff()), 1.0, rtol=1e-5)
 
 
 def test_a_feature_that_no_machine_knows_counts_like_any_other() -> None:
