@@ -111,6 +111,13 @@ def feature_specs(profile: MachineProfile) -> tuple[FeatureSpec, ...]:
     return _layout(profile).specs
 
 
+def showing_wear(profile: MachineProfile) -> Mask:
+    """Which features slowly move away when the machine wears: bool (n_features,)."""
+    shown = {spec.name: spec.shows_wear for spec in profile.sensors}
+    found: Mask = np.array([shown[spec.sensor] for spec in feature_specs(profile)])
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpace:
     """How a model sees features: log10, not below a floor, where a spec says so."""

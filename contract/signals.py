@@ -61,6 +61,9 @@ STANDARD_GRAVITY = 9.80665
 
 TO_METRE_PER_SECOND_SQUARED = {"m/s2": 1.0, "[g]": STANDARD_GRAVITY, "m[g]": STANDARD_GRAVITY / 1000.0}
 
+PER_KELVIN = {"Cel": 1.0, "K": 1.0, "[degF]": 1.8, "[degR]": 1.8}
+"""Units of temperature in one kelvin of difference."""
+
 
 class SensorKind(StrEnum):
     """How a sensor delivers: one value at a time, or a burst of a fast waveform once per hop."""
@@ -89,6 +92,15 @@ class QualityFlag(IntFlag):
     CLOCK_JUMP = 32
     CLIPPED = 64
     MISSING = 128
+
+
+class SlowChange(StrEnum):
+    """What it means when a sensor's values slowly move away and stay there."""
+
+    DRIFT = "drift"
+    """The weather, the plant or the sensor itself: nothing of the machine's."""
+    WEAR = "wear"
+    """What a worn machine looks like."""
 
 
 class ScalarFeature(StrEnum):
@@ -125,8 +137,17 @@ class SensorSpec:
     """Longest time the same number may repeat before it is not believed (scalars only), in s."""
     burst_samples: int = 0
     """Samples in one burst; waveforms only."""
+    slow_change: SlowChange = SlowChange.DRIFT
+    """What it means when its values slowly move away: vibration is always the machine's wear (ISO 20816-1), a
+    temperature, a pressure or a current only where somebody who knows the machine says so."""
     features: tuple[ScalarFeature, ...] = (ScalarFeature.LEVEL, ScalarFeature.SLOPE, ScalarFeature.SPREAD)
     """What a window of a scalar yields; ignored for waveforms."""
+
+    @property
+    def shows_wear(self) -> bool:
+        """Whether a slow change of it is the machine's wear."""
+        is_vibration = self.quantity in (Quantity.ACCELERATION, Quantity.VELOCITY)
+        return is_vibration or self.slow_change is SlowChange.WEAR
 
     def __post_init__(self) -> None:
         if not NAME_PATTERN.fullmatch(self.name):

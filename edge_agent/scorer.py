@@ -16,6 +16,7 @@ import numpy.typing as npt
 from contract.bundle import Bundle
 from contract.calibration import ErrorCalibration
 from contract.context import Context, Step
+from contract.creep import Creep
 from contract.features import FeatureVector, feature_specs
 from contract.messages import MAX_CONTRIBUTIONS, Contribution, MachineState
 from contract.scoring import Baseline, error_shares, feature_errors, model_error, window_errors
@@ -94,9 +95,10 @@ class Scorer:
         self._baseline = Baseline(profile, manifest.fleet_spread, manifest.prior_windows)
         self._calibration = ErrorCalibration(profile, *manifest.error_prior)
         self._context = Context(profile, self._baseline)
+        self._creep = Creep(profile)
         self._drift = SlowDrift(profile)
         self._steadiness = Steadiness(profile)
-        self._reconstruction: npt.NDArray[np.float32] | None = None
+        self._expected: npt.NDArray[np.float32] | None = None
         self._regime = ""
 
     def score(self, vector: FeatureVector, is_alarming: bool = False) -> Verdict:
@@ -106,7 +108,7 @@ class Scorer:
             vector: Its features; vectors come in time order.
             is_alarming: Whether an alarm is active: then nothing is learned.
         """
-        self._reconstruction = None
+        self._expected = None
         self._regime = vector.regime
         step = self._context.add(vector, may_learn=not is_alarming)
         self._steadiness.add(step)
@@ -120,10 +122,10 @@ class Scorer:
         Raises:
             ValueError: it got none.
         """
-        if self._reconstruction is None:
+        if self._expected is None:
             raise ValueError("the last window was not scored; explain() follows a verdict with a score")
         standardised, valid = self._context.standardised, self._context.valid
-        errors = feature_errors(standardised, self._reconstruction, valid, self._yardstick)
+        errors = feature_errors(standardised, self._expected, valid, self._yardstick)
         shares = error_shares(errors, valid, self._yardstick)
         order = np.argsort(-shares, kind="stable")[:MAX_CONTRIBUTIONS]
         contributions = tuple(
@@ -136,7 +138,7 @@ class Scorer:
             for i in order
             if shares[i] > 0
         )
-        profile = window_errors(standardised, self._reconstruction, valid)
+        profile = window_errors(standardised, self._expected, valid)
         recent, believed = (rows[len(rows) // 2 :] for rows in (standardised, valid))
         counts = believed.sum(axis=0)
         deviations = np.where(counts > 0, (recent * believed).sum(axis=0) / np.maximum(counts, 1), np.nan)
@@ -154,6 +156,7 @@ class Scorer:
         return {
             "baseline": self._baseline.to_state(),
             "calibration": self._calibration.to_state(),
+            "creep": self._creep.to_state(),
             "drift": self._drift.to_state(),
         }
 
@@ -169,8 +172,9 @@ class Scorer:
             state["baseline"], profile, manifest.fleet_spread, manifest.prior_windows
         )
         calibration = ErrorCalibration.from_state(state["calibration"], profile, *manifest.error_prior)
+        creep = Creep.from_state(state["creep"], profile)
         drift = SlowDrift.from_state(state["drift"], profile)
-        self._baseline, self._calibration, self._drift = baseline, calibration, drift
+        self._baseline, self._calibration, self._creep, self._drift = baseline, calibration, creep, drift
         self._context = Context(profile, baseline)
 
     @property
@@ -184,16 +188,18 @@ class Scorer:
 
     def _run_model(self, vector: FeatureVector, is_alarming: bool) -> Verdict:
         standardised, valid = self._context.standardised, self._context.valid
-        self._reconstruction = self._runner.reconstruct(standardised)
-        error = model_error(standardised, self._reconstruction, valid, self._yardstick)
+        self._expected = self._creep.forgive(standardised, self._runner.reconstruct(standardised))
+        error = model_error(standardised, self._expected, valid, self._yardstick)
         if not self._calibration.is_ready():
             if not is_alarming:
                 self._calibration.observe(error)
+                self._creep.add(standardised[-1], valid[-1])
             return self._verdict(vector, MachineState.WARMING_UP, None, error)
         score = self._calibration.score(error)
         if score < self._threshold and not is_alarming:
             self._calibration.observe(error)
             self._drift.add(standardised[-1], valid[-1])
+            self._creep.add(standardised[-1], valid[-1])
         return Verdict(
             vector.event_time_s,
             MachineState.WATCHING,

@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from contract.features import FeatureSpec
+from contract.creep import Creep
+from contract.features import feature_specs
 from contract.profiles import MachineProfile
 from contract.scoring import (
     JUDGED_WINDOWS,
@@ -25,7 +26,7 @@ from contract.scoring import (
     sensor_errors,
     squared_residuals,
 )
-from models.dataset import Contexts
+from models.dataset import Contexts, practical_spreads
 from models.errors import TooLittleDataError
 
 Floats = npt.NDArray[np.float64]
@@ -38,9 +39,9 @@ have grown 2.8-fold, so that an alarm is a matter of machines and not of statist
 LEAST_RESIDUAL = 0.1
 """No feature is believed to be reconstructed better than this, in squared spreads: a fleet that was calm
 while it was recorded must not make a third of a spread an event."""
-LEAST_LOG_RESIDUAL = 1.0
-"""The same for what is seen as a logarithm. Its spread is no statistic but what practice calls significant
-(`models.dataset.LEAST_LOG_SPREAD`), and less than that is nothing, however well it could be predicted."""
+LEAST_PRACTICAL_RESIDUAL = 1.0
+"""The same where the spread is what practice calls significant (`models.dataset.practical_spreads`): less
+than that is nothing, however well it could be predicted."""
 RARE = 0.99
 """Share of healthy contexts in which a sensor's error stays below its unit: one that is noisy by nature, or
 has few features to average, must not drown a steady one."""
@@ -68,16 +69,46 @@ class Network(Protocol):
         """Standardised features float32 (n, T, F) in, reconstructed out."""
 
 
-def machine_errors(machine: Contexts, model: Network, yardstick: Yardstick) -> Floats:
-    """The device's model error of each context. float64 (n,)."""
+def machine_errors(
+    machine: Contexts, model: Network, yardstick: Yardstick, creep: Creep, limit: float = math.inf
+) -> Floats:
+    """The device's model error of each context. float64 (n,).
+
+    Args:
+        machine: Its contexts, oldest first.
+        model: Reconstructs them.
+        yardstick: Of the fleet.
+        creep: Where the machine has crept before; goes on from there.
+        limit: A context with this error or a larger one counts as anomalous: nothing is learned from it.
+    """
     if not len(machine.standardised):
         return np.empty(0)
-    reconstructed = model.reconstruct(machine.standardised)
-    rows = zip(machine.standardised, reconstructed, machine.valid, strict=True)
-    return np.array([model_error(*row, yardstick) for row in rows])
+    errors = []
+    rows = zip(machine.standardised, model.reconstruct(machine.standardised), machine.valid, strict=True)
+    for standardised, reconstructed, valid in rows:
+        error = model_error(standardised, creep.forgive(standardised, reconstructed), valid, yardstick)
+        if error < limit:
+            creep.add(standardised[-1], valid[-1])
+        errors.append(error)
+    return np.array(errors)
 
 
-def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequence[FeatureSpec]) -> Yardstick:
+def expected(machine: Contexts, model: Network, creep: Creep) -> Values:
+    """What is to be expected of each context of a healthy machine. float32 (n, T, F).
+
+    Args:
+        machine: Its contexts, oldest first.
+        model: Reconstructs them.
+        creep: Where the machine has crept before; goes on from there.
+    """
+    out = model.reconstruct(machine.standardised)
+    for number, (standardised, valid) in enumerate(zip(machine.standardised, machine.valid, strict=True)):
+        out[number] = creep.forgive(standardised, out[number])
+        creep.add(standardised[-1], valid[-1])
+    return out
+
+
+def fleet_yardstick(machines: Sequence[Contexts], model: Network, profile: MachineProfile) -> Yardstick:
     """What is usual of each feature, and what is rare of each sensor.
 
     Usual is the median over machines of what the model leaves of a feature, its mean squared residual. Rare
@@ -89,13 +120,14 @@ def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequenc
         machines: Healthy ones; also those that the model learned from. It knows them no better, for its
             lessons were noisy, and the few that were held out do not show what is rare.
         model: In the device's runtime.
-        specs: Of the features.
+        profile: Of the machines.
 
     Returns:
         Their product, neither factor below the least of its kind; 1 where no machine knows the feature.
     """
-    left = [model.reconstruct(machine.standardised) for machine in machines]
-    usual = Yardstick.of(_usual_residual(machines, left, specs), specs)
+    specs = feature_specs(profile)
+    left = [expected(machine, model, Creep(profile)) for machine in machines]
+    usual = Yardstick.of(_usual_residual(machines, left, profile), specs)
     tops = []
     for machine, reconstructed in zip(machines, left, strict=True):
         rows = zip(machine.standardised, reconstructed, machine.valid, strict=True)
@@ -106,9 +138,7 @@ def fleet_yardstick(machines: Sequence[Contexts], model: Network, specs: Sequenc
     return Yardstick.of((usual.residual * rare[usual.sensors]).astype(np.float32), specs)
 
 
-def _usual_residual(
-    machines: Sequence[Contexts], left: Sequence[Values], specs: Sequence[FeatureSpec]
-) -> Values:
+def _usual_residual(machines: Sequence[Contexts], left: Sequence[Values], profile: MachineProfile) -> Values:
     """Median over machines of each feature's mean squared residual, not below the least. float32 (F,)."""
     means = []
     for machine, reconstructed in zip(machines, left, strict=True):
@@ -119,7 +149,8 @@ def _usual_residual(
         means.append(np.where(counts > 0, squares.sum(axis=0) / np.maximum(counts, 1), np.nan))
     table = np.array(means)
     table[:, ~np.isfinite(table).any(axis=0)] = 1.0
-    least = [LEAST_LOG_RESIDUAL if spec.scale == "log" else LEAST_RESIDUAL for spec in specs]
+    is_practical = np.isfinite(practical_spreads(profile))
+    least = np.where(is_practical, LEAST_PRACTICAL_RESIDUAL, LEAST_RESIDUAL)
     return np.maximum(np.nanmedian(table, axis=0), least).astype(np.float32)
 
 

@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from contract.context import Context, Step, is_usable
 from contract.extract import FeatureExtractor
-from contract.features import FeatureVector, feature_specs, to_model_space
+from contract.features import FeatureVector, feature_specs, showing_wear, to_model_space
 from contract.profiles import MachineProfile
 from contract.scoring import Baseline
+from contract.signals import PER_KELVIN, ScalarFeature
 from contract.trust import believed
 from models.errors import TooLittleDataError
 from models.recordings import Recording
@@ -35,6 +36,9 @@ but hardly narrow it."""
 LEAST_LOG_SPREAD = 0.12
 """Decades, however still the machines were that were recorded: 6 dB, the usual mark of a significant change
 of vibration (Randall, Vibration-based Condition Monitoring, 2011, chapter 4), are then 2.5 spreads."""
+LEAST_KELVIN = 2.0
+"""The same for temperatures: 5 K are then 2.5 spreads. A machine that was recorded for an afternoon looks
+steadier than it is, and what the air around it does is no fault of its own."""
 LEAST_SHARE = 1e-3
 """The same for other features, as a share of their usual level: a constant must not be infinitely sure."""
 LEAST_SPREAD = 1e-6
@@ -67,6 +71,12 @@ class Contexts:
     valid: Mask = field(repr=False)
     """bool (n, T, F)."""
 
+    def take(self, chosen: npt.NDArray[np.intp] | slice) -> Contexts:
+        """Some of them."""
+        return Contexts(
+            self.machine_id, self.event_times_s[chosen], self.standardised[chosen], self.valid[chosen]
+        )
+
 
 def read_vectors(
     recording: Recording, profile: MachineProfile, healthy_fraction: float = 1.0
@@ -91,8 +101,8 @@ def read_vectors(
 def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) -> Wander:
     """How far healthy machines' features stray from their level over a baseline's life, in model space.
 
-    A vibration strays, but it is not taught to be slow: one that has grown and stays so is what a worn
-    machine looks like (ISO 20816-1), where a temperature that does so may be the weather's.
+    A vibration strays, but it is not taught to be slow, nor is what else shows wear
+    (`contract.features.showing_wear`).
 
     Raises:
         TooLittleDataError: no machine has `LEAST_BASELINES` times the usable windows that fix a baseline.
@@ -114,11 +124,24 @@ def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) ->
         )
     step = max(1, round(profile.window.length_s / profile.window.hop_s))
     wander = measure_wander(series, Spans(needed, profile.window.context, step))
-    is_log = np.array([spec.scale == "log" for spec in specs])
-    usual = usual_levels(np.concatenate(series))
-    least = np.where(is_log, LEAST_LOG_SPREAD, np.maximum(LEAST_SHARE * usual, LEAST_SPREAD))
-    wider = wander.at_least(least)
-    return replace(wider, slow=np.where(is_log, 0.0, wider.slow))
+    usual = np.maximum(LEAST_SHARE * usual_levels(np.concatenate(series)), LEAST_SPREAD)
+    wider = wander.at_least(np.fmax(usual, practical_spreads(profile)))
+    return replace(wider, slow=np.where(showing_wear(profile), 0.0, wider.slow))
+
+
+def practical_spreads(profile: MachineProfile) -> npt.NDArray[np.float64]:
+    """Spreads that are no statistic but what practice calls significant.
+
+    Returns:
+        float64 (F,), in model space; NaN where practice says nothing.
+    """
+    spreads = np.full(len(feature_specs(profile)), np.nan)
+    for number, spec in enumerate(feature_specs(profile)):
+        if spec.scale == "log":
+            spreads[number] = LEAST_LOG_SPREAD
+        elif spec.name.endswith(f"_{ScalarFeature.LEVEL}") and spec.unit in PER_KELVIN:
+            spreads[number] = LEAST_KELVIN * PER_KELVIN[spec.unit]
+    return spreads
 
 
 def usual_levels(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from contract.alarm_rule import AlarmRule
 from contract.bundle import Bundle
 from contract.calibration import ErrorCalibration
+from contract.creep import Creep
 from contract.messages import AlarmTransition
 from contract.profiles import MachineProfile
-from contract.scoring import Baseline
-from models.calibrate import machine_errors
+from contract.scoring import Baseline, model_error
 from models.dataset import MachineVectors, cut_contexts
 from models.parity import DeviceModel
 
@@ -52,10 +52,15 @@ class Judge:
         contexts = cut_contexts(
             machine, profile, lambda: Baseline(profile, manifest.fleet_spread, manifest.prior_windows)
         )
-        errors = machine_errors(contexts, self._device, self.bundle.yardstick)
-        verdicts = Verdicts(profile, *manifest.error_prior)
-        for time_s, error in zip(contexts.event_times_s.tolist(), errors.tolist(), strict=True):
-            verdicts.add(time_s, error)
+        creep, verdicts = Creep(profile), Verdicts(profile, *manifest.error_prior)
+        reconstructed = self._device.reconstruct(contexts.standardised)
+        rows = zip(
+            contexts.event_times_s.tolist(), contexts.standardised, reconstructed, contexts.valid, strict=True
+        )
+        for time_s, standardised, rebuilt, valid in rows:
+            likely = creep.forgive(standardised, rebuilt)
+            if verdicts.add(time_s, model_error(standardised, likely, valid, self.bundle.yardstick)):
+                creep.add(standardised[-1], valid[-1])
         return Judgement(
             machine.machine_id,
             len(machine.vectors),
@@ -77,20 +82,20 @@ class Verdicts:
         self.alarms: list[tuple[float, float | None]] = []
         """When each alarm was raised and cleared, in s; None while it is active."""
 
-    def add(self, time_s: float, error: float) -> None:
-        """Take the model's error of the context that ends at `time_s`."""
+    def add(self, time_s: float, error: float) -> bool:
+        """Take the model's error of the context that ends at `time_s`; says whether it was learned from."""
         if not self._calibration.is_ready():
             self._calibration.observe(error)
-            return
+            return True
         score = self._calibration.score(error)
-        if score < self._spec.threshold and not self._rule.is_active:
+        is_learned = score < self._spec.threshold and not self._rule.is_active
+        if is_learned:
             self._calibration.observe(error)
         self.times_s.append(time_s)
         self.scores.append(score)
         edge = self._rule.update(time_s, score)
-        if edge is None:
-            return
-        if edge.transition is AlarmTransition.RAISED:
+        if edge is not None and edge.transition is AlarmTransition.RAISED:
             self.alarms.append((time_s, None))
-        else:
+        elif edge is not None:
             self.alarms[-1] = (self.alarms[-1][0], time_s)
+        return is_learned

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from contract.creep import Creep
 from contract.profiles import MachineProfile
 from contract.scoring import Z_CLIP, Yardstick
 from models.calibrate import FleetError, machine_errors
@@ -73,7 +74,11 @@ def measure(
     random = np.random.default_rng(seed)
     some = [_thin(m, CONTEXTS // len(held_out) + 1, random) for m in held_out]
     deviating = [shifted(m, random) for m in some]
-    errors = [machine_errors(m, model, healthy.yardstick) for m in held_out]
+
+    def errors_of(machine: Contexts) -> Floats:
+        return machine_errors(machine, model, healthy.yardstick, Creep(healthy.profile))
+
+    errors = [errors_of(m) for m in held_out]
     scores = [s for e in errors for s in _scores(e, healthy)]
     threshold = healthy.profile.alarm_rule.threshold
     return {
@@ -81,9 +86,7 @@ def measure(
         "held_out_error": _rounded(np.median(np.concatenate(errors))),
         "scored_windows": float(len(scores)),
         "false_window_rate": _rounded(np.mean(np.array(scores) >= threshold) if scores else 0.0),
-        "shift_auc": _rounded(
-            auc(*(_all(machine_errors(m, model, healthy.yardstick) for m in ms) for ms in (some, deviating)))
-        ),
+        "shift_auc": _rounded(auc(*(_all(errors_of(m) for m in ms) for ms in (some, deviating)))),
         "shift_auc_without_network": _rounded(
             auc(*(_all(_mean_square(m) for m in ms) for ms in (some, deviating)))
         ),
@@ -103,13 +106,7 @@ def _scores(errors: Floats, healthy: Healthy) -> list[float]:
 
 
 def _thin(machine: Contexts, count: int, random: np.random.Generator) -> Contexts:
-    chosen = np.sort(random.permutation(len(machine.standardised))[:count])
-    return Contexts(
-        machine.machine_id,
-        machine.event_times_s[chosen],
-        machine.standardised[chosen],
-        machine.valid[chosen],
-    )
+    return machine.take(np.sort(random.permutation(len(machine.standardised))[:count]))
 
 
 def _mean_square(machine: Contexts) -> Floats:

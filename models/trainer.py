@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from contract.bundle import Bundle, write_bundle
+from contract.creep import Creep
 from contract.errors import ConfigError, DataError
-from contract.features import feature_specs
 from contract.profiles import MachineProfile, load_profile
 from contract.scoring import Baseline
 from models.calibrate import fleet_error, fleet_yardstick, machine_errors
@@ -127,10 +127,11 @@ def assemble(
         NotReleasableError: runtimes do not agree on enough contexts.
     """
     device = DeviceModel(model)
-    yardstick = fleet_yardstick((*data.learning, *data.held_out), device, feature_specs(data.profile))
+    yardstick = fleet_yardstick((*data.learning, *data.held_out), device, data.profile)
     make_baseline = baseline_factory(data.profile, data.wander)
     as_on_device = [cut_contexts(m, data.profile, make_baseline) for m in data.machines]
-    errors = fleet_error([machine_errors(m, device, yardstick) for m in as_on_device], data.profile)
+    on_device = [machine_errors(m, device, yardstick, Creep(data.profile)) for m in as_on_device]
+    errors = fleet_error(on_device, data.profile)
     measured = measure(data.held_out, device, Healthy(data.profile, yardstick, errors), seed)
     spread = data.wander.spread.astype(np.float32)
     trained = TrainedModel(

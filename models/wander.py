@@ -36,9 +36,9 @@ SILL_OF_PEAK = 1 / 2
 its peak, and that is what such a machine strays."""
 LEAST_GAMMA = 1e-30
 """So that a feature that never moves has a logarithm."""
-OFFSET_SPREADS = 1.25
-"""Standard deviation of the offsets that training puts on a feature that only moves slowly, in its spreads:
-it is shown where it may be within its baseline's life, and a little beyond."""
+OFFSET_SPREADS = 0.75
+"""Standard deviation of the offsets that training puts on a feature that only moves slowly, in its spreads.
+What is slower than that takes a baseline's life, and is followed as creep (`contract.creep`)."""
 
 
 @dataclass(frozen=True, slots=True)

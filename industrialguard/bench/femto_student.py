@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from contract.creep import Creep
 from contract.features import FeatureVector
 from contract.profiles import AlarmSpec, MachineProfile, WarmupSpec, WindowSpec
 from contract.scoring import Values, Yardstick, squared_residuals
@@ -22,7 +23,7 @@ from contract.signals import Quantity, ScalarFeature, SensorKind, SensorSpec
 from industrialguard.bench.femto_course import Bearing, Course, Floats, Warmup
 from industrialguard.bench.no_network import NO_NETWORK, NoNetwork
 from industrialguard.bench.report import Role
-from models.calibrate import LEAST_ERROR, LEAST_LOG_RESIDUAL, machine_errors
+from models.calibrate import LEAST_ERROR, LEAST_PRACTICAL_RESIDUAL, machine_errors
 from models.config import FitConfig
 from models.dataset import (
     LEAST_LOG_SPREAD,
@@ -69,8 +70,8 @@ def table_profile(columns: Sequence[str], warmup: WarmupSpec, alarm: AlarmSpec) 
     sensors = tuple(
         SensorSpec(
             name=column,
-            quantity=Quantity.RATIO,
-            unit="1",
+            quantity=Quantity.ACCELERATION,
+            unit="m/s2",
             rate_hz=1.0 / PERIOD_S,
             kind=SensorKind.SCALAR,
             range_min=-LARGEST,
@@ -185,7 +186,9 @@ class NetworkContender:
         course = self.warmup.course(scored)
         contexts, windows = self.fleet.contexts(scored, course, taught.wander)
         network = taught.networks[self.name]
-        errors = machine_errors(contexts, network, self._yardstick(judged, others, seed))
+        errors = machine_errors(
+            contexts, network, self._yardstick(judged, others, seed), Creep(self.fleet.profile)
+        )
         found = np.full(len(scored.rows), np.nan)
         found[windows] = np.log(np.maximum(errors, LEAST_ERROR))  # as `models.calibrate.fleet_error`
         found[: course.level_to] = np.nan
@@ -206,7 +209,7 @@ class NetworkContender:
             reconstructed = taught.networks[self.name].reconstruct(contexts.standardised)
             rows = zip(contexts.standardised, reconstructed, contexts.valid, strict=True)
             left.append(np.mean([squared_residuals(*row) for row in rows], axis=0))
-        residual = np.maximum(np.median(left, axis=0), LEAST_LOG_RESIDUAL).astype(np.float32)
+        residual = np.maximum(np.median(left, axis=0), LEAST_PRACTICAL_RESIDUAL).astype(np.float32)
         return Yardstick(residual, np.array(self.fleet.axes, np.intp))
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from contract.creep import Creep
 from contract.extract import FeatureExtractor
-from contract.features import FeatureVector, feature_specs
+from contract.features import FeatureVector
 from contract.profiles import MachineProfile
 from contract.scoring import Yardstick
 from contract.trust import believed
@@ -23,9 +24,10 @@ from industrialguard.bench.agent_rows import ROW_PERIOD_S, AgentContender
 from industrialguard.bench.no_network import NO_NETWORK, NoNetwork
 from industrialguard.bench.report import Role
 from industrialguard.bench.row_protocol import FileScores, Table
+from models.baselines import threshold
 from models.calibrate import Network, fleet_yardstick, machine_errors
 from models.config import FitConfig
-from models.dataset import MachineVectors, cut_contexts
+from models.dataset import Contexts, MachineVectors, cut_contexts
 from models.recordings.rows import row_readings
 from models.trainer import TrainingData, assemble, baseline_factory, prepare_machines
 from models.variants import SHIPS, Variant, make_variants
@@ -98,7 +100,7 @@ class TrainedFleet:
         make_baseline = baseline_factory(profile, self._data[seed].wander)
         machine = MachineVectors(table.name, vectors)
         contexts = cut_contexts(machine, profile, make_baseline, from_start=True)
-        errors = machine_errors(contexts, trained.network, trained.yardstick)
+        errors = _errors(contexts, trained, profile, vectors[known - 1].event_time_s)
         by_time = dict(zip(contexts.event_times_s.tolist(), errors.tolist(), strict=True))
         scores = np.full(len(table.stamps_s), np.nan)
         for row, vector in zip(rows, vectors, strict=True):
@@ -176,8 +178,27 @@ class TrainedAgent:
         return self._agent.scores(table)
 
 
+def _errors(
+    contexts: Contexts, trained: TrainedVariant, profile: MachineProfile, known_to_s: float
+) -> Floats:
+    """Model error of each context; what counts as anomalous by the one threshold rule teaches nothing.
+
+    Args:
+        contexts: Of one table.
+        trained: The network.
+        profile: Its warm-up is as long as the table's training rows.
+        known_to_s: When these end, s.
+    """
+    creep = Creep(profile)
+    first = int(np.searchsorted(contexts.event_times_s, known_to_s, "right"))
+    known = machine_errors(contexts.take(slice(first)), trained.network, trained.yardstick, creep)
+    rest = contexts.take(slice(first, None))
+    limit = threshold(known)
+    return np.concatenate([known, machine_errors(rest, trained.network, trained.yardstick, creep, limit)])
+
+
 def _yardstick(network: Network, data: TrainingData) -> Yardstick:
-    return fleet_yardstick((*data.learning, *data.held_out), network, feature_specs(data.profile))
+    return fleet_yardstick((*data.learning, *data.held_out), network, data.profile)
 
 
 def _cost(variant: Variant, data: TrainingData) -> Mapping[str, float]:

@@ -30,7 +30,7 @@ from contract.profiles import (
     parse_profile,
     profile_names,
 )
-from contract.signals import QualityFlag, Samples, SensorKind, SensorSpec
+from contract.signals import QualityFlag, Samples, SensorKind, SensorSpec, SlowChange
 from contract.windows import Window
 
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "features"
@@ -75,6 +75,7 @@ def definition(profile: MachineProfile) -> MachineProfile:
         summary_interval_s=length_s,
         warmup=WarmupSpec(),
         alarm=AlarmSpec(),
+        sensors=tuple(replace(spec, slow_change=SlowChange.DRIFT) for spec in profile.sensors),
     )
 
 

@@ -18,6 +18,7 @@ from contract.signals import (
     Quantity,
     SensorKind,
     SensorSpec,
+    SlowChange,
 )
 
 
@@ -93,3 +94,19 @@ def test_names_are_safe() -> None:
     assert NAME_PATTERN.fullmatch("vib_h2")
     for name in ("", "_a", "a-b", "a b", "a'b", "a<b", "ä"):
         assert not NAME_PATTERN.fullmatch(name)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "slow_change", "shows_wear"),
+    [
+        (Quantity.ACCELERATION, "m/s2", SlowChange.DRIFT, True),
+        (Quantity.VELOCITY, "mm/s", SlowChange.DRIFT, True),
+        (Quantity.TEMPERATURE, "Cel", SlowChange.DRIFT, False),
+        (Quantity.TEMPERATURE, "Cel", SlowChange.WEAR, True),
+    ],
+)
+def test_vibration_shows_wear_and_anything_else_where_a_profile_says_so(
+    quantity: Quantity, unit: str, slow_change: SlowChange, shows_wear: bool
+) -> None:
+    spec = SensorSpec("s", quantity, unit, 1.0, slow_change=slow_change)
+    assert spec.shows_wear == shows_wear

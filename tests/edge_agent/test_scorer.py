@@ -182,10 +182,13 @@ def test_slow_drift_is_told_once_it_has_lasted(bundle: Bundle) -> None:
     assert np.argmax(np.abs(scorer.explain().drift)) == column
     alarming = new_scorer(bundle)
     alarming.restore(scorer.to_state())
-    assert alarming.to_state()["drift"] == scorer.to_state()["drift"]
-    for v in found[:20]:
-        alarming.score(v, is_alarming=True)
-    assert alarming.to_state()["drift"] == scorer.to_state()["drift"], "frozen while an alarm is active"
+    followed = ("creep", "drift")
+    assert any(scorer.to_state()["creep"]["levels"])
+    for v in [None, *found[:20]]:
+        if v is not None:
+            alarming.score(v, is_alarming=True)
+        for part in followed:
+            assert alarming.to_state()[part] == scorer.to_state()[part], "frozen while an alarm is active"
 
 
 def test_a_gap_empties_the_context(bundle: Bundle) -> None:
@@ -315,7 +318,10 @@ def test_learning_goes_on_after_a_restart(bundle: Bundle, cut: int) -> None:
 
     uninterrupted = judge(bundle, found)
     if cut >= WARM or cut <= 12:  # no calibration lost to the refilling context
-        assert [v.score for v in verdicts[-20:]] == [v.score for v in uninterrupted[-20:]]
+        # The refilling context cost a few windows to creep after, no more.
+        assert [v.score for v in verdicts[-20:]] == pytest.approx(
+            [v.score for v in uninterrupted[-20:]], abs=5e-3
+        )
     assert verdicts[-1].score is not None
     assert [v.score for v in verdicts[:REFILL]] == [None] * REFILL, "a restart is a gap"
 

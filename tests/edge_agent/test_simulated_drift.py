@@ -28,11 +28,6 @@ def run(folder: Path, faults: str = "") -> list[Alarm]:
     return alarms(folder)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the pump's network holds a pressure beyond where healthy pumps were seen to its level: the "
-    "machine's alarm comes before the drift (docs/anomaly-models.md, What is thin)",
-)
 def test_a_slow_change_is_told_as_drift_with_what_has_moved(tmp_path: Path) -> None:
     (raised,) = run(tmp_path, f",fault=drift:pressure@{FROM_S}+{SECONDS}*0.005")
     assert (raised.kind, raised.transition) == (AlarmKind.DRIFT, AlarmTransition.RAISED)

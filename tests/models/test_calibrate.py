@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from contract.creep import CREEP_RATE, Creep
 from contract.features import feature_specs
 from contract.profiles import load_profile
 from contract.scoring import JUDGED_WINDOWS, Z_CLIP, Mask, Values, Yardstick, model_error
 from models.calibrate import (
-    LEAST_LOG_RESIDUAL,
+    LEAST_PRACTICAL_RESIDUAL,
     LEAST_RESIDUAL,
     LEAST_SPREAD,
     Network,
+    expected,
     fleet_error,
     fleet_yardstick,
     machine_errors,
@@ -45,7 +47,7 @@ def machine_of(name: str, count: int = 5, valid: Mask | None = None) -> Contexts
 
 
 def residual_of(machines: Sequence[Contexts], network: Network) -> Values:
-    return fleet_yardstick(machines, network, SPECS).residual
+    return fleet_yardstick(machines, network, PROFILE).residual
 
 
 def test_location_is_of_the_calibration_and_spread_of_what_follows() -> None:
@@ -76,10 +78,12 @@ def test_short_machines_are_left_out_and_only_short_ones_refused() -> None:
 
 def test_the_residual_is_the_usual_square_of_what_is_left_of_each_feature() -> None:
     left = np.linspace(1.0, 3.0, SHAPE[1], dtype=np.float32)
-    yardstick = fleet_yardstick([machine_of("a"), machine_of("b")], Leaves(left), SPECS)
+    yardstick = fleet_yardstick([machine_of("a"), machine_of("b")], Leaves(left), PROFILE)
     assert yardstick.residual.dtype == np.float32
     np.testing.assert_allclose(yardstick.residual, left**2, rtol=1e-6)
-    np.testing.assert_allclose(machine_errors(machine_of("c"), Leaves(left), yardstick), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(
+        machine_errors(machine_of("c"), Leaves(left), yardstick, Creep(PROFILE)), 1.0, rtol=1e-6
+    )
 
 
 def test_the_newest_windows_alone_are_judged() -> None:
@@ -147,10 +151,60 @@ def test_no_feature_is_believed_to_be_known_better_than_its_kind_can_be() -> Non
     specs = feature_specs(profile)
     shape = (4, profile.window.context, len(specs))
     machine = Contexts("m", np.zeros(4), np.zeros(shape, np.float32), np.ones(shape, np.bool_))
-    found = fleet_yardstick([machine], Leaves(np.zeros(len(specs), np.float32)), specs).residual
-    is_log = np.array([spec.scale == "log" for spec in specs])
-    assert is_log.any() and not is_log.all()
-    np.testing.assert_allclose(found, np.where(is_log, LEAST_LOG_RESIDUAL, LEAST_RESIDUAL))
+    found = fleet_yardstick([machine], Leaves(np.zeros(len(specs), np.float32)), profile).residual
+    is_practical = np.array([spec.scale == "log" or spec.name == "temperature_level" for spec in specs])
+    assert is_practical.any() and not is_practical.all()
+    np.testing.assert_allclose(found, np.where(is_practical, LEAST_PRACTICAL_RESIDUAL, LEAST_RESIDUAL))
+
+
+class _Held(Creep):
+    """Of a machine that never creeps."""
+
+    def add(self, standardised: Values, valid: Mask) -> None:
+        pass
+
+
+HELD = _Held(PROFILE)
+LEVEL = [spec.name for spec in SPECS].index("pressure_level")
+
+
+def creeping(count: int) -> Contexts:
+    """A machine whose pressure creeps away by six spreads, as slowly as may be followed."""
+    z = np.zeros((count, *SHAPE), np.float32)
+    slope = 0.75 * CREEP_RATE / PROFILE.warmup.baseline_windows
+    z[..., LEVEL] = np.minimum(slope * np.arange(count), 6.0)[:, np.newaxis]
+    return Contexts("m", np.arange(count, dtype=float), z, np.ones(z.shape, np.bool_))
+
+
+CREEPING = creeping(round(10 / CREEP_RATE) * PROFILE.warmup.baseline_windows)
+NONE = Leaves(np.zeros(SHAPE[1], np.float32))
+
+
+class Holds:
+    """A network that expects every feature at its level."""
+
+    def reconstruct(self, contexts: Values) -> Values:
+        return np.zeros_like(contexts)
+
+
+def test_what_creeps_is_no_error_and_makes_no_sensor_restless() -> None:
+    yardstick = fleet_yardstick([CREEPING], NONE, PROFILE)
+    errors = machine_errors(CREEPING, Holds(), yardstick, Creep(PROFILE))
+    assert errors.max() < 1
+    np.testing.assert_allclose(residual_of([CREEPING], Holds()), yardstick.residual)
+    left = CREEPING.standardised - expected(CREEPING, Holds(), Creep(PROFILE))
+    assert np.abs(left).max() < 0.3
+    assert machine_errors(CREEPING, Holds(), yardstick, HELD).max() > 30
+
+
+def test_what_counts_as_anomalous_is_not_crept_after() -> None:
+    yardstick = fleet_yardstick([CREEPING], NONE, PROFILE)
+    z = np.zeros_like(CREEPING.standardised)
+    z[5:, :, LEVEL] = 6.0
+    jumped = Contexts("m", CREEPING.event_times_s, z, CREEPING.valid)
+    creep = Creep(PROFILE)
+    assert machine_errors(jumped, Holds(), yardstick, creep, limit=10.0)[-1] > 100
+    assert machine_errors(jumped, Holds(), yardstick, creep)[-1] < 1, "else, it heals in time"
 
 
 def test_errors_are_the_devices() -> None:
@@ -160,10 +214,10 @@ def test_errors_are_the_devices() -> None:
     machine = Contexts("m", np.arange(7.0), (random.normal(size=shape) * valid).astype(np.float32), valid)
     yardstick = Yardstick.of(random.uniform(0.5, 2.0, SHAPE[1]).astype(np.float32), SPECS)
     network = Leaves(np.float32(0.5) * np.ones(SHAPE[1], np.float32))
-    expected = [
+    found = [
         model_error(z, z - network.residual, v, yardstick)
         for z, v in zip(machine.standardised, machine.valid, strict=True)
     ]
-    assert machine_errors(machine, network, yardstick).tolist() == expected
+    assert machine_errors(machine, network, yardstick, HELD).tolist() == found
     empty = Contexts("e", np.zeros(0), np.zeros((0, *SHAPE), np.float32), np.zeros((0, *SHAPE), np.bool_))
-    assert len(machine_errors(empty, network, yardstick)) == 0
+    assert len(machine_errors(empty, network, yardstick, HELD)) == 0

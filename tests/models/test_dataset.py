@@ -1,13 +1,15 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from contract.features import FeatureVector, feature_specs
+from contract.features import FeatureVector, feature_specs, showing_wear
 from contract.profiles import load_profile
 from contract.scoring import Baseline
 from models.dataset import (
     LEAST_BASELINES,
+    LEAST_KELVIN,
     LEAST_LOG_SPREAD,
     STRETCHES,
     Contexts,
@@ -97,6 +99,24 @@ def test_vibration_is_never_believed_to_be_stiller_than_experience_says() -> Non
     assert pytest.approx(np.log10(2) / 2.5, rel=0.01) == LEAST_LOG_SPREAD
 
 
+@pytest.mark.parametrize(("unit", "per_kelvin"), [("Cel", 1.0), ("K", 1.0), ("[degF]", 1.8), ("[degR]", 1.8)])
+def test_no_temperature_is_believed_to_be_steadier_than_the_air_around_it(
+    unit: str, per_kelvin: float
+) -> None:
+    sensors = tuple(
+        replace(spec, unit=unit, range_min=-math.inf, range_max=math.inf)
+        if spec.name == "temperature"
+        else spec
+        for spec in PROFILE.sensors
+    )
+    profile = replace(PROFILE, sensors=sensors)
+    names = [spec.name for spec in feature_specs(profile)]
+    steady = [read_vectors(loop_recording(f"m-{i}", seed=i), PROFILE) for i in range(3)]
+    found = fleet_wander(steady, profile)
+    assert found.spread[names.index("temperature_level")] == LEAST_KELVIN * per_kelvin
+    assert found.slow[names.index("temperature_level")] < 0.05, "what is less than that does not wander"
+
+
 def test_a_vibration_that_stays_higher_is_not_taught_to_be_healthy() -> None:
     profile = load_profile("bearing-rig")
     specs = feature_specs(profile)
@@ -108,6 +128,25 @@ def test_a_vibration_that_stays_higher_is_not_taught_to_be_healthy() -> None:
     found = fleet_wander([MachineVectors("m", tuple(rows))], profile)
     assert is_log.any() and not found.slow[is_log].any()
     assert found.spread[is_log].max() > 2 * LEAST_LOG_SPREAD, "its spread is what was seen"
+
+
+def test_nor_one_that_a_sensor_says_as_a_level() -> None:
+    rms = showing_wear(PROFILE)
+    assert rms.sum() == 4, "level and spread of two sensors"
+    moved = [read_vectors(loop_recording(f"m-{i}", seed=i), PROFILE) for i in range(4)]
+    walks = np.cumsum(np.random.default_rng(3).normal(0, 0.05, (len(moved[0].vectors), len(rms))), axis=0)
+    drifting = [
+        MachineVectors(
+            m.machine_id,
+            tuple(
+                replace(v, values=v.values + w.astype(np.float32))
+                for v, w in zip(m.vectors, walks, strict=True)
+            ),
+        )
+        for m in moved
+    ]
+    found = fleet_wander(drifting, PROFILE)
+    assert not found.slow[rms].any() and found.slow[~rms].any()
 
 
 def test_too_short_recordings_are_said(machine: MachineVectors) -> None:
