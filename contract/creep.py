@@ -33,14 +33,13 @@ class Creep:
     """
 
     def __init__(self, profile: MachineProfile) -> None:
-        self._step = CREEP_RATE / profile.warmup.baseline_windows
-        self._may_creep = ~showing_wear(profile)
-        self._levels = np.zeros(len(self._may_creep))
+        self._step = CREEP_RATE / profile.warmup.baseline_windows * ~showing_wear(profile)
+        self._levels = np.zeros(len(self._step))
 
     def add(self, standardised: Values, valid: Mask) -> None:
         """Take one window's deviations, float32 and bool (F,); what is not valid moves nothing."""
-        away = np.where(valid & self._may_creep, standardised - self._levels, 0.0)
-        self._levels += np.clip(away, -self._step, self._step)
+        away = (standardised - self._levels) * valid
+        self._levels += np.minimum(np.maximum(away, -self._step), self._step)
 
     def forgive(self, standardised: Values, reconstructed: Values) -> Values:
         """What to expect of a context.
@@ -57,10 +56,11 @@ class Creep:
             float32 (T, F), to be compared with what went in.
         """
         level = self._levels.astype(np.float32)
-        shift = np.clip(level - reconstructed, np.minimum(level, 0.0), np.maximum(level, 0.0))
-        shifted = reconstructed + shift
-        lowest, highest = np.minimum(reconstructed, shifted), np.maximum(reconstructed, shifted)
-        return np.clip(standardised, lowest, highest)
+        beyond = level - reconstructed
+        lowest = np.minimum(np.maximum(beyond, np.minimum(level, 0.0)), 0.0)
+        highest = np.maximum(np.minimum(beyond, np.maximum(level, 0.0)), 0.0)
+        forgiven: Values = np.minimum(np.maximum(standardised - reconstructed, lowest), highest)
+        return reconstructed + forgiven
 
     def to_state(self) -> dict[str, Any]:
         """JSON-safe state, to survive a restart."""
