@@ -20,6 +20,7 @@ from tests.cloud.conftest import Broker, free_port
 
 WAIT_S = 10.0
 TOPIC = "ig/v1/press-1/up/summary"
+READ = "test/read"
 
 
 def fast(port: int, **changes: int) -> MqttSettings:
@@ -52,6 +53,15 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert asyncio.get_running_loop().time() < deadline_s, "waited in vain"
         await asyncio.sleep(0.01)
+
+
+async def broker_has_read(link: MqttLink, witness: MqttLink) -> None:
+    """Return once the broker has taken all that a link sent: one connection keeps its order.
+
+    A successor that comes sooner takes the session over, and what was not read yet comes again.
+    """
+    link.publish(READ, b"")
+    await collect(witness, 1)
 
 
 async def publish_and_collect(port: int) -> None:
@@ -93,17 +103,20 @@ def test_the_embedded_broker_carries_everything_in_order(caplog: pytest.LogCaptu
 
 def test_what_was_not_acknowledged_comes_again(broker: Broker) -> None:
     async def main() -> None:
-        async with running(MqttLink(fast(broker.port), "sink")) as sender:
+        sender, witness = MqttLink(fast(broker.port), "sink"), MqttLink(fast(broker.port), "witness", READ)
+        async with running(sender), running(witness):
             async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as first:
                 for n in range(20):
                     sender.publish(TOPIC, bytes([n]))
                 found = await collect(first, 20)
                 first.acknowledge(found[:8])
+                await broker_has_read(first, witness)
             sender.publish(TOPIC, bytes([20]))  # while nobody listens
             async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as second:
                 again = await collect(second, 13)
                 assert [d.payload[0] for d in again] == list(range(8, 21))
                 second.acknowledge(again)
+                await broker_has_read(second, witness)
             async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as third:
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(third.receive(1, 0.0), 0.3)
