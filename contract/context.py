@@ -18,6 +18,9 @@ from contract.features import FeatureVector, feature_specs
 from contract.profiles import TRANSITION_REGIME, UNKNOWN_REGIME, MachineProfile
 from contract.scoring import MIN_CONFIDENCE, Baseline, Mask, Values
 
+_ROOM = 8
+"""Contexts that are stored one after the other before the newest moves back to the front."""
+
 
 class Step(Enum):
     """What a window did to the context."""
@@ -45,14 +48,15 @@ class Context:
     """
 
     def __init__(self, profile: MachineProfile, baseline: Baseline) -> None:
-        shape = (profile.window.context, len(feature_specs(profile)))
+        self._length = profile.window.context
+        shape = (_ROOM * self._length, len(feature_specs(profile)))
         self._profile = profile
         self._baseline = baseline
+        self._values: Values = np.zeros(shape, np.float32)
+        self._counts: Mask = np.zeros(shape, np.bool_)
+        self._end = 0
         self._seen = 0
-        self.standardised: Values = np.zeros(shape, np.float32)
-        """float32 (T, F), newest last; 0 where not valid."""
-        self.valid: Mask = np.zeros(shape, np.bool_)
-        """bool (T, F)."""
+        self.clear()
 
     def add(self, vector: FeatureVector, may_learn: bool = True) -> Step:
         """Take the next window.
@@ -80,20 +84,33 @@ class Context:
         self._push(self._baseline.standardise(vector), self._baseline.mask(vector))
         if np.count_nonzero(self.valid) >= MIN_CONFIDENCE * self.valid.size:
             return Step.READY
-        return Step.FILLING if self._seen < len(self.valid) else Step.BLIND
+        return Step.FILLING if self._seen < self._length else Step.BLIND
 
     def clear(self) -> None:
         """Forget every window."""
-        self.standardised[:] = 0.0
-        self.valid[:] = False
+        self._values[: self._length] = 0.0
+        self._counts[: self._length] = False
         self._seen = 0
+        self._show(self._length)
 
     def _push(self, standardised: Values | float, valid: Mask | bool) -> None:
-        self.standardised[:-1] = self.standardised[1:]
-        self.valid[:-1] = self.valid[1:]
-        self.standardised[-1] = standardised
-        self.valid[-1] = valid
+        """Append a window; moving the others up for each would cost more than all else here."""
+        if self._end == len(self._values):
+            self._values[: self._length] = self.standardised
+            self._counts[: self._length] = self.valid
+            self._end = self._length
+        self._values[self._end] = standardised
+        self._counts[self._end] = valid
         self._seen += 1
+        self._show(self._end + 1)
+
+    def _show(self, end: int) -> None:
+        """Let the context be the windows up to this row."""
+        self._end = end
+        self.standardised: Values = self._values[end - self._length : end]
+        """float32 (T, F), newest last; 0 where not valid; overwritten by later windows."""
+        self.valid: Mask = self._counts[end - self._length : end]
+        """bool (T, F)."""
 
 
 def is_usable(vector: FeatureVector, profile: MachineProfile) -> bool:

@@ -33,11 +33,16 @@ class Creep:
     """
 
     def __init__(self, profile: MachineProfile) -> None:
-        self._step = CREEP_RATE / profile.warmup.baseline_windows * ~showing_wear(profile)
-        self._levels = np.zeros(len(self._step))
+        follows = ~showing_wear(profile)
+        self._follows_any = bool(follows.any())
+        self._step = (CREEP_RATE / profile.warmup.baseline_windows * follows).astype(np.float32)
+        self._zeros = np.zeros(len(self._step), np.float32)
+        self._levels = self._zeros.copy()
 
     def add(self, standardised: Values, valid: Mask) -> None:
         """Take one window's deviations, float32 and bool (F,); what is not valid moves nothing."""
+        if not self._follows_any:
+            return
         away = (standardised - self._levels) * valid
         self._levels += np.minimum(np.maximum(away, -self._step), self._step)
 
@@ -55,12 +60,15 @@ class Creep:
         Returns:
             float32 (T, F), to be compared with what went in.
         """
-        level = self._levels.astype(np.float32)
-        beyond = level - reconstructed
-        lowest = np.minimum(np.maximum(beyond, np.minimum(level, 0.0)), 0.0)
-        highest = np.maximum(np.minimum(beyond, np.maximum(level, 0.0)), 0.0)
-        forgiven: Values = np.minimum(np.maximum(standardised - reconstructed, lowest), highest)
-        return reconstructed + forgiven
+        if not self._follows_any:
+            return reconstructed
+        level = self._levels
+        farthest = np.maximum(level - reconstructed, np.minimum(level, self._zeros))
+        farthest = np.minimum(farthest, np.maximum(level, self._zeros), out=farthest)
+        farthest += reconstructed
+        lowest, highest = np.minimum(reconstructed, farthest), np.maximum(reconstructed, farthest)
+        forgiven: Values = np.minimum(np.maximum(standardised, lowest, out=lowest), highest, out=lowest)
+        return forgiven
 
     def to_state(self) -> dict[str, Any]:
         """JSON-safe state, to survive a restart."""
@@ -75,7 +83,7 @@ class Creep:
         """
         creep = cls(profile)
         try:
-            levels = np.array(state["levels"], np.float64)
+            levels = np.array(state["levels"], np.float32)
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"creep: the stored state is damaged ({error!r}); delete it") from error
         if levels.shape != creep._levels.shape or not (np.abs(levels) <= Z_CLIP).all():

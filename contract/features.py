@@ -122,23 +122,22 @@ def showing_wear(profile: MachineProfile) -> Mask:
 class ModelSpace:
     """How a model sees features: log10, not below a floor, where a spec says so."""
 
-    log_columns: npt.NDArray[np.intp] = field(repr=False)
+    is_log: Mask = field(repr=False)
+    """bool (n_features,)."""
     floors: Values = field(repr=False)
-    """float32, of the log columns, in the specs' units."""
+    """float32 (n_features,), in the specs' units; -inf where no logarithm is taken."""
 
     def apply(self, values: Values) -> Values:
         """Physical units to model space: float32 (…, n_features), newly allocated; NaN stays NaN."""
-        out = np.array(values, np.float32)
-        columns = self.log_columns
-        out[..., columns] = np.log10(np.maximum(out[..., columns], self.floors))
-        return out
+        out: Values = np.maximum(values, self.floors, dtype=np.float32)
+        return np.log10(out, out=out, where=self.is_log)
 
 
 def model_space(specs: tuple[FeatureSpec, ...]) -> ModelSpace:
     """Plan `to_model_space` once for many vectors."""
-    columns = [index for index, spec in enumerate(specs) if spec.scale == "log"]
-    floors = [specs[index].floor for index in columns]
-    return ModelSpace(np.array(columns, np.intp), np.array(floors, np.float32))
+    is_log = np.array([spec.scale == "log" for spec in specs], np.bool_)
+    floors = np.array([spec.floor for spec in specs], np.float32)
+    return ModelSpace(is_log, np.where(is_log, floors, np.float32(-np.inf)))
 
 
 def to_model_space(values: Values, specs: tuple[FeatureSpec, ...]) -> Values:

@@ -55,10 +55,13 @@ class _Norm:
     level32: Values = field(init=False)
     sharpness32: Values = field(init=False)
     """float32 (n_features,), one over the spread; these two are what each window needs."""
+    most: Values = field(init=False)
+    """float32 (n_features,), Z_CLIP: NumPy takes operands of the full shape sooner than single numbers."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "level32", self.level.astype(np.float32))
         object.__setattr__(self, "sharpness32", (1.0 / self.spread).astype(np.float32))
+        object.__setattr__(self, "most", np.full_like(self.level32, Z_CLIP))
 
 
 class Baseline:
@@ -118,9 +121,11 @@ class Baseline:
         deviation = self._space.apply(vector.values)
         deviation -= norm.level32
         deviation *= norm.sharpness32
-        np.minimum(deviation, Z_CLIP, out=deviation)
-        np.maximum(deviation, -Z_CLIP, out=deviation)
-        deviation[~(vector.valid & norm.known)] = 0.0
+        np.minimum(deviation, norm.most, out=deviation)
+        np.maximum(deviation, -norm.most, out=deviation)
+        counts = vector.valid & norm.known
+        if not _is_all(counts):
+            deviation[~counts] = 0.0
         return deviation
 
     def mask(self, vector: FeatureVector) -> Mask:
@@ -217,11 +222,19 @@ class Yardstick:
     feature on healthy machines, times what is rare of its sensor (`models.calibrate`)."""
     sensors: npt.NDArray[np.intp] = field(repr=False)
     """(n_features,), number of the sensor that each feature is of."""
-    counts: Floats = field(init=False, repr=False)
-    """(n_sensors,), features of each sensor."""
+    weights: Floats = field(init=False, repr=False)
+    """float64 (n_features,), one over the residual."""
+    most: Floats = field(init=False, repr=False)
+    """float64 (n_features,), the largest error that a feature can have."""
+    averages: Floats = field(init=False, repr=False)
+    """float64 (n_sensors, n_features): errors of features, all of which count, to means of sensors."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", np.bincount(self.sensors).astype(np.float64))
+        weights = 1.0 / self.residual.astype(np.float64)
+        belongs = np.arange(self.sensors.max() + 1)[:, np.newaxis] == self.sensors
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "most", Z_CLIP**2 * weights)
+        object.__setattr__(self, "averages", belongs / belongs.sum(axis=1, keepdims=True))
 
     @classmethod
     def of(cls, residual: Values, specs: Sequence[FeatureSpec]) -> Self:
@@ -246,7 +259,8 @@ def model_error(standardised: Values, reconstructed: Values, valid: Mask, yardst
         Rarely above 1 on a healthy machine, never negative; 0 when no cell counts.
     """
     errors = feature_errors(standardised, reconstructed, valid, yardstick)
-    return float(sensor_errors(errors, valid, yardstick).max())
+    worst: float = max(sensor_errors(errors, valid, yardstick).tolist())
+    return worst
 
 
 def sensor_errors(errors: Floats, valid: Mask, yardstick: Yardstick) -> Floats:
@@ -257,7 +271,11 @@ def sensor_errors(errors: Floats, valid: Mask, yardstick: Yardstick) -> Floats:
         valid: bool (T, F), which cells count.
         yardstick: Of the fleet.
     """
-    means: Floats = np.bincount(yardstick.sensors, errors) / _counts(valid, yardstick)
+    judged = valid[-JUDGED_WINDOWS:]
+    if _is_all(judged):
+        averages: Floats = yardstick.averages @ errors
+        return averages
+    means: Floats = np.bincount(yardstick.sensors, errors) / _counts(judged, yardstick)
     return means
 
 
@@ -267,7 +285,7 @@ def error_shares(errors: Floats, valid: Mask, yardstick: Yardstick) -> Floats:
     A sensor's features share its mean: sixteen numbers of one sensor say no more than one of another.
     Arguments as `sensor_errors`. float64 (F,).
     """
-    parts: Floats = errors / _counts(valid, yardstick)[yardstick.sensors]
+    parts: Floats = errors / _counts(valid[-JUDGED_WINDOWS:], yardstick)[yardstick.sensors]
     return parts / (float(parts.sum()) or 1.0)
 
 
@@ -277,9 +295,9 @@ def feature_errors(standardised: Values, reconstructed: Values, valid: Mask, yar
     Returns:
         float64 (F,), at most Z_CLIP² / residual; 0 where no cell counts.
     """
-    squares = squared_residuals(standardised, reconstructed, valid)
-    errors: Floats = np.minimum(squares, Z_CLIP**2) / yardstick.residual
-    return errors
+    errors = squared_residuals(standardised, reconstructed, valid)
+    errors *= yardstick.weights
+    return np.minimum(errors, yardstick.most, out=errors)
 
 
 def squared_residuals(standardised: Values, reconstructed: Values, valid: Mask) -> Floats:
@@ -304,11 +322,8 @@ def _masked_means(standardised: Values, reconstructed: Values, valid: Mask, axis
     return means
 
 
-def _counts(valid: Mask, yardstick: Yardstick) -> Floats:
+def _counts(judged: Mask, yardstick: Yardstick) -> Floats:
     """Features of each sensor that count in the judged windows; 1 where none does."""
-    judged = valid[-JUDGED_WINDOWS:]
-    if _is_all(judged):
-        return yardstick.counts
     counts: Floats = np.maximum(np.bincount(yardstick.sensors, judged.any(axis=0)), 1.0)
     return counts
 

@@ -36,6 +36,7 @@ class SlowDrift:
     def __init__(self, profile: MachineProfile) -> None:
         count = len(feature_specs(profile))
         self._memory = float(MEMORY_BASELINES * profile.warmup.baseline_windows)
+        self._one: Floats = np.ones(count)
         self._means: Floats = np.zeros(count)
         self._seen: Floats = np.zeros(count)
 
@@ -48,7 +49,9 @@ class SlowDrift:
         """
         self._seen += valid
         np.minimum(self._seen, self._memory, out=self._seen)
-        self._means += valid * (standardised - self._means) / np.maximum(self._seen, 1.0)
+        away = valid * (standardised - self._means)
+        away /= np.maximum(self._seen, self._one)
+        self._means += away
 
     @property
     def deviations(self) -> Floats:
@@ -59,8 +62,8 @@ class SlowDrift:
     @property
     def level(self) -> float:
         """The largest of them, as a share of `Z_CLIP`: 0..1."""
-        is_full = self._seen >= self._memory
-        return min(float(np.maximum.reduce(np.abs(self._means), where=is_full, initial=0.0)) / Z_CLIP, 1.0)
+        farthest: float = max(np.abs(self.deviations).tolist())
+        return min(farthest / Z_CLIP, 1.0)
 
     def to_state(self) -> dict[str, Any]:
         """JSON-safe state, to survive a restart."""
