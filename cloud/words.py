@@ -64,7 +64,11 @@ STATES: Mapping[Health, StateWord] = MappingProxyType(
             StateWord(
                 Health.OFFLINE, "Offline", "The device is not heard of; how its machine is, is not known"
             ),
-            StateWord(Health.UNKNOWN, "Unknown", "Connected, but it has not said yet how its machine is"),
+            StateWord(
+                Health.UNKNOWN,
+                "Unknown",
+                "Connected, but it has not said how its machine is, or a newer version read it",
+            ),
             StateWord(
                 Health.UNSTEADY,
                 "Never steady",

@@ -94,11 +94,6 @@ class ErrorCalibration:
         """Windows learned from, up to `warmup.calibration_windows`."""
         return self._needed if self.is_ready() else len(self._learning)
 
-    @property
-    def tail_peaks(self) -> int:
-        """Peaks of this machine's own that its tail rests on."""
-        return self._tail.peaks
-
     def score(self, error: float) -> float:
         """The score of a model error, 0..1, rising with the error.
 

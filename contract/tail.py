@@ -93,11 +93,6 @@ class Tail:
         self._fitted = fit_pareto(self._peaks, self.prior_mean)
 
     @property
-    def peaks(self) -> int:
-        """Clusters learned from."""
-        return len(self._peaks)
-
-    @property
     def rate(self) -> float:
         """Probability that a value lies in the tail; at least `TAIL_FROM`.
 

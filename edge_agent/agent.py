@@ -322,7 +322,9 @@ class Agent:
             symptoms.restore(content["symptoms"])
             self._scorer.restore(content["scorer"])
             self._watch, self._symptoms = watch, symptoms
-        except (KeyError, ValueError, TypeError, IndustrialGuardError) as error:
+        except KeyError as error:
+            self._state_file.set_aside(f"it has no {error}: an agent of another version wrote it")
+        except (ValueError, TypeError, IndustrialGuardError) as error:
             self._state_file.set_aside(f"content does not fit: {error}")
 
     def _save_state(self) -> None:

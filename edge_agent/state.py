@@ -84,12 +84,12 @@ class StateFile:
         """Move a file that cannot be used out of the way, keeping it for inspection."""
         kept = self._path.with_name(f"{self._path.name}.damaged-{time.time_ns()}")
         _LOG.error(
-            "learned state is damaged; warming up anew", extra={"reason": reason, "kept_as": str(kept)}
+            "learned state cannot be used; warming up anew", extra={"reason": reason, "kept_as": str(kept)}
         )
         try:
             self._path.rename(kept)
         except OSError as error:
-            _LOG.warning("damaged state could not be moved aside", extra={"reason": str(error)})
+            _LOG.warning("unusable state could not be moved aside", extra={"reason": str(error)})
 
 
 def _digest(content: Any) -> str:

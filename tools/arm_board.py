@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 SUITE = "bookworm"
 LIMIT_S = 1800.0
@@ -47,6 +48,8 @@ class Board:
     """Python packages that Debian's packages provide, because no wheel does."""
     links: tuple[tuple[str, str], ...] = ()
     """Links that Debian's maintainer scripts would make: where, to what."""
+    kernels: Literal["default", "reference"] = "default"
+    """What its runtime computes a model with when it is asked for its default."""
 
 
 _ARMHF = "usr/lib/arm-linux-gnueabihf"
@@ -69,6 +72,7 @@ BOARDS = {
             (f"{_ARMHF}/libblas.so.3", "blas/libblas.so.3"),
             (f"{_ARMHF}/liblapack.so.3", "lapack/liblapack.so.3"),
         ),
+        kernels="reference",
     ),
 }
 

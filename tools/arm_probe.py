@@ -23,7 +23,7 @@ import numpy as np
 
 from contract.bundle import SUFFIX, load_bundle
 from contract.codec import decode
-from contract.messages import DeviceStatus, ScoreSummary
+from contract.messages import Alarm, DeviceStatus, Message, ScoreSummary
 from edge_agent.tflite import ModelRunner
 
 LIBRARIES = ("ai-edge-litert", "tflite-runtime", "numpy", "protobuf", "paho-mqtt", "industrialguard")
@@ -52,8 +52,17 @@ class ScoreTrace:
     """Windows that the model gave a score."""
     scores: tuple[tuple[float, float], ...]
     """Mean and largest score of each summary, 0..1, in the order of their sequence."""
+    states: tuple[str, ...]
+    """The machine's state in each summary."""
+    alarms: tuple[tuple[str, str, float], ...]
+    """Kind and edge of each alarm, and when: seconds of machine time after the first message."""
     rss_bytes: int
     """Of the agent's process, as its last status says."""
+
+    @property
+    def decisions(self) -> tuple[object, ...]:
+        """All that follows from the scores, and does not depend on when or where the agent ran."""
+        return (self.windows, self.scored, self.states, self.alarms)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -120,22 +129,35 @@ def read_scores(state: Path) -> ScoreTrace:
     Args:
         state: The agent's `--state` folder.
     """
-    bodies = list(_bodies(state / "outbox.sqlite"))
+    messages = list(_messages(state / "outbox.sqlite"))
+    bodies = [message.body for message in messages]
     summaries = [body for body in bodies if isinstance(body, ScoreSummary)]
     statuses = [body for body in bodies if isinstance(body, DeviceStatus)]
+    alarms = [
+        (body.kind.name.lower(), body.transition.name.lower(), _seconds_between(messages[0], message))
+        for message in messages
+        if isinstance(body := message.body, Alarm)
+    ]
     return ScoreTrace(
         windows=sum(body.window_count for body in summaries),
         scored=sum(body.scored_count for body in summaries),
         scores=tuple((body.score_mean, body.score_max) for body in summaries),
+        states=tuple(body.state.name.lower() for body in summaries),
+        alarms=tuple(alarms),
         rss_bytes=statuses[-1].rss_bytes if statuses else 0,
     )
 
 
-def _bodies(outbox: Path) -> Iterator[object]:
-    """Bodies of the messages, in the order of their sequence."""
+def _messages(outbox: Path) -> Iterator[Message]:
+    """In the order of their sequence."""
     with closing(sqlite3.connect(f"file:{outbox}?mode=ro", uri=True)) as database:
         for (payload,) in database.execute("SELECT payload FROM messages ORDER BY boot_id, sequence"):
-            yield decode(payload).body
+            yield decode(payload)
+
+
+def _seconds_between(first: Message, later: Message) -> float:
+    """To the millisecond: two runs begin at different times, which are rounded differently."""
+    return round((later.event_time - first.event_time).total_seconds(), 3)
 
 
 if __name__ == "__main__":

@@ -21,34 +21,29 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools.arm_agents import ROOT, compare_agents, industrialguard
 from tools.arm_board import BOARDS, Board, CheckError, Guest, build_root, choose_way, missing_needs, run
-from tools.arm_probe import read_scores
 
-ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_WORK = Path.home() / ".cache" / "industrialguard" / "arm"
 PYTHON = "3.11"
 OLDEST_GLIBC, DEBIAN_GLIBC = 17, 36
 """Minor versions of glibc 2: the oldest that wheels are made for, and Debian 12's."""
 MAX_STEPS = 1
 """Largest difference from the golden outputs, in int8 steps."""
-MAX_SCORE_GAP = 1e-3
-"""Largest difference of a score: a golden step more or less, and another mathematics library."""
-SOURCE = "sim:seed=1,mode=bearing_outer,onset=400,life=600"
-"""A pump that wears once it is warmed up, so that scores are not all near 0."""
 
 NOTES = """\
 what it needs:
   Linux on any processor; root is not needed
   qemu-user-static, mmdebstrap, util-linux   apt-get install qemu-user-static mmdebstrap
   a Debian mirror and a Python package index, on the first run
-  300 MB in the work folder for each architecture, and two to five minutes
+  300 MB in the work folder for each architecture, and three to six minutes
 
 what it does:
   1 unpacks Debian 12 for the architecture (Python 3.11 of Debian, nothing configured)
   2 fetches wheels for what `edge` needs, as requirements.lock says, and builds the project's own
   3 installs them on the board, offline, with the board's pip
   4 there: `industrialguard agent --help`; the golden windows of every shipped bundle; an agent that
-    watches a simulated pump, whose scores are compared with those of this machine
+    watches a simulated pump, whose decisions and scores are compared with those of this machine
 """
 
 
@@ -135,7 +130,7 @@ def check(options: Options) -> dict[str, Any]:
         guest.run("/opt/industrialguard/bin/python", guest.path("/opt/arm_probe.py"), "golden")
     )
     say(f"an agent, for {options.seconds:g} s of machine time")
-    agent = compare_agents(guest, options)
+    agent = compare_agents(guest, board, options.work, options.seconds)
     worst = max((result["max_steps"] for result in answers["golden"]), default=None)
     passed = worst is not None and worst <= MAX_STEPS and agent["agrees"]
     return {
@@ -244,52 +239,25 @@ def install(board: Board, guest: Guest) -> None:
     guest.run("/opt/industrialguard/bin/python", pip, "install", "-q", *source, "industrialguard[edge]")
 
 
-def industrialguard(guest: Guest, *arguments: str) -> str:
-    """Run the board's `industrialguard` and return its stdout."""
-    command = guest.path("/opt/industrialguard/bin/industrialguard")
-    return guest.run("/opt/industrialguard/bin/python", command, *arguments)
-
-
-def compare_agents(guest: Guest, options: Options) -> dict[str, Any]:
-    """Run the same agent on the board and here, and compare the scores that they would have sent.
-
-    Raises:
-        CheckError: one of them failed.
-    """
-    state = guest.root / "opt" / "state"
-    here = options.work / "state-here"
-    for folder in (state, here):
-        shutil.rmtree(folder, ignore_errors=True)
-    line: tuple[str, ...] = (
-        "agent",
-        "--profile",
-        "pump",
-        "--source",
-        SOURCE,
-        "--device",
-        "check-arm",
-        "--offline",
-    )
-    line += ("--speed", "0", "--seconds", f"{options.seconds:g}", "--log-level", "warning", "--state")
-    industrialguard(guest, *line, guest.path("/opt/state"))
-    run((sys.executable, "-m", "industrialguard", *line, str(here)), cwd=ROOT)
-    there, expected = read_scores(state), read_scores(here)
-    gaps = [
-        max(abs(a - b) for a, b in zip(mine, other, strict=True))
-        for mine, other in zip(there.scores, expected.scores, strict=False)
+def format_agent(agent: dict[str, Any]) -> list[str]:
+    """What the comparison of the agents found (`tools.arm_agents.judge`)."""
+    same = "as" if agent["decides_alike"] else "NOT as"
+    lines = [
+        f"  agent   {agent['windows']} windows, {agent['scored']} scored (here {agent['scored_here']}), "
+        f"{agent['alarms']} alarm edges, states and alarms {same} here",
+        f"  scores  up to {agent['largest_score']:.3f}, at most {agent['largest_score_gap']:.2g} from here",
     ]
-    same = (there.windows, there.scored) == (expected.windows, expected.scored)
-    gap = max(gaps, default=0.0)
-    return {
-        "source": SOURCE,
-        "windows": there.windows,
-        "scored": there.scored,
-        "scored_here": expected.scored,
-        "largest_score": max((score for pair in there.scores for score in pair), default=0.0),
-        "largest_score_gap": gap,
-        "agrees": there.scored > 0 and same and gap <= MAX_SCORE_GAP,
-        "rss_mb_with_emulator": round(there.rss_bytes / 1e6, 1),
-    }
+    if agent["kernels"] != "default":
+        apart = agent["kernel_steps"]
+        lines += [
+            f"  kernels {agent['kernels']}: with the same kernels, at most {agent['same_kernels_gap']:.2g} "
+            "from here",
+            f"  outputs of {apart['contexts']} contexts here: {agent['kernels']} kernels at most "
+            f"{apart['max_steps']} int8 steps from the default ones, {apart['same_share']:.2%} equal",
+            f"  bound   outputs one int8 step off move a score here by up to {agent['one_step_reach']:.2g}; "
+            f"{agent['outside_one_step']} scores are farther off",
+        ]
+    return lines
 
 
 def format_report(report: dict[str, Any]) -> str:
@@ -305,8 +273,7 @@ def format_report(report: dict[str, Any]) -> str:
             f"off, {one['same_share']:.2%} of the outputs equal"
             for one in report["golden"]
         ),
-        f"  agent   {agent['windows']} windows, {agent['scored']} scored (here {agent['scored_here']}), "
-        f"scores up to {agent['largest_score']:.3f}, at most {agent['largest_score_gap']:.2g} apart",
+        *format_agent(agent),
         f"  memory  {agent['rss_mb_with_emulator']} MB with the emulator's own; no measure of a board",
         f"{report['arch']}: {'passed' if report['passed'] else 'FAILED'}, {len(report['golden'])} bundles, "
         f"at most {report['max_steps']} int8 steps, {report['wall_s']:.0f} s",

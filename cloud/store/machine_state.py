@@ -10,7 +10,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from cloud.store.tables import Machine
-from contract.messages import Birth, Death, DeviceStatus, Message, ScoreSummary
+from contract.messages import Birth, Death, DeviceStatus, MachineState, Message, ScoreSummary
+
+_STATES: dict[int | None, MachineState] = {int(state): state for state in MachineState}
+
+
+def read_state(number: int | None) -> MachineState | None:
+    """The state that was stored as this number.
+
+    None where there is none, and where this version does not know it: a newer one may have written to the
+    same database, and what it wrote of one machine must not hide all others.
+    """
+    return _STATES.get(number)
 
 
 def apply_message(machine: Machine, message: Message) -> None:

@@ -18,6 +18,7 @@ from cloud.health import Known, is_online, judge_health
 from cloud.store.alert_queries import acknowledge_alert, get_alert, list_alerts
 from cloud.store.counts import message_counts
 from cloud.store.letters import list_dead_letters
+from cloud.store.machine_state import read_state
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import (
     AlertRow,
@@ -33,7 +34,6 @@ from cloud.store.rows import (
 )
 from cloud.store.tables import Alert, CloudState, DeadLetter, Machine, StoredMessage
 from cloud.store.trends import feature_trends, quality_latest, score_trend
-from contract.messages import MachineState
 
 __all__ = [
     "AlertKind",
@@ -147,7 +147,7 @@ def _open_alerts(session: Session, device_id: str | None = None) -> dict[str, _O
 
 
 def _machine_row(machine: Machine, alerts: _OpenAlerts, now: datetime) -> MachineRow:
-    state = None if machine.state is None else MachineState(machine.state)
+    state = read_state(machine.state)
     known = Known(
         state=state,
         is_connected=machine.is_connected,

@@ -25,7 +25,7 @@ class MachineRow:
     profile: MachineProfile | None = field(repr=False)
     """As its newest Birth told it; None before the first."""
     state: MachineState | None
-    """What the device last said of it; None before its first summary."""
+    """What the device last said of it; None before its first summary, or if only a newer cloud knows it."""
     health: Health
     is_online: bool
     last_event_time: datetime | None
@@ -71,7 +71,7 @@ class TrendPoint:
     confidence: float = 1.0
     """Lowest of the summaries in it, 0..1."""
     state: MachineState | None = None
-    """The most serious state in it."""
+    """The most serious state in it; None where this version knows none of them."""
 
 
 @dataclass(frozen=True, slots=True)

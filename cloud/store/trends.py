@@ -16,6 +16,7 @@ from sqlalchemy import Column, Row, select
 from sqlmodel import Session
 
 from cloud.store.columns import to_microseconds
+from cloud.store.machine_state import read_state
 from cloud.store.packing import unpack_features
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import FeaturePoint, FeatureTrend, SensorQuality, TrendPoint
@@ -141,12 +142,13 @@ def _bucket_starts(rows: _Rows, max_points: int) -> list[int]:
 
 def _score_point(bucket: Sequence[Row[Any]]) -> TrendPoint:
     scored = sum(row.scored_count for row in bucket)
+    states = [state for row in bucket if (state := read_state(row.state)) is not None]
     return TrendPoint(
         event_time=bucket[-1].event_time,
         score_mean=sum(row.score_mean * row.scored_count for row in bucket) / scored if scored else None,
         score_max=max(row.score_max for row in bucket if row.scored_count) if scored else None,
         confidence=min(row.confidence for row in bucket),
-        state=min((MachineState(row.state) for row in bucket), key=_BY_URGENCY.index),
+        state=min(states, key=_BY_URGENCY.index, default=None),
     )
 
 

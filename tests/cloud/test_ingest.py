@@ -22,11 +22,11 @@ from cloud.store.writer import StoreWriter
 from cloud.stream import MESSAGES
 from contract.codec import MAX_MESSAGE_BYTES, encode
 from contract.errors import DecodeError, InvalidMessageError, MessageError, SchemaVersionError, TopicError
-from contract.messages import Kind
+from contract.messages import SCHEMA_VERSION, Kind, MachineState
 from contract.proto import industrialguard_pb2 as pb
 from contract.topics import UpTopic
 from tests.cloud.malformed import malformed_payloads
-from tests.cloud.samples import OWN_PROFILE, birth, deliver, summary
+from tests.cloud.samples import BOOT, OWN_PROFILE, birth, deliver, summary
 
 BATCH = 500
 
@@ -44,6 +44,13 @@ def poison_birth(profile: str) -> bytes:
 def wrong_version(version: int) -> bytes:
     envelope = pb.Envelope.FromString(encode(summary(1)))
     envelope.schema_version = version
+    return envelope.SerializeToString()
+
+
+def newer_state(version: int) -> bytes:
+    """A summary in whose state this version does not know a machine."""
+    envelope = pb.Envelope.FromString(wrong_version(version))
+    envelope.summary.state = max(MachineState) + 1  # type: ignore[assignment]
     return envelope.SerializeToString()
 
 
@@ -66,6 +73,8 @@ class NobodyListens:
         (topic(), b"", SchemaVersionError),
         (topic(), b"\xff" * 20, DecodeError),
         (topic(), wrong_version(99), SchemaVersionError),
+        (topic(), newer_state(SCHEMA_VERSION + 1), SchemaVersionError),
+        (topic(), newer_state(SCHEMA_VERSION), InvalidMessageError),
         (topic(), b"x" * (MAX_MESSAGE_BYTES + 1), OversizedError),
         (topic(kind=Kind.BIRTH), poison_birth(""), InvalidMessageError),
         (topic(kind=Kind.BIRTH), poison_birth("[" * 30_000), InvalidMessageError),
@@ -93,6 +102,19 @@ def test_a_device_that_lies_about_its_id_is_named_by_its_topic() -> None:
     assert letter.detail == "says it is from press-1, was published by press-2"
     assert letter.rejected_key is not None
     assert letter.rejected_key[0] == "press-2"  # never the one it pretends to be
+
+
+def test_a_state_of_a_newer_agent_is_a_dead_letter_that_is_kept_whole_and_answered() -> None:
+    """So that it can be replayed once the cloud knows the state, and the device need not send it again."""
+    payload = newer_state(SCHEMA_VERSION + 1)
+    sorted_ = sort_deliveries([Delivery(topic(), payload), deliver(summary(2))])
+    (letter,) = sorted_.letters
+    assert (letter.error, letter.payload, letter.rejected_key) == (
+        "SchemaVersionError",
+        payload,
+        ("press-1", BOOT, 1),
+    )
+    assert [record.value for record in sorted_.messages] == [encode(summary(2))]
 
 
 def test_a_birth_with_a_broken_profile_is_a_dead_letter_and_the_machine_goes_on() -> None:

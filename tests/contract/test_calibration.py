@@ -158,7 +158,7 @@ def test_a_heavier_tail_gets_a_higher_bar_once_it_has_shown_peaks() -> None:
         scores.append(calibration.score(far))
     assert scores == sorted(scores, reverse=True)
     assert scores[-1] < scores[0] - 0.15
-    assert calibration.tail_peaks == 16
+    assert len(calibration.to_state()["tail"]["peaks"]) == 16
 
 
 @given(histories())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -291,6 +292,31 @@ def test_a_damaged_state_means_warming_up_anew(
 
     assert again.counters.scored == 60 - WARM_UP
     assert list(path.parent.glob("state.json.damaged-*"))
+
+
+@pytest.mark.parametrize("part", ["creep", "drift", "calibration", "baseline"])
+def test_state_of_an_edition_without_a_part_is_set_aside_once_and_the_outbox_kept(
+    run_agent: Callable[..., Agent], tmp_path: Path, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    run_agent(rig_readings(60))
+    path, sent = tmp_path / "state" / "state.json", stored(tmp_path / "state")
+    file = StateFile(path, StateStamp("test-rig", "test-rig-7", "test-rig", 3))
+    content = file.load()
+    assert content is not None
+    del content["scorer"][part]
+    file.save(content)
+    again = run_agent(rig_readings(60))
+    after = run_agent(rig_readings(60))
+
+    assert again.counters.scored == 60 - WARM_UP, "learned anew"
+    assert after.counters.scored == 60 - REFILL, "and went on from what was learned"
+    assert {m.boot_id for m in sent} < {m.boot_id for m in stored(tmp_path / "state")}
+    (line,) = (record for record in caplog.records if record.levelname in {"WARNING", "ERROR"})
+    said = vars(line)
+    assert line.getMessage() == "learned state cannot be used; warming up anew"
+    assert said["reason"] == f"it has no '{part}': an agent of another version wrote it"
+    kept = json.loads(Path(said["kept_as"]).read_text())
+    assert kept["content"] == content
 
 
 def test_a_new_model_version_means_warming_up_anew(

@@ -3,14 +3,19 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from contract.bundle import load_bundle, write_bundle
+from contract.codec import encode
+from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
 from edge_agent.tflite import ModelRunner
+from tests.cloud.samples import alarm, status, summary
 from tests.conftest import PROJECT_ROOT
 from tools import arm_probe
 
@@ -72,7 +77,35 @@ def test_an_outbox_is_read_back(state: Path) -> None:
     assert 0 < trace.scored < trace.windows
     assert len(trace.scores) > 1
     assert all(0 <= mean <= largest + 1e-4 for mean, largest in trace.scores)
+    assert len(trace.states) == len(trace.scores)
+    assert set(trace.states) == {"warming_up", "watching"}
+    assert trace.alarms == ()
     assert trace.rss_bytes > 10_000_000
+
+
+def test_alarms_are_placed_in_machine_time(tmp_path: Path) -> None:
+    first, start = summary(1), 60.0
+    edges = (alarm(2, 7), alarm(4, 7, "cleared"))
+    status_between = status(3)
+    with closing(Outbox(tmp_path / "outbox.sqlite", OutboxLimits(10**6, 1e6))) as outbox:
+        for sent in (first, edges[0], status_between, edges[1]):
+            outbox.add(OutboxEntry(sent.boot_id, sent.sequence, sent.kind, encode(sent)))
+    trace = arm_probe.read_scores(tmp_path)
+    assert trace.alarms == (("anomaly", "raised", start), ("anomaly", "cleared", 3 * start))
+    assert trace.states == ("watching",)
+
+
+def test_a_run_at_another_time_decides_the_same_and_another_state_does_not() -> None:
+    trace = arm_probe.ScoreTrace(4, 2, ((0.1, 0.2),), ("watching",), (), 1)
+    assert trace.decisions == replace(trace, scores=((0.3, 0.4),), rss_bytes=2).decisions
+    others: list[dict[str, Any]] = [
+        {"windows": 5},
+        {"scored": 1},
+        {"states": ("blind",)},
+        {"alarms": (("drift", "raised", 5.0),)},
+    ]
+    for other in others:
+        assert replace(trace, **other).decisions != trace.decisions
 
 
 @pytest.mark.parametrize("question", ["golden", "scores"])

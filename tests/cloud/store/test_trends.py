@@ -7,11 +7,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
+from sqlmodel import col
 
 from cloud.store import queries
 from cloud.store.columns import from_microseconds, to_microseconds
 from cloud.store.database import Database
 from cloud.store.packing import names_digest, pack_features, unpack_features
+from cloud.store.tables import Summary
 from cloud.store.writer import StoreWriter
 from contract.messages import FeatureAggregate, MachineState
 from tests.cloud.samples import OWN_PROFILE, arrive, at, birth, summary
@@ -66,6 +69,27 @@ def test_every_state_can_be_thinned(writer: StoreWriter, database: Database, sta
     with database.session() as session:
         (point,) = queries.score_trend(session, "press-1", max_points=1)
     assert point.state is state
+
+
+def test_states_of_a_newer_cloud_hide_nothing_else(writer: StoreWriter, database: Database) -> None:
+    """As after going back to this version: the database holds a number that it has no state for."""
+    newer = max(MachineState) + 1
+    writer.write(arrive(*(summary(n, score=n / 8) for n in range(1, 5))))
+    with database.transaction() as session:
+        session.connection().execute(
+            update(Summary).where(col(Summary.event_time) > at(120)).values(state=newer)
+        )
+    with database.session() as session:
+        points = queries.score_trend(session, "press-1")
+        merged = queries.score_trend(session, "press-1", max_points=1)
+    known = MachineState.WATCHING
+    assert [(p.score_mean, p.state) for p in points] == [
+        (0.125, known),
+        (0.25, known),
+        (0.375, None),
+        (0.5, None),
+    ]
+    assert [p.state for p in merged] == [known], "the most serious that is known"
 
 
 def test_features_have_units_and_extremes(writer: StoreWriter, database: Database) -> None:

@@ -84,6 +84,24 @@ def test_a_summary_without_scored_windows_has_no_score(writer: StoreWriter, data
     assert machine(database).score_max is None
 
 
+def test_a_machine_whose_state_only_a_newer_cloud_knows_is_listed_as_unknown(
+    writer: StoreWriter, database: Database
+) -> None:
+    writer.write(arrive(summary(1), summary(1, "press-2")))
+    with database.transaction() as session:
+        row = session.get(tables.Machine, "press-2")
+        assert row is not None
+        row.state = max(MachineState) + 1
+    with database.session() as session:
+        rows = queries.list_machines(session, INGEST + timedelta(seconds=1))
+    assert [(row.state, row.health) for row in rows] == [
+        (MachineState.WATCHING, Health.OK),
+        (None, Health.UNKNOWN),
+    ]
+    writer.write(arrive(summary(2, "press-2")))
+    assert machine(database, "press-2").state is MachineState.WATCHING, "until it says one that is known"
+
+
 def test_an_older_status_changes_nothing(writer: StoreWriter, database: Database) -> None:
     writer.write(arrive(status(5, outbox=50), status(4, outbox=40, accelerator="edge_tpu")))
     assert machine(database).outbox_messages == 50
