@@ -48,6 +48,10 @@ ALONE_SHARE = 0.8
 """Part of the anomaly that one sensor must make up to be called alone."""
 CALM = 2.0
 """Standard deviations below which a sensor is as it always was."""
+FAINT = 1.0
+"""Standard deviations from which one sign may stand beside a clear one; alone it says nothing."""
+LOUDNESS = ("rms", "velocity_rms", f"band{BANDS}")
+"""How much a machine shakes: as a whole, slowly, and at the top of the spectrum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,6 @@ class Symptoms:
     """By sensor and measure without the sensor's name: `env_bpfo`, `level`, `line_1x` …"""
     sensor_shares: Mapping[str, float] = field(default_factory=dict)
     """Part of each sensor in the model's error, 0..1."""
-    shaft_hz: float = math.nan
-
-    def deviation(self, sensor: str, measure: str) -> float:
-        """In standard deviations; 0 where it was not measured."""
-        fact = self.facts.get((sensor, measure))
-        return fact.deviation if fact else 0.0
 
     def waveforms(self, measure: str) -> list[HintFact]:
         """That measure of each waveform sensor that has it, the strongest deviation first."""
@@ -248,7 +246,7 @@ def _lubrication(symptoms: Symptoms) -> Hint | None:
     if not (_is_noisy(symptoms) and _is_settled(symptoms)):
         return None
     pressure = symptoms.scalar(Quantity.PRESSURE)
-    if pressure is not None and pressure.deviation <= -1.5:
+    if pressure is not None and pressure.deviation <= -CALM:
         return None
     facts = [temperature, *symptoms.waveforms(f"band{BANDS}")[:1]]
     is_clear = temperature.deviation >= 4.0 and symptoms.mean(f"band{BANDS}") >= 2.5
@@ -257,33 +255,40 @@ def _lubrication(symptoms: Symptoms) -> Hint | None:
 
 def _cavitation(symptoms: Symptoms) -> Hint | None:
     """Steady noise at the top of the spectrum while pressure falls and becomes unsteady."""
-    level = symptoms.scalar(Quantity.PRESSURE)
-    spread = symptoms.scalar(Quantity.PRESSURE, "spread")
-    if level is None or not (_is_noisy(symptoms) and _is_settled(symptoms)):
+    level, spread = (symptoms.scalar(Quantity.PRESSURE, measure) for measure in ("level", "spread"))
+    if level is None or not (_is_noisy(symptoms, FAINT) and _is_settled(symptoms)):
         return None
-    unsteady = spread.deviation if spread else 0.0
-    if max(-level.deviation, unsteady) < 1.5 and min(-level.deviation, unsteady) < 1.0:
+    falls, unsteady = -level.deviation, spread.deviation if spread else 0.0
+    less, more = sorted((falls, unsteady))
+    is_loud = _is_noisy(symptoms)
+    # Noise that is faint counts beside a pressure that shows both signs, one of them clearly.
+    if not ((more >= 1.5 or less >= FAINT) if is_loud else (more >= CALM and less >= FAINT)):
         return None
     facts = [level, *([spread] if spread else []), *symptoms.waveforms(f"band{BANDS}")[:1]]
-    is_clear = level.deviation <= -CALM and unsteady >= 1.5
+    is_clear = is_loud and falls >= CALM and unsteady >= 1.5
     return _hint(HintCode.CAVITATION, HintStrength.MODERATE if is_clear else HintStrength.WEAK, facts)
 
 
 def _motor_electrical(symptoms: Symptoms) -> Hint | None:
-    """A current that is high or unsteady while the shaft turns as calmly as ever."""
-    level = symptoms.scalar(Quantity.CURRENT)
-    spread = symptoms.scalar(Quantity.CURRENT, "spread")
-    shaking = max(symptoms.mean(measure) for measure in ("rms", "velocity_rms", f"band{BANDS}"))
-    if level is None or shaking >= 1.5 or not _is_settled(symptoms):
+    """A current that is unsteady, or high for its load, while the shaft turns as calmly as ever."""
+    level, spread = (symptoms.scalar(Quantity.CURRENT, measure) for measure in ("level", "spread"))
+    if level is None or max(map(symptoms.mean, LOUDNESS)) >= 1.5 or not _is_settled(symptoms):
         return None
-    is_unsteady = spread is not None and spread.deviation >= CALM
-    if not (level.deviation >= 3.0 or is_unsteady):
+    high, unsteady = level.deviation, spread.deviation if spread else 0.0
+    is_unsteady = unsteady >= CALM or (unsteady >= FAINT and high >= CALM)
+    if not (is_unsteady or (high >= 3.0 and not _is_loaded_otherwise(symptoms))):
         return None
     temperature = symptoms.scalar(Quantity.TEMPERATURE)
-    is_warm = temperature is not None and temperature.deviation >= 3.0
+    is_warm = temperature is not None and temperature.deviation >= CALM
     facts = [level, *([spread] if spread else []), *([temperature] if temperature and is_warm else [])]
-    is_clear = level.deviation >= 3.0 and is_unsteady and is_warm
+    is_clear = high >= 3.0 and unsteady >= CALM and is_warm
     return _hint(HintCode.MOTOR_ELECTRICAL, HintStrength.MODERATE if is_clear else HintStrength.WEAK, facts)
+
+
+def _is_loaded_otherwise(symptoms: Symptoms) -> bool:
+    """Whether slip, pressure and flow together say that the load is another; each may hardly have moved."""
+    found = [symptoms.scalar(quantity) for quantity in (Quantity.SPEED, Quantity.PRESSURE, Quantity.FLOW)]
+    return sum(abs(fact.deviation) for fact in found if fact is not None) >= CALM
 
 
 def _overheating(symptoms: Symptoms) -> Hint | None:
@@ -305,7 +310,7 @@ def _blocked_flow(symptoms: Symptoms) -> Hint | None:
 
 
 def _sensor_fault(symptoms: Symptoms) -> Hint | None:
-    """One sensor is alone with what it says, though others feel the same machine."""
+    """One sensor is alone with what it says: neither the vibration nor a changed load goes with it."""
     if len(symptoms.profile.sensors) < 2:
         return None
     shares = symptoms.sensor_shares
@@ -313,9 +318,11 @@ def _sensor_fault(symptoms: Symptoms) -> Hint | None:
     if loudest is None or shares[loudest] < ALONE_SHARE or symptoms.largest(loudest) < 4.0:
         return None
     others = [s for s in symptoms.profile.sensors if s.name != loudest]
-    if any(symptoms.largest(s.name) >= CALM for s in others):
-        return None
     own = symptoms.profile.sensor(loudest)
+    is_felt = own.kind is SensorKind.SCALAR and max(map(symptoms.mean, LOUDNESS)) >= FAINT
+    is_load = own.quantity is Quantity.CURRENT and _is_loaded_otherwise(symptoms)
+    if is_felt or is_load or any(symptoms.largest(s.name) >= CALM for s in others):
+        return None
     has_twin = any(s.quantity is own.quantity and s.kind is own.kind for s in others)
     facts = sorted(
         (f for (s, _), f in symptoms.facts.items() if s == loudest), key=lambda f: -abs(f.deviation)
@@ -383,7 +390,7 @@ def _is_settled(symptoms: Symptoms) -> bool:
     return speed is None or abs(speed.deviation) < CALM
 
 
-def _is_noisy(symptoms: Symptoms) -> bool:
+def _is_noisy(symptoms: Symptoms, least: float = 1.5) -> bool:
     """Whether the top of the spectrum is loud without knocks or defect lines."""
     lines = max(symptoms.mean(f"env_{defect}") for defect in DEFECTS)
-    return symptoms.mean(f"band{BANDS}") >= 1.5 and symptoms.mean("kurtosis") < 1.5 and lines < 1.5
+    return symptoms.mean(f"band{BANDS}") >= least and symptoms.mean("kurtosis") < 1.5 and lines < 1.5

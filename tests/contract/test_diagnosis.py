@@ -159,6 +159,41 @@ def test_steady_noise_is_lubrication_when_warm_and_cavitation_when_pressure_fall
     assert codes(symptoms(noise | {"pressure_level": -1.2})) == []
 
 
+@pytest.mark.parametrize(
+    ("noise", "falls", "unsteady", "found"),
+    [
+        (1.2, 2.5, 1.2, [(HintCode.CAVITATION, WEAK)]),
+        (1.2, 1.2, 2.5, [(HintCode.CAVITATION, WEAK)]),
+        (1.2, 6.0, 5.0, [(HintCode.CAVITATION, WEAK)]),
+        (1.2, 3.0, 0.5, []),
+        (1.2, 1.4, 1.4, []),
+        (0.8, 6.0, 5.0, []),
+    ],
+    ids=[
+        "falls",
+        "unsteady",
+        "faint noise is never more than weak",
+        "one sign",
+        "two faint signs",
+        "no noise",
+    ],
+)
+def test_faint_noise_needs_a_pressure_that_shows_both_signs(
+    noise: float, falls: float, unsteady: float, found: list[tuple[str, HintStrength]]
+) -> None:
+    pressure = {"pressure_level": -falls, "pressure_spread": unsteady}
+    assert codes(symptoms({"vib_band8": noise} | pressure)) == found
+
+
+def test_a_pressure_that_hardly_falls_leaves_a_hot_and_noisy_bearing_without_lubricant() -> None:
+    hot = {"vib_band8": 4.5, "vib_rms": 3.5, "temperature_level": 5.5}
+    assert codes(symptoms(hot | {"pressure_level": -1.8})) == [
+        (HintCode.LUBRICATION, MODERATE),
+        (HintCode.CAVITATION, WEAK),
+    ]
+    assert HintCode.LUBRICATION not in [c for c, _ in codes(symptoms(hot | {"pressure_level": -2.5}))]
+
+
 def test_on_the_way_to_another_speed_nothing_is_said_of_the_process() -> None:
     ramp = {"speed_level": -4.0, "vib_band8": 3.0, "temperature_level": 4.0}
     assert codes(symptoms(ramp)) == []
@@ -169,9 +204,38 @@ def test_on_the_way_to_another_speed_nothing_is_said_of_the_process() -> None:
 def test_a_hot_motor_with_an_unsteady_current_is_electrical() -> None:
     found = symptoms({"current_level": 7.0, "current_spread": 3.0, "temperature_level": 6.0})
     assert codes(found) == [(HintCode.MOTOR_ELECTRICAL, MODERATE)]
+    cooler = symptoms({"current_level": 7.0, "current_spread": 3.0, "temperature_level": 2.4})
+    assert codes(cooler) == [(HintCode.MOTOR_ELECTRICAL, MODERATE)]
+    as_always = symptoms({"current_level": 7.0, "current_spread": 3.0, "temperature_level": 1.6})
+    assert codes(as_always) == [(HintCode.MOTOR_ELECTRICAL, WEAK)], "a warm day is no sign"
     assert codes(symptoms({"current_level": 2.5})) == []
     assert codes(symptoms({"current_level": 4.0})) == [(HintCode.MOTOR_ELECTRICAL, WEAK)]
     assert codes(symptoms({"current_level": 4.0, "vib_rms": 3.0})) == [], "it may simply work harder"
+
+
+def test_two_signs_of_a_current_are_a_weak_one() -> None:
+    assert codes(symptoms({"current_level": 2.3, "current_spread": 1.2})) == [
+        (HintCode.MOTOR_ELECTRICAL, WEAK)
+    ]
+    assert codes(symptoms({"current_level": 2.3, "current_spread": 0.8})) == []
+    assert codes(symptoms({"current_level": 1.5, "current_spread": 1.5})) == []
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_current_that_goes_with_slip_and_pressure_is_the_loads(side: float) -> None:
+    loaded = {"current_level": 5.0 * side, "speed_level": -1.1 * side, "pressure_level": -1.1 * side}
+    alone = {"current": 0.9}
+    assert codes(symptoms(loaded, shares=alone)) == [], "neither the motor's fault nor the sensor's"
+    by_itself = symptoms({"current_level": 5.0 * side}, shares=alone)
+    assert (HintCode.SENSOR_FAULT, WEAK) in codes(by_itself)
+    unsteady = symptoms(loaded | {"current_spread": 3.0}, shares=alone)
+    assert codes(unsteady) == [(HintCode.MOTOR_ELECTRICAL, WEAK)], "no load makes a current unsteady"
+
+
+def test_a_flow_that_has_moved_tells_of_another_load_too() -> None:
+    assert codes(symptoms({"current_level": 4.0}, profile=LOOP)) == [(HintCode.MOTOR_ELECTRICAL, WEAK)]
+    more = symptoms({"current_level": 4.0, "flow_level": 1.3, "pressure_level": -0.9}, profile=LOOP)
+    assert codes(more) == []
 
 
 def test_one_sensor_alone_may_be_the_sensor() -> None:
@@ -179,6 +243,10 @@ def test_one_sensor_alone_may_be_the_sensor() -> None:
     assert codes(found) == [(HintCode.OVERHEATING, WEAK), (HintCode.SENSOR_FAULT, WEAK)]
     twin = symptoms({"vib_h_rms": 6.0}, shares={"vib_h": 0.95, "vib_v": 0.05})
     assert (HintCode.SENSOR_FAULT, MODERATE) in codes(twin), "its twin on the same bearing feels nothing"
+    heard = symptoms({"pressure_level": -6.0, "vib_band8": 1.3}, shares={"pressure": 0.9})
+    assert codes(heard) == [], "the accelerometers feel it, too"
+    quiet = symptoms({"pressure_level": -6.0, "vib_band8": 0.3}, shares={"pressure": 0.9})
+    assert codes(quiet) == [(HintCode.SENSOR_FAULT, WEAK)]
     together = symptoms({"vib_h_rms": 6.0, "vib_v_rms": 3.0}, shares={"vib_h": 0.95, "vib_v": 0.05})
     assert HintCode.SENSOR_FAULT not in [code for code, _ in codes(together)]
 
