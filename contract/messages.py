@@ -227,7 +227,7 @@ class Alarm:
     band_shares: tuple[BandShare, ...] = ()
     """Bands of the waveforms, largest first."""
     hints: tuple[Hint, ...] = ()
-    """Strongest first."""
+    """Strongest first; if more shows later, the same alarm is raised once more, with all its evidence."""
 
     def __post_init__(self) -> None:
         require(0 < self.alarm_id <= MAX_INT63, "alarm_id must lie in 1..2^63-1")

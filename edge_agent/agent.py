@@ -11,7 +11,7 @@ import logging
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from os import environ
 
@@ -33,6 +33,7 @@ from contract.messages import (
 from contract.signals import QualityFlag
 from edge_agent.aggregate import Aggregator
 from edge_agent.health import ServiceNotifier, read_rss_bytes
+from edge_agent.late_hint import LateHint
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
 from edge_agent.reports import (
     AlarmContext,
@@ -43,7 +44,7 @@ from edge_agent.reports import (
     pick_spectrum,
     to_datetime,
 )
-from edge_agent.scorer import Scorer, Verdict
+from edge_agent.scorer import Evidence, Scorer, Verdict
 from edge_agent.sensors import SensorSource
 from edge_agent.settings import AgentSettings
 from edge_agent.state import StateFile, StateStamp
@@ -111,6 +112,7 @@ class Agent:
         self._scorer = Scorer(bundle, runner)
         self._watch = AlarmWatch(profile)
         self._symptoms = SymptomLog(profile)
+        self._late_hint: LateHint | None = None
         self._aggregator = Aggregator(profile, feature_specs(profile))
         stamp = StateStamp(manifest.name, manifest.version, profile.name, profile.version)
         self._state_file = StateFile(settings.state_dir / "state.json", stamp)
@@ -225,10 +227,12 @@ class Agent:
     def _judge(self, vector: FeatureVector) -> bool:
         """One window's features → score → alarms → summary → status; whether it was scored."""
         vector, said = self._watch.inspect(vector)
-        verdict = self._scorer.score(vector, self._watch.is_alarming)
-        if not self._watch.is_alarming:
-            self._symptoms.note(vector, verdict, self._extractor.last_burst)
+        was_alarming = self._watch.is_alarming
+        verdict = self._scorer.score(vector, was_alarming)
+        if not was_alarming or self._late_hint is not None:
+            self._symptoms.note(vector, verdict, self._extractor.last_burst, was_alarming)
         said += self._watch.judge(verdict)
+        self._look_again(vector, verdict)
         for announcement in said:
             self._announce(announcement, vector, verdict)
         state = MachineState.ALARMING if self._watch.is_alarming else verdict.state
@@ -265,10 +269,35 @@ class Agent:
             evidence = self._scorer.explain()
             if said.kind is AlarmKind.DRIFT:
                 evidence = drift_evidence(profile, evidence)
-            spectrum = pick_spectrum(evidence, self._extractor.last_burst, profile)
-            hints = self._symptoms.find_hints(evidence, vector)
-            context = AlarmContext(device_id, profile, vector.regime, evidence, spectrum, hints)
+            context = self._explain(evidence, vector)
+            if said.kind is AlarmKind.ANOMALY:
+                self._late_hint = LateHint(said, context.hints)
         self._send(edge.event_time_s, build_alarm(said, context))
+
+    def _look_again(self, vector: FeatureVector, verdict: Verdict) -> None:
+        """Send the machine's alarm once more when it looks like more than it did when it was raised."""
+        late = self._late_hint
+        if late is None or verdict.score is None:
+            return
+        if late.is_over or not self._watch.is_alarming:
+            self._late_hint = None
+            return
+        evidence = self._scorer.explain()
+        hints = self._symptoms.find_hints(evidence, vector)
+        if not late.take(hints):
+            return
+        facts = {"device": self._settings.device_id, "hint": hints[0].code}
+        _LOG.info("the alarm's cause shows", extra=facts)
+        edge = replace(late.alarm.edge, event_time_s=vector.event_time_s, score=verdict.score)
+        alarm = build_alarm(replace(late.alarm, edge=edge), self._explain(evidence, vector))
+        self._send(edge.event_time_s, alarm)
+
+    def _explain(self, evidence: Evidence, vector: FeatureVector) -> AlarmContext:
+        """Everything that is told of an alarm's cause."""
+        device_id, profile = self._settings.device_id, self._bundle.profile
+        spectrum = pick_spectrum(evidence, self._extractor.last_burst, profile)
+        hints = self._symptoms.find_hints(evidence, vector)
+        return AlarmContext(device_id, profile, vector.regime, evidence, spectrum, hints)
 
     def _report_status(self, vector: FeatureVector) -> None:
         late_s = vector.event_time_s - self._next_status_s + _SAME_TIME * self._bundle.profile.window.hop_s

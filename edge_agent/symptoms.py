@@ -1,7 +1,7 @@
 """What an agent keeps of its machine's vibration to say what an alarm looks like.
 
 Rule: pure, constant memory, and free while nothing is wrong: shaft lines are computed while the machine's
-baseline is learned and in the windows that may become an alarm, in no others.
+baseline is learned, in the windows that may become an alarm and for a while after it, in no others.
 """
 
 from __future__ import annotations
@@ -49,23 +49,27 @@ class SymptomLog:
         self._baseline = LineBaseline(profile)
         self._recent: deque[_Seen | None] = deque(maxlen=profile.alarm.n)
 
-    def note(self, vector: FeatureVector, verdict: Verdict, bursts: Bursts) -> None:
-        """Take one window, before an alarm is announced.
+    def note(
+        self, vector: FeatureVector, verdict: Verdict, bursts: Bursts, is_alarming: bool = False
+    ) -> None:
+        """Take one window, before an alarm is announced or explained.
 
         Args:
             vector: Without the sensors that are doubted.
             verdict: On it.
             bursts: Newest whole burst of each waveform sensor, in its unit.
+            is_alarming: Whether an alarm is active: then nothing is learned.
         """
         if verdict.state is MachineState.WARMING_UP:
-            self._baseline.observe(vector.regime, self._lines(vector, bursts))
+            if not is_alarming:
+                self._baseline.observe(vector.regime, self._lines(vector, bursts))
         elif verdict.score is not None:
             is_suspicious = verdict.score >= self._profile.alarm.clear_below
             seen = _Seen(vector.regime, vector.values, self._lines(vector, bursts)) if is_suspicious else None
             self._recent.append(seen)
 
     def find_hints(self, evidence: Evidence, vector: FeatureVector) -> tuple[Hint, ...]:
-        """What the alarm that this window raised looks like."""
+        """What an alarm looks like in its newest windows, of which this is the last."""
         profile = self._profile
         recent = [seen for seen in self._recent if seen is not None and seen.regime == vector.regime]
         values = _mean_values([seen.values for seen in recent] or [vector.values])

@@ -1,7 +1,8 @@
 """Keeps the alert table equal to what the rules make of a device's alarm edges.
 
 Rule: `cloud.alerts` decides, this file stores. An alert keeps its number while it shares an alarm with what
-it was; when a late edge shows that two were one, the older number stays, with the earlier acknowledgement.
+it was; when a late edge shows that two were one, the older number stays, with the earlier acknowledgement. A
+device may raise an alarm again to say what it looks like by now: that is then its evidence, and no new alarm.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from cloud.alerts import AlarmEdge, AlertKind, AlertState, Subject, alert_status, fold_alerts
+from cloud.store.explanations import has_hints
 from cloud.store.tables import AlarmEdgeRow, Alert, table_of
 from contract.messages import AlarmKind, AlarmTransition
 
 _Evidence = dict[tuple[Subject, int], int]
-"""The message that first raised each alarm."""
+"""The message that explains each alarm."""
 
 
 def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> None:
@@ -57,23 +59,28 @@ def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> N
 
 
 def _read_edges(session: Session, device_id: str) -> tuple[list[AlarmEdge], _Evidence]:
-    """The edges without their evidence, and for each alarm the message that raised it first."""
+    """The edges without their evidence, and for each alarm the message that explains it.
+
+    That is the last which raised it with a hint, or the first if none has one.
+    """
     row = table_of(AlarmEdgeRow).c
     columns = row.message_id, row.alarm_id, row.transition, row.event_time, row.score, row.since
     query = (
-        select_columns(*columns, row.kind, row.sensor)
+        select_columns(*columns, row.kind, row.sensor, row.explanation)
         .where(row.device_id == device_id)
         .order_by(row.event_time, row.score.desc())
     )
     edges: list[AlarmEdge] = []
     evidence: _Evidence = {}
     for found in session.connection().execute(query):
-        message_id, alarm_id, transition, event_time, score, since, kind, sensor = found
+        message_id, alarm_id, transition, event_time, score, since, kind, sensor, explanation = found
         subject = Subject(AlertKind[AlarmKind(kind).name], sensor)
         edge = AlarmEdge(alarm_id, AlarmTransition(transition), event_time, score, since, subject)
         edges.append(edge)
         if edge.transition is AlarmTransition.RAISED:
             evidence.setdefault((subject, alarm_id), message_id)
+            if has_hints(explanation):
+                evidence[subject, alarm_id] = message_id
     return edges, evidence
 
 

@@ -34,6 +34,11 @@ def pack_explanation(alarm: Alarm) -> dict[str, Any] | None:
     }
 
 
+def has_hints(stored: Mapping[str, Any] | None) -> bool:
+    """Whether what `pack_explanation` wrote says what the alarm looks like."""
+    return stored is not None and bool(stored["hints"])
+
+
 def unpack_explanation(stored: Mapping[str, Any] | None) -> Explanation:
     """What `pack_explanation` wrote."""
     if stored is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from contract.explanation import Hint, HintCode
 from contract.extract import FeatureExtractor
 from contract.features import FeatureVector
 from contract.lines import LineBaseline, shaft_lines
-from contract.messages import AlarmKind, AlarmTransition
+from contract.messages import AlarmKind
 from contract.profiles import load_profile
 from contract.scoring import Baseline
 from contract.signals import Reading, Samples
+from edge_agent.late_hint import LateHint
 from edge_agent.scorer import Scorer
 from edge_agent.symptoms import SymptomLog
 from edge_agent.tflite import ModelRunner
@@ -61,21 +63,38 @@ STATES = {"normal": "healthy", "or": "outer race", "ir": "inner race", "b": "rol
 """What the first part of a recording's name says."""
 
 
-def simulated_hints(bundle: Bundle, mode: FailureMode, seed: int, duty: Duty) -> tuple[Hint, ...] | None:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a machine's first alarm looked like, strongest hint first."""
+
+    at_once: tuple[Hint, ...]
+    in_the_end: tuple[Hint, ...]
+    """The same, or what the agent told later."""
+
+
+def simulated_hints(bundle: Bundle, mode: FailureMode, seed: int, duty: Duty) -> Told | None:
     """The hints of a machine's first alarm; None when it failed without one."""
     machine = SimulatedMachine(MachineConfig(bundle.profile, seed, WearPlan(mode, ONSET_S, LIFE_S), duty))
     extractor, scorer = FeatureExtractor(bundle.profile), Scorer(bundle, ModelRunner(bundle.model))
     watch, log = AlarmWatch(bundle.profile), SymptomLog(bundle.profile)
-    while machine.state.wear < 1.0:
+    told: Told | None = None
+    late: LateHint | None = None
+    while machine.state.wear < 1.0 and not (late and late.is_over):
         for reading in machine.next_hop():
             for window in extractor.add(reading):
                 vector, _ = watch.inspect(window)
                 verdict = scorer.score(vector, watch.is_alarming)
-                log.note(vector, verdict, extractor.last_burst)
+                log.note(vector, verdict, extractor.last_burst, watch.is_alarming)
                 said = [a for a in watch.judge(verdict) if a.kind is AlarmKind.ANOMALY]
-                if said and said[0].edge.transition is AlarmTransition.RAISED:
-                    return log.find_hints(scorer.explain(), vector)
-    return None
+                if told and not watch.is_alarming:
+                    return told
+                if (said or late) and verdict.score is not None:
+                    hints = log.find_hints(scorer.explain(), vector)
+                    if late is None:
+                        told, late = Told(hints, hints), LateHint(said[0], hints)
+                    elif told and late.take(hints):
+                        told = replace(told, in_the_end=hints)
+    return told
 
 
 def recorded_hints(folder: Path) -> Iterator[tuple[str, str, Hint | None]]:
@@ -113,15 +132,9 @@ def _windows(readings: Iterator[Reading]) -> Iterator[tuple[FeatureVector, Sampl
             yield vector, reading.values
 
 
-def table(bundle: Bundle, seeds: range, duty: Duty) -> dict[FailureMode, Counter[str]]:
-    """Counts of the first hint for each failure mode."""
-    counts: dict[FailureMode, Counter[str]] = {}
-    for mode in FailureMode:
-        counts[mode] = Counter()
-        for seed in seeds:
-            hints = simulated_hints(bundle, mode, seed, duty)
-            counts[mode][NOTHING if hints is None else label(hints[0]) if hints else UNSAID] += 1
-    return counts
+def first_word(hints: tuple[Hint, ...] | None) -> str:
+    """The first hint, or why there is none."""
+    return NOTHING if hints is None else label(hints[0]) if hints else UNSAID
 
 
 def label(hint: Hint) -> str:
@@ -130,9 +143,12 @@ def label(hint: Hint) -> str:
 
 
 def simulated_rows(bundle: Bundle, seeds: range, duty: Duty) -> Rows:
-    """A line for each failure mode: how often the first hint was right, or another one, or none."""
+    """A line for each failure mode: how often the first hint was right, or another one, or none, at once."""
     rows = []
-    for mode, counts in table(bundle, seeds, duty).items():
+    for mode in FailureMode:
+        found = [simulated_hints(bundle, mode, seed, duty) for seed in seeds]
+        counts = Counter(first_word(told.at_once if told else None) for told in found)
+        later = [told.in_the_end[0].code for told in found if told and told.in_the_end]
         sorts = {"right": Counter[str](), "true, but says less": Counter[str](), "wrong": Counter[str]()}
         for name, count in counts.items():
             code, _, strength = name.partition(" ")
@@ -141,9 +157,10 @@ def simulated_rows(bundle: Bundle, seeds: range, duty: Duty) -> Rows:
             elif name not in (NOTHING, UNSAID):
                 is_true = code in SAYS_LESS.get(mode, set())
                 sorts["true, but says less" if is_true else "wrong"][name] += count
-        spoken = {sort: _spoken(found) for sort, found in sorts.items()}
+        spoken = {sort: _spoken(names) for sort, names in sorts.items()}
         silent = {"nothing said": counts[UNSAID], NOTHING: counts[NOTHING]}
-        rows.append({"load": str(duty), "what wears": str(mode), **spoken, **silent})
+        end = {"right in the end": later.count(RIGHT[mode])}
+        rows.append({"load": str(duty), "what wears": str(mode), **spoken, **silent, **end})
     return rows
 
 

@@ -27,9 +27,9 @@ def simulated() -> dict[tuple[FailureMode, int], Hint | None]:
     bundle, found = load_bundle("pump"), {}
     for mode in FailureMode:
         for seed in SEEDS:
-            hints = simulated_hints(bundle, mode, seed, Duty.STEADY)
-            assert hints is not None, f"{mode} {seed} failed without an alarm"
-            found[mode, seed] = hints[0] if hints else None
+            told = simulated_hints(bundle, mode, seed, Duty.STEADY)
+            assert told is not None, f"{mode} {seed} failed without an alarm"
+            found[mode, seed] = told.at_once[0] if told.at_once else None
     return found
 
 

@@ -79,6 +79,19 @@ def test_windows_that_are_calm_are_not_looked_at(healthy: list[Seen]) -> None:
     assert log.find_hints(evidence(), ill[-1][0]) == ()
 
 
+def test_while_an_alarm_is_active_its_windows_are_looked_at_and_nothing_is_learned(
+    healthy: list[Seen],
+) -> None:
+    log, ill = learned(healthy), windows(4, FailureMode.IMBALANCE)
+    before = log.to_state()
+    for vector, bursts in ill:
+        log.note(vector, verdict(MachineState.WARMING_UP, None), bursts, is_alarming=True)
+        log.note(vector, verdict(MachineState.WATCHING, 0.9), bursts, is_alarming=True)
+    assert log.to_state() == before
+    levels = tuple(healthy[0][0].values.tolist())
+    assert [h.code for h in log.find_hints(replace(evidence(), levels=levels), ill[-1][0])] == ["imbalance"]
+
+
 def test_what_was_learned_survives_a_restart(healthy: list[Seen]) -> None:
     log, again = learned(healthy), SymptomLog(PUMP)
     again.restore(json.loads(json.dumps(log.to_state())))

@@ -108,6 +108,22 @@ def test_a_late_edge_merges_two_alerts_into_the_older(writer: StoreWriter, datab
     assert alerts(database)[0].id > newer.id  # numbers are never used twice
 
 
+@pytest.mark.parametrize("order", ["as sent", "the later first"])
+def test_an_alarm_that_is_raised_again_with_a_hint_is_the_same_alert_better_explained(
+    writer: StoreWriter, database: Database, order: str
+) -> None:
+    sent = [alarm(1, 7), alarm(2, 7, score=0.95, explained=True), alarm(3, 7)]
+    for edge in sent if order == "as sent" else reversed(sent):
+        writer.write(arrive(edge))
+    (alert,) = alerts(database)
+    assert alert.hints and alert.title != "Vibrates more than usual", "what says most explains it"
+    assert (alert.opened_at, alert.score, alert.occurrences) == (at(60), 0.875, 1), "it began as it began"
+    acknowledge(database, alert.id)
+    writer.write(arrive(alarm(4, 7, explained=True)))
+    (again,) = alerts(database)
+    assert (again.id, again.status) == (alert.id, AlertStatus.ACKNOWLEDGED)
+
+
 def test_any_order_gives_the_same_alerts(writer: StoreWriter, database: Database) -> None:
     edges: list[Message] = []
     for device in ("a", "b", "c", "d"):
