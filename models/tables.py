@@ -63,4 +63,4 @@ def update_document(path: Path, text: str, section: str = "figures") -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "**no**"
-    return "-" if value is None else str(value)
+    return "-" if value is None else str(value).replace("|", r"\|")

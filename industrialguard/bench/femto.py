@@ -19,6 +19,7 @@ import numpy.typing as npt
 from contract.bundle import load_bundle
 from contract.errors import DataError
 from contract.profiles import AlarmSpec, WarmupSpec
+from industrialguard.bench.creep_rows import NOBODY_FOLLOWS
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.femto_baselines import Distance, FeatureAlone, Forest
 from industrialguard.bench.femto_course import Bearing, OwnWarmup, ShareOfLife, Warmup
@@ -70,6 +71,7 @@ RULES = (
     "Other bearings are scored by networks that know neither them nor the judged one, the judged one by "
     "networks that do not know the next by name either: all have learned from as many. Taught with the "
     f"first {OWN.level_windows} windows as level, whatever the yardstick.",
+    NOBODY_FOLLOWS,
     "How long an alarm lasts is chosen among "
     + ", ".join(f"{run.k} of {run.n}" for run in RUNS)
     + " windows for each judged bearing and contender, on the others alone: fewest false alarms, then fewest "

@@ -13,6 +13,7 @@ import numpy as np
 
 from contract.bundle import Bundle
 from contract.features import feature_specs, to_model_space
+from industrialguard.bench.creep_rows import NOBODY_FOLLOWS
 from industrialguard.bench.femto_baselines import Distance, FeatureAlone, Forest
 from industrialguard.bench.femto_course import Bearing, OwnWarmup, Warmup
 from industrialguard.bench.femto_rows import always_row, contender_row, figures, make_row
@@ -30,6 +31,7 @@ FALSE_ALARM_SHARE = 1 / 6
 RAW_RULES = (
     "The device's own features of the raw bursts. The agent has the shipped bundle, which learned from "
     "simulated rigs alone and never saw a real bearing; its alarm is its own rule, nothing is set by others.",
+    NOBODY_FOLLOWS,
     "Baselines: level and location from each bearing's first windows (as many as the profile's warm-up), the "
     f"limit that one more bearing exceeds in its first quarter with probability {FALSE_ALARM_SHARE:.3f}, if "
     "the others' most growth there is normally distributed; the profile's own length of an alarm.",

@@ -221,7 +221,8 @@ def format_markdown(report: Report) -> str:
     lines = [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
     for row in report.rows:
         cells = [format_metric(row.metrics[name]) if name in row.metrics else "" for name in names]
-        lines.append(f"| {f'**{row.name}**' if row.is_main else row.name} | {' | '.join(cells)} |")
+        name = row.name.replace("|", r"\|")  # of |z|
+        lines.append(f"| {f'**{name}**' if row.is_main else name} | {' | '.join(cells)} |")
     seeds = (
         f"Seeds {', '.join(map(str, report.seeds))}; {report.run.machine.cpu}, {report.run.duration_s:.0f} s."
     )

@@ -17,6 +17,12 @@ from contract.bundle import load_bundle
 from contract.profiles import load_profile
 from industrialguard.bench.agent_rows import AgentContender
 from industrialguard.bench.baseline_rows import baselines, sensor_alone
+from industrialguard.bench.creep_rows import (
+    WHO_FOLLOWS,
+    following_baselines,
+    following_sensor,
+    not_followed,
+)
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.hardest import draw_hardest
 from industrialguard.bench.no_network import NO_NETWORK
@@ -70,8 +76,10 @@ def bench_skab(folder: Path, seeds: Sequence[int], plot: Path | None = None) -> 
 
 def skab_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
     """Ours first, then the baselines; what needs a sensor that is dropped is left out."""
-    alone = () if FLOW in drop else tuple(sensor_alone(FLOW, rows) for rows in FLOW_ROWS)
-    return (*our_contenders(drop), *baselines(), *alone)
+    alone: tuple[Detector, ...] = ()
+    if FLOW not in drop:
+        alone = (*(sensor_alone(FLOW, rows) for rows in FLOW_ROWS), following_sensor(FLOW))
+    return (*our_contenders(drop), *baselines(), *following_baselines(), *alone)
 
 
 def our_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
@@ -81,8 +89,11 @@ def our_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
     names = SHOWN_IN_SHORT if drop else SHOWN
     fleet = TrainedFleet(replace(profile, sensors=kept), names)
     return (
-        *(VariantContender(name, fleet) for name in names),
-        VariantContender(NO_NETWORK, fleet, Role.BASELINE, is_seeded=False),
+        *(VariantContender(name, fleet) for name in (*names, not_followed(SHIPS))),
+        *(
+            VariantContender(name, fleet, Role.BASELINE, is_seeded=False)
+            for name in (NO_NETWORK, not_followed(NO_NETWORK))
+        ),
         TrainedAgent("the agent's own decisions, trained here", fleet),
         *(
             ()
@@ -155,5 +166,6 @@ def _protocol(tables: SkabTables, drop: Sequence[str]) -> tuple[str, ...]:
         *tables.left_out,
         "Ours learn from the training rows of all files and share one network; each file is standardised by "
         "its own training rows. The agent has its own rule: warm-up, score, k of n, frozen while alarming.",
+        *WHO_FOLLOWS,
         *RULES,
     )

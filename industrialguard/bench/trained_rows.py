@@ -21,6 +21,7 @@ from contract.profiles import MachineProfile
 from contract.scoring import Yardstick
 from contract.trust import believed
 from industrialguard.bench.agent_rows import ROW_PERIOD_S, AgentContender
+from industrialguard.bench.creep_rows import not_followed, without_creep
 from industrialguard.bench.no_network import NO_NETWORK, NoNetwork
 from industrialguard.bench.report import Role
 from industrialguard.bench.row_protocol import FileScores, Table
@@ -45,6 +46,7 @@ class TrainedVariant:
     network: Network
     yardstick: Yardstick
     figures: Mapping[str, float]
+    follows_creep: bool = True
 
 
 class TrainedFleet:
@@ -65,6 +67,7 @@ class TrainedFleet:
         self._trained: dict[int, dict[str, TrainedVariant]] = {}
         self._ships: dict[int, bytes] = {}
         self._data: dict[int, TrainingData] = {}
+        self._vectors: dict[tuple[bytes, bytes], list[tuple[int, FeatureVector]]] = {}
 
     def learn(self, healthy: Sequence[Table], seed: int) -> None:
         """Train on tables that are healthy throughout; a seed that was trained already costs nothing."""
@@ -76,10 +79,10 @@ class TrainedFleet:
         made = list(make_variants(data.learning, data.held_out, config, self._wanted))
         self._data[seed] = data
         (self._ships[seed],) = (variant.file for variant in made if variant.name == SHIPS)
-        self._trained[seed] = {
-            **{v.name: TrainedVariant(v, _yardstick(v, data), _cost(v, data)) for v in made},
-            NO_NETWORK: TrainedVariant(NoNetwork(), _yardstick(NoNetwork(), data), {}),
-        }
+        trained = {v.name: TrainedVariant(v, _yardstick(v, data), _cost(v, data)) for v in made}
+        trained[NO_NETWORK] = TrainedVariant(NoNetwork(), _yardstick(NoNetwork(), data), {})
+        held = {not_followed(name): _hold(trained[name], data) for name in (SHIPS, NO_NETWORK)}
+        self._trained[seed] = {**trained, **held}
 
     def variant(self, name: str, seed: int) -> TrainedVariant:
         """One of those that were trained."""
@@ -108,7 +111,13 @@ class TrainedFleet:
         return scores
 
     def vectors(self, table: Table) -> list[tuple[int, FeatureVector]]:
-        """The device's feature vectors, each with the row that closed its window."""
+        """The device's feature vectors, each with the row that closed its window; computed once."""
+        key = (table.stamps_s.tobytes(), table.values.tobytes())
+        if key not in self._vectors:
+            self._vectors[key] = self._extract(table)
+        return self._vectors[key]
+
+    def _extract(self, table: Table) -> list[tuple[int, FeatureVector]]:
         extractor = FeatureExtractor(self.profile)
         width = len(table.sensors)
         readings = row_readings(table.sensors, table.stamps_s, table.values, ROW_PERIOD_S)
@@ -189,7 +198,7 @@ def _errors(
         profile: Its warm-up is as long as the table's training rows.
         known_to_s: When these end, s.
     """
-    creep = Creep(profile)
+    creep = Creep(profile if trained.follows_creep else without_creep(profile))
     first = int(np.searchsorted(contexts.event_times_s, known_to_s, "right"))
     known = machine_errors(contexts.take(slice(first)), trained.network, trained.yardstick, creep)
     rest = contexts.take(slice(first, None))
@@ -199,6 +208,12 @@ def _errors(
 
 def _yardstick(network: Network, data: TrainingData) -> Yardstick:
     return fleet_yardstick((*data.learning, *data.held_out), network, data.profile)
+
+
+def _hold(trained: TrainedVariant, data: TrainingData) -> TrainedVariant:
+    """The same network, following no creep while it is measured and judged."""
+    held = replace(data, profile=without_creep(data.profile))
+    return replace(trained, yardstick=_yardstick(trained.network, held), follows_creep=False)
 
 
 def _cost(variant: Variant, data: TrainingData) -> Mapping[str, float]:

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 
 from contract.errors import DataError
+from contract.features import showing_wear
 from industrialguard.bench import femto
+from industrialguard.bench.creep_rows import NOBODY_FOLLOWS
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.femto import (
     FEATURES,
+    FIT,
     LEVELS,
     RUNS,
     TABLE,
     bench_femto,
+    make_fleet,
     read_table,
     table_baselines,
     table_columns,
@@ -60,6 +64,11 @@ def test_a_share_of_the_energy_becomes_the_rms_of_its_band() -> None:
         assert bands == pytest.approx(rms * np.sqrt(shares))
         assert (bands**2).sum() == pytest.approx(rms**2)
         assert rows[0, first] == pytest.approx(rms)
+
+
+def test_nobody_follows_creep_as_the_protocol_says() -> None:
+    assert NOBODY_FOLLOWS in femto.RULES
+    assert showing_wear(make_fleet(FIT, [0], 6).profile).all()
 
 
 def test_all_that_needs_no_network_finds_what_is_loud(table: Path) -> None:

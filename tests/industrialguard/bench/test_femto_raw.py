@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from contract.bundle import load_bundle
+from contract.features import showing_wear
+from industrialguard.bench.creep_rows import NOBODY_FOLLOWS
 from industrialguard.bench.femto import PROFILE
 from industrialguard.bench.femto_course import OwnWarmup
-from industrialguard.bench.femto_raw import AGENT, raw_baselines, raw_bearing, report_raw
+from industrialguard.bench.femto_raw import AGENT, RAW_RULES, raw_baselines, raw_bearing, report_raw
 from models.dataset import read_vectors
 from models.recordings import open_recordings
 
@@ -42,6 +44,11 @@ def test_raw_bursts_go_through_the_device(tmp_path: Path) -> None:
         assert rows[name]["alarm_before_end_pct"].mean == 100.0, name
     names = [c.name for c in raw_baselines(bundle, OwnWarmup(60, 30))]
     assert list(rows) == [AGENT, *names, "always alarm"]
+
+
+def test_nobody_follows_creep_as_the_protocol_says() -> None:
+    assert NOBODY_FOLLOWS in RAW_RULES
+    assert showing_wear(load_bundle(PROFILE).profile).all()
 
 
 def test_bursts_that_were_not_recorded_are_no_windows(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from industrialguard.bench.report import (
     Row,
     Run,
     find_commit,
+    format_markdown,
     format_metric,
     format_report,
     require_writable,
@@ -189,3 +190,10 @@ def test_changed_code_is_not_passed_off_as_its_commit(tmp_path: Path) -> None:
     assert find_commit(tmp_path) == commit
     (tmp_path / "a").write_text("2")
     assert find_commit(tmp_path) == f"{commit}-dirty"
+
+
+def test_a_bar_in_a_name_does_not_break_the_table() -> None:
+    table = format_markdown(report(OURS, Row("mean |z|", Role.BASELINE, {"auc_roc": Metric((0.5,))})))
+    rows = [line.replace(r"\|", "") for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) == 4 and len({row.count("|") for row in rows}) == 1
+    assert "**student**" in rows[2]

@@ -8,10 +8,13 @@ import pytest
 
 from contract.errors import DataError
 from industrialguard.bench.baseline_rows import BaselineContender, baselines, sensor_alone
+from industrialguard.bench.creep_rows import FOLLOWED, WHO_FOLLOWS, FollowingDetector, not_followed
 from industrialguard.bench.errors import NothingToJudgeError
+from industrialguard.bench.no_network import NO_NETWORK
 from industrialguard.bench.report import Report, Role
 from industrialguard.bench.skab import TRAIN_ROWS, read_tables, run_skab, skab_contenders
 from models.baselines import MeanAbsoluteZ, SmoothedDetector
+from models.variants import SHIPS
 from tests.industrialguard.bench.tables import write_folder, write_table
 
 MAIN = BaselineContender("mean |z|", lambda _: SmoothedDetector(MeanAbsoluteZ(), 5), is_main=True)
@@ -57,6 +60,7 @@ def test_a_report_of_all_contenders(folder: Path) -> None:
     said = " ".join(report.protocol)
     assert "2 files; the first 400 rows of each are training, the other 600" in said
     assert "short.csv has 300 rows" in said
+    assert " ".join(WHO_FOLLOWS) in said
 
 
 def test_without_flow_is_a_data_set_of_its_own(folder: Path) -> None:
@@ -76,6 +80,19 @@ def test_contenders_are_ours_and_every_baseline(drop: Sequence[str]) -> None:
         assert any(name.startswith(wanted) for name in names)
     assert any("flow" in name for name in names) is not bool(drop)
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("drop", [(), ("flow",)])
+def test_who_follows_creep_is_who_the_protocol_says(drop: Sequence[str]) -> None:
+    contenders = {c.name: c for c in skab_contenders(drop)}
+    for name, role in ((SHIPS, Role.OURS), (NO_NETWORK, Role.BASELINE)):
+        pair = [contenders[name], contenders[not_followed(name)]]
+        assert all((c.role, c.is_seeded) == (role, pair[0].is_seeded) for c in pair)
+    named = {name for name in contenders if name.endswith(f", {FOLLOWED}")}
+    simple = [c for c in contenders.values() if isinstance(c, BaselineContender)]
+    assert named == {c.name for c in simple if isinstance(c.make(0), FollowingDetector)}
+    for name in named:
+        assert name.removesuffix(f", {FOLLOWED}") in contenders, "beside what it is compared with"
 
 
 def test_a_folder_without_a_table_to_judge_says_so(tmp_path: Path) -> None:

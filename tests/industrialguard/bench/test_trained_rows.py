@@ -1,5 +1,6 @@
 """What is trained here, under the protocol of the baselines."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,14 @@ import pytest
 
 from contract.errors import ConfigError
 from contract.profiles import load_profile
+from industrialguard.bench.creep_rows import not_followed
 from industrialguard.bench.hardest import draw_hardest
+from industrialguard.bench.no_network import NO_NETWORK
 from industrialguard.bench.report import Role, format_markdown
+from industrialguard.bench.row_protocol import Table
 from industrialguard.bench.skab import SkabTables, read_tables, run_skab
 from industrialguard.bench.trained_rows import TrainedAgent, TrainedFleet, VariantContender
+from models.baselines import threshold
 from models.config import FitConfig
 from models.variants import SHIPS, STUDENT
 from tests.industrialguard.bench.tables import write_folder
@@ -18,6 +23,9 @@ from tests.industrialguard.bench.tables import write_folder
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 QUICK = FitConfig(epochs=2, max_windows=12_800, tuning_epochs=1)
+SHORT_TRAINING = 200
+CREPT = 0.6
+"""A, in 2200 rows: some four spreads of a window's mean, by a third of one in the time of a baseline."""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +44,15 @@ def fleet(tables: SkabTables) -> TrainedFleet:
     heads = [file.table.head(file.table.train_rows) for file in tables.labelled]
     fleet.learn([*heads, *tables.healthy], 0)
     return fleet
+
+
+def creeping(table: Table) -> Table:
+    """A longer one without an event, whose current rises slowly once the training rows are over."""
+    values = np.tile(table.values[: table.train_rows], (6, 1))
+    away = np.arange(len(values)) - SHORT_TRAINING
+    values[:, table.sensors.index("current")] += CREPT * np.maximum(away, 0) / away[-1]
+    stamps_s = table.stamps_s[0] + np.arange(len(values))
+    return replace(table, stamps_s=stamps_s, values=values, train_rows=SHORT_TRAINING)
 
 
 def test_the_shift_stands_out_of_the_training_rows(fleet: TrainedFleet, tables: SkabTables) -> None:
@@ -65,6 +82,29 @@ def test_a_gap_leaves_rows_without_a_score(fleet: TrainedFleet, tables: SkabTabl
     assert np.isfinite(scores[590])
     assert np.isnan(scores[605:630]).all()
     assert np.isfinite(scores[660:]).all()
+
+
+@pytest.mark.parametrize("name", [SHIPS, NO_NETWORK])
+def test_what_creeps_is_an_error_only_for_those_who_do_not_follow(
+    fleet: TrainedFleet, tables: SkabTables, name: str
+) -> None:
+    assert fleet.variant(not_followed(name), 0).network is fleet.variant(name, 0).network
+    table = creeping(tables.labelled[0].table)
+    followed, held = (fleet.score(table, one, 0) for one in (name, not_followed(name)))
+    assert np.nanmedian(held[-100:]) > 1.5 * threshold(held[: table.train_rows])
+    assert np.nanmedian(followed[-100:]) < 0.75 * threshold(followed[: table.train_rows])
+
+
+def test_who_does_not_follow_has_a_yardstick_of_his_own(fleet: TrainedFleet) -> None:
+    follows, held = (fleet.variant(name, 0) for name in (NO_NETWORK, not_followed(NO_NETWORK)))
+    assert (held.yardstick.residual >= follows.yardstick.residual).all()
+    assert (held.yardstick.residual > follows.yardstick.residual).any()
+
+
+def test_vectors_are_computed_once_for_each_content(fleet: TrainedFleet, tables: SkabTables) -> None:
+    table = tables.labelled[0].table
+    assert fleet.vectors(replace(table)) is fleet.vectors(table)
+    assert fleet.vectors(replace(table, values=table.values + 1.0)) is not fleet.vectors(table)
 
 
 def test_what_it_costs_is_said(fleet: TrainedFleet) -> None:
