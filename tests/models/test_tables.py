@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from contract.errors import DataError
-from models.tables import format_rows, update_document
+from models.tables import Rows, format_rows, update_document
 
 
 def test_a_table_has_a_line_a_row_whatever_is_in_it() -> None:
-    rows = [{"what": "mean |z|", "found": True}, {"what": None, "found": False}]
+    rows: Rows = [{"what": "mean |z|", "found": True}, {"what": None, "found": False}]
     assert format_rows(rows).splitlines() == [
         "| what | found |",
         "|---|---|",
