@@ -179,7 +179,7 @@ def read_machines(
 def _require_long(stretches: Sequence[Contexts], machines: int) -> None:
     if sum(len(s.standardised) > 0 for s in stretches) < MIN_MACHINES:
         raise TooLittleDataError(
-            f"only {machines} machines, and recorded too short a time to learn from stretches of it instead: "
+            f"too few machines ({machines}), and recorded too short to learn from stretches instead: "
             f"record {MIN_MACHINES} machines, or longer"
         )
 

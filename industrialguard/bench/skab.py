@@ -29,6 +29,7 @@ from industrialguard.bench.no_network import NO_NETWORK
 from industrialguard.bench.report import Report, Role, Run
 from industrialguard.bench.row_protocol import RULES, Detector, LabelledTable, Table, run_detectors
 from industrialguard.bench.trained_rows import TrainedAgent, TrainedFleet, VariantContender
+from models.dataset import MIN_MACHINES
 from models.recordings.folders import find_files
 from models.recordings.skab import SENSOR_OF_COLUMN, read_table
 from models.variants import AFTERWARDS, ALONE, PRUNED, SHIPS, STUDENT, TEACHER
@@ -39,6 +40,7 @@ SHOWN = (SHIPS, STUDENT, TEACHER, AFTERWARDS, PRUNED, ALONE)
 SHOWN_IN_SHORT = (SHIPS, STUDENT, TEACHER)
 LABEL = "anomaly"
 FLOW = "flow"
+SHIPPED_AGENT = "the agent's own decisions, shipped bundle"
 FLOW_ROWS = (30, 60)
 """Smoothing of the flow sensor alone: a usual one, and the best of those that were tried."""
 
@@ -66,20 +68,30 @@ def bench_skab(folder: Path, seeds: Sequence[int], plot: Path | None = None) -> 
         DataError: no tables, a malformed one, or none that can be judged.
         ConfigError: the picture cannot be written.
     """
-    everyone = skab_contenders()
+    tables = read_tables(folder)
+    can_train = len(tables.labelled) >= MIN_MACHINES
+    everyone = skab_contenders() if can_train else contenders_of_few()
     reports = [run_skab(folder, everyone, seeds)]
     if plot is not None:
         (main,) = [contender for contender in everyone if contender.is_main]
-        draw_hardest(plot, main, read_tables(folder).labelled)
-    return [*reports, run_skab(folder, skab_contenders((FLOW,)), seeds, (FLOW,))]
+        draw_hardest(plot, main, tables.labelled)
+    return [*reports, run_skab(folder, skab_contenders((FLOW,)), seeds, (FLOW,))] if can_train else reports
+
+
+def contenders_of_few() -> tuple[Detector, ...]:
+    """Where there are too few tables to train a network: the shipped bundle is the main one."""
+    shipped = AgentContender(SHIPPED_AGENT, load_bundle(PROFILE), is_main=True)
+    return (shipped, *baselines(), *following_baselines(), *_flow_alone())
 
 
 def skab_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
     """Ours first, then the baselines; what needs a sensor that is dropped is left out."""
-    alone: tuple[Detector, ...] = ()
-    if FLOW not in drop:
-        alone = (*(sensor_alone(FLOW, rows) for rows in FLOW_ROWS), following_sensor(FLOW))
+    alone = () if FLOW in drop else _flow_alone()
     return (*our_contenders(drop), *baselines(), *following_baselines(), *alone)
+
+
+def _flow_alone() -> tuple[Detector, ...]:
+    return (*(sensor_alone(FLOW, rows) for rows in FLOW_ROWS), following_sensor(FLOW))
 
 
 def our_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
@@ -95,11 +107,7 @@ def our_contenders(drop: Sequence[str] = ()) -> tuple[Detector, ...]:
             for name in (NO_NETWORK, not_followed(NO_NETWORK))
         ),
         TrainedAgent("the agent's own decisions, trained here", fleet),
-        *(
-            ()
-            if drop
-            else (AgentContender("the agent's own decisions, shipped bundle", load_bundle(PROFILE)),)
-        ),
+        *(() if drop else (AgentContender(SHIPPED_AGENT, load_bundle(PROFILE)),)),
     )
 
 
@@ -159,13 +167,21 @@ def _protocol(tables: SkabTables, drop: Sequence[str]) -> tuple[str, ...]:
     n_test = sum(map(len, test))
     without = f", without the sensor {', '.join(drop)}" if drop else ""
     share = sum(part.sum() for part in test) / n_test
+    learned = (
+        "Ours learn from the training rows of all files and share one network; each file is standardised by "
+        "its own training rows."
+    )
+    few = (
+        f"Fewer than {MIN_MACHINES} files: no network can be trained on them, so the shipped bundle stands "
+        "for ours, and nothing is said without flow."
+    )
     return (
         f"{len(tables.labelled)} files{without}; the first {TRAIN_ROWS} rows of each are training, the other "
         f"{n_test} are judged, {share:.1%} of them anomalous.",
         f"{len(tables.healthy)} more files without labels are left aside, as in the published protocol.",
         *tables.left_out,
-        "Ours learn from the training rows of all files and share one network; each file is standardised by "
-        "its own training rows. The agent has its own rule: warm-up, score, k of n, frozen while alarming.",
+        learned if len(tables.labelled) >= MIN_MACHINES else few,
+        "The agent has its own rule: warm-up, score, k of n, frozen while alarming.",
         *WHO_FOLLOWS,
         *RULES,
     )

@@ -12,7 +12,14 @@ from industrialguard.bench.creep_rows import FOLLOWED, WHO_FOLLOWS, FollowingDet
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.no_network import NO_NETWORK
 from industrialguard.bench.report import Report, Role
-from industrialguard.bench.skab import TRAIN_ROWS, read_tables, run_skab, skab_contenders
+from industrialguard.bench.skab import (
+    SHIPPED_AGENT,
+    TRAIN_ROWS,
+    bench_skab,
+    read_tables,
+    run_skab,
+    skab_contenders,
+)
 from models.baselines import MeanAbsoluteZ, SmoothedDetector
 from models.variants import SHIPS
 from tests.industrialguard.bench.tables import write_folder, write_table
@@ -61,6 +68,16 @@ def test_a_report_of_all_contenders(folder: Path) -> None:
     assert "2 files; the first 400 rows of each are training, the other 600" in said
     assert "short.csv has 300 rows" in said
     assert " ".join(WHO_FOLLOWS) in said
+
+
+def test_two_files_are_too_few_to_train_on_so_the_shipped_bundle_is_judged(folder: Path) -> None:
+    (report,) = bench_skab(folder, [0])
+    assert [row.name for row in report.rows if row.is_main] == [SHIPPED_AGENT]
+    assert {row.role for row in report.rows[1:]} == {Role.BASELINE}
+    assert value(report, "flow alone, 30 rows", "auc_roc") > 0.9
+    said = " ".join(report.protocol)
+    assert "Fewer than 3 files: no network can be trained on them" in said
+    assert "Ours learn from" not in said
 
 
 def test_without_flow_is_a_data_set_of_its_own(folder: Path) -> None:
