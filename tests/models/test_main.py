@@ -59,7 +59,7 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str], capsys: pytest.C
         (
             ["--exclude", "loop-[123]", "--healthy-fraction", "0.5"],
             TooLittleDataError,
-            "too few machines (1), and recorded too short",
+            r"too few machines \(1\), and recorded too short",
         ),
         (["--healthy-fraction", "0"], ConfigError, "--healthy-fraction"),
         (["--healthy-fraction", "0.2"], TooLittleDataError, "usable windows"),
