@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -56,12 +57,14 @@ class _Norm:
     sharpness32: Values = field(init=False)
     """float32 (n_features,), one over the spread; these two are what each window needs."""
     most: Values = field(init=False)
-    """float32 (n_features,), Z_CLIP: NumPy takes operands of the full shape sooner than single numbers."""
+    least: Values = field(init=False)
+    """float32 (n_features,), ±Z_CLIP: NumPy takes operands of the full shape sooner than single numbers."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "level32", self.level.astype(np.float32))
         object.__setattr__(self, "sharpness32", (1.0 / self.spread).astype(np.float32))
         object.__setattr__(self, "most", np.full_like(self.level32, Z_CLIP))
+        object.__setattr__(self, "least", -self.most)
 
 
 class Baseline:
@@ -122,7 +125,7 @@ class Baseline:
         deviation -= norm.level32
         deviation *= norm.sharpness32
         np.minimum(deviation, norm.most, out=deviation)
-        np.maximum(deviation, -norm.most, out=deviation)
+        np.maximum(deviation, norm.least, out=deviation)
         counts = vector.valid & norm.known
         if not _is_all(counts):
             deviation[~counts] = 0.0
@@ -303,23 +306,35 @@ def feature_errors(standardised: Values, reconstructed: Values, valid: Mask, yar
 def squared_residuals(standardised: Values, reconstructed: Values, valid: Mask) -> Floats:
     """Mean squared residual of each feature over the judged windows; 0 where none counts. float64 (F,)."""
     newest = slice(-JUDGED_WINDOWS, None)
-    return _masked_means(standardised[newest], reconstructed[newest], valid[newest], axis=0)
+    squares, judged = _squares(standardised[newest], reconstructed[newest]), valid[newest]
+    if _is_all(judged):
+        averages: Floats = _weights(len(judged)) @ squares
+        return averages
+    return _masked_means(squares, judged, axis=0)
 
 
 def window_errors(standardised: Values, reconstructed: Values, valid: Mask) -> Floats:
     """Mean squared residual of each window, in squared spreads; 0 where no cell counts. float64 (T,)."""
-    return _masked_means(standardised, reconstructed, valid, axis=1)
+    return _masked_means(_squares(standardised, reconstructed), valid, axis=1)
 
 
-def _masked_means(standardised: Values, reconstructed: Values, valid: Mask, axis: int) -> Floats:
-    residual = standardised - reconstructed
-    counts: Floats | float = float(valid.shape[axis])
-    if not _is_all(valid):
-        residual *= valid
-        counts = np.maximum(np.add.reduce(valid, axis=axis, dtype=np.float64), 1.0)
-    squares: Floats = np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", residual, residual, dtype=np.float64)
-    means: Floats = squares / counts
+def _squares(standardised: Values, reconstructed: Values) -> Floats:
+    residual: Floats = np.subtract(standardised, reconstructed, dtype=np.float64)
+    residual *= residual
+    return residual
+
+
+def _masked_means(squares: Floats, valid: Mask, axis: int) -> Floats:
+    means: Floats = (squares * valid).sum(axis=axis) / np.maximum(valid.sum(axis=axis), 1)
     return means
+
+
+@cache
+def _weights(count: int) -> Floats:
+    """Weights of an average of so many; shared, so read-only."""
+    weights = np.full(count, 1.0 / count)
+    weights.flags.writeable = False
+    return weights
 
 
 def _counts(judged: Mask, yardstick: Yardstick) -> Floats:

@@ -10,14 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from contract.errors import StateError
 from contract.features import feature_specs
 from contract.profiles import MachineProfile
 from contract.scoring import Z_CLIP, Mask, Values
-
-Floats = npt.NDArray[np.float64]
 
 MEMORY_BASELINES = 16
 """Windows that are remembered, in baselines: a mean over so many is steadier than the level it is held
@@ -36,9 +33,11 @@ class SlowDrift:
     def __init__(self, profile: MachineProfile) -> None:
         count = len(feature_specs(profile))
         self._memory = float(MEMORY_BASELINES * profile.warmup.baseline_windows)
-        self._one: Floats = np.ones(count)
-        self._means: Floats = np.zeros(count)
-        self._seen: Floats = np.zeros(count)
+        self._means: Values = np.zeros(count, np.float32)
+        self._seen: Values = np.zeros(count, np.float32)
+        self._weights: Values = np.ones(count, np.float32)
+        """Of the next window, one over the windows seen."""
+        self._is_full = False
 
     def add(self, standardised: Values, valid: Mask) -> None:
         """Take one window's deviations.
@@ -47,23 +46,29 @@ class SlowDrift:
             standardised: float32 (F,), in spreads of a healthy machine over its baseline's life.
             valid: bool (F,), which of them count.
         """
-        self._seen += valid
-        np.minimum(self._seen, self._memory, out=self._seen)
-        away = valid * (standardised - self._means)
-        away /= np.maximum(self._seen, self._one)
+        if not self._is_full:
+            self._count(np.minimum(self._seen + valid, self._memory))
+        away = standardised - self._means
+        away *= valid
+        away *= self._weights
         self._means += away
 
     @property
-    def deviations(self) -> Floats:
-        """Mean deviation of each feature; 0 where its memory is not full yet. float64 (F,)."""
-        means: Floats = np.where(self._seen >= self._memory, self._means, 0.0)
-        return means
+    def deviations(self) -> Values:
+        """Mean deviation of each feature; 0 where its memory is not full yet. float32 (F,)."""
+        return self._means if self._is_full else self._means * (self._seen >= self._memory)
 
     @property
     def level(self) -> float:
         """The largest of them, as a share of `Z_CLIP`: 0..1."""
         farthest: float = max(np.abs(self.deviations).tolist())
         return min(farthest / Z_CLIP, 1.0)
+
+    def _count(self, seen: Values) -> None:
+        """Take how many windows of each feature the means rest on; nothing changes that once all are full."""
+        self._seen = seen
+        self._weights = 1.0 / np.maximum(seen, 1.0)
+        self._is_full = bool((seen >= self._memory).all())
 
     def to_state(self) -> dict[str, Any]:
         """JSON-safe state, to survive a restart."""
@@ -78,11 +83,12 @@ class SlowDrift:
         """
         drift = cls(profile)
         try:
-            means, seen = (np.array(state[name], np.float64) for name in ("means", "seen"))
+            means, seen = (np.array(state[name], np.float32) for name in ("means", "seen"))
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"drift: the stored state is damaged ({error!r}); delete it") from error
         has_shape = means.shape == seen.shape == drift._means.shape
         if not (has_shape and np.isfinite(means).all() and ((seen >= 0) & (seen <= drift._memory)).all()):
             raise StateError("drift: the stored state is damaged or another machine's; delete it")
-        drift._means, drift._seen = means, seen
+        drift._means = means
+        drift._count(seen)
         return drift

@@ -63,7 +63,7 @@ def test_errors_by_hand() -> None:
 def test_where_every_cell_counts_the_error_is_that_of_plain_means(
     went_in: npt.NDArray[np.float32], came_out: npt.NDArray[np.float32]
 ) -> None:
-    residual = (went_in - came_out)[-JUDGED_WINDOWS:].astype(np.float64)
+    residual = (went_in.astype(np.float64) - came_out)[-JUDGED_WINDOWS:]
     errors = np.minimum((residual**2).mean(axis=0), Z_CLIP**2)
     means = [errors[sensor == SENSORS].mean() for sensor in range(3)]
     assert model_error(went_in, came_out, ALL, USUAL) == pytest.approx(max(means), rel=1e-9)
