@@ -32,10 +32,11 @@ class SlowDrift:
 
     def __init__(self, profile: MachineProfile) -> None:
         count = len(feature_specs(profile))
-        self._memory = float(MEMORY_BASELINES * profile.warmup.baseline_windows)
+        self._memory: Values = np.full(count, MEMORY_BASELINES * profile.warmup.baseline_windows, np.float32)
+        self._one: Values = np.ones(count, np.float32)
         self._means: Values = np.zeros(count, np.float32)
         self._seen: Values = np.zeros(count, np.float32)
-        self._weights: Values = np.ones(count, np.float32)
+        self._weights: Values = self._one
         """Of the next window, one over the windows seen."""
         self._is_full = False
 
@@ -67,8 +68,8 @@ class SlowDrift:
     def _count(self, seen: Values) -> None:
         """Take how many windows of each feature the means rest on; nothing changes that once all are full."""
         self._seen = seen
-        self._weights = 1.0 / np.maximum(seen, 1.0)
-        self._is_full = bool((seen >= self._memory).all())
+        self._weights = self._one / np.maximum(seen, self._one)
+        self._is_full = np.count_nonzero(seen < self._memory) == 0
 
     def to_state(self) -> dict[str, Any]:
         """JSON-safe state, to survive a restart."""

@@ -19,7 +19,14 @@ from contract.context import Context, Step
 from contract.creep import Creep
 from contract.features import FeatureVector, feature_specs
 from contract.messages import MAX_CONTRIBUTIONS, Contribution, MachineState
-from contract.scoring import Baseline, error_shares, feature_errors, model_error, window_errors
+from contract.scoring import (
+    JUDGED_WINDOWS,
+    Baseline,
+    error_shares,
+    feature_errors,
+    model_error,
+    window_errors,
+)
 from edge_agent.drift import SlowDrift
 from edge_agent.errors import ModelError
 from edge_agent.steadiness import Steadiness
@@ -98,7 +105,7 @@ class Scorer:
         self._creep = Creep(profile)
         self._drift = SlowDrift(profile)
         self._steadiness = Steadiness(profile)
-        self._expected: npt.NDArray[np.float32] | None = None
+        self._reconstructed: npt.NDArray[np.float32] | None = None
         self._regime = ""
 
     def score(self, vector: FeatureVector, is_alarming: bool = False) -> Verdict:
@@ -108,7 +115,7 @@ class Scorer:
             vector: Its features; vectors come in time order.
             is_alarming: Whether an alarm is active: then nothing is learned.
         """
-        self._expected = None
+        self._reconstructed = None
         self._regime = vector.regime
         step = self._context.add(vector, may_learn=not is_alarming)
         self._steadiness.add(step)
@@ -122,10 +129,11 @@ class Scorer:
         Raises:
             ValueError: it got none.
         """
-        if self._expected is None:
+        if self._reconstructed is None:
             raise ValueError("the last window was not scored; explain() follows a verdict with a score")
         standardised, valid = self._context.standardised, self._context.valid
-        errors = feature_errors(standardised, self._expected, valid, self._yardstick)
+        expected = self._creep.forgive(standardised, self._reconstructed)
+        errors = feature_errors(standardised, expected, valid, self._yardstick)
         shares = error_shares(errors, valid, self._yardstick)
         order = np.argsort(-shares, kind="stable")[:MAX_CONTRIBUTIONS]
         contributions = tuple(
@@ -138,7 +146,7 @@ class Scorer:
             for i in order
             if shares[i] > 0
         )
-        profile = window_errors(standardised, self._expected, valid)
+        profile = window_errors(standardised, expected, valid)
         recent, believed = (rows[len(rows) // 2 :] for rows in (standardised, valid))
         counts = believed.sum(axis=0)
         deviations = np.where(counts > 0, (recent * believed).sum(axis=0) / np.maximum(counts, 1), np.nan)
@@ -188,8 +196,10 @@ class Scorer:
 
     def _run_model(self, vector: FeatureVector, is_alarming: bool) -> Verdict:
         standardised, valid = self._context.standardised, self._context.valid
-        self._expected = self._creep.forgive(standardised, self._runner.reconstruct(standardised))
-        error = model_error(standardised, self._expected, valid, self._yardstick)
+        self._reconstructed = self._runner.reconstruct(standardised)
+        judged = slice(-JUDGED_WINDOWS, None)
+        expected = self._creep.forgive(standardised[judged], self._reconstructed[judged])
+        error = model_error(standardised[judged], expected, valid[judged], self._yardstick)
         if not self._calibration.is_ready():
             if not is_alarming:
                 self._calibration.observe(error)
