@@ -39,7 +39,7 @@ class Health(StrEnum):
     OFFLINE = "offline"
     """Said goodbye, lost its connection, or was silent for `MISSED_INTERVALS` summaries."""
     UNKNOWN = "unknown"
-    """Connected, but it never said how its machine is, or a newer cloud than this one read it."""
+    """Connected, but it never said how its machine is, or a newer cloud stored a state we do not know."""
     UNSTEADY = "unsteady"
     """Runs, but never steadily enough to be learned or judged."""
     WATCH = "watch"

@@ -67,7 +67,7 @@ STATES: Mapping[Health, StateWord] = MappingProxyType(
             StateWord(
                 Health.UNKNOWN,
                 "Unknown",
-                "Connected, but it has not said how its machine is, or a newer version read it",
+                "Connected, but it has not said yet how its machine is, or in words newer than this page",
             ),
             StateWord(
                 Health.UNSTEADY,

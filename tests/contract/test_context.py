@@ -70,6 +70,16 @@ def test_the_newest_window_comes_last_and_the_oldest_falls_out() -> None:
     assert context.valid.all()
 
 
+def test_after_a_long_time_it_still_holds_the_newest_windows_and_no_others() -> None:
+    context, levels, known = at_work(), [0.0] * T, [False] * T
+    for number in range(30 * T):
+        is_known, level = number % 5 != 3, float(number % 7)
+        context.add(vector(10.0 + level, 20.0, 30.0, 40.0) if is_known else UNBELIEVED)
+        levels, known = [*levels[1:], level * is_known], [*known[1:], is_known]
+        np.testing.assert_allclose(context.standardised[:, 0], levels, rtol=1e-6)
+        assert context.valid.all(axis=1).tolist() == context.valid.any(axis=1).tolist() == known
+
+
 def test_half_of_the_cells_must_be_known_not_half_of_the_windows() -> None:
     half_blind = vector(10.0, 20.0, NAN, NAN)
     assert is_usable(half_blind, PROFILE)
