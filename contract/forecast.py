@@ -1,7 +1,7 @@
-"""From lives to what a model of remaining useful life (RUL) reads, and from its answer to what people are told.
+"""From lives to what a model of remaining useful life (RUL) reads, and from its answer to a forecast.
 
-Rule: training, export and serving fill the same tensors by the same function, and intervals are widened by the
-same table. A forecast never says a number beyond the model's horizon: it says that it lies beyond.
+Rule: training, export and serving fill the same tensors by the same function, and intervals are widened by
+the same table. A forecast never says a number beyond the model's horizon: it says that it lies beyond.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contract.lives import Life, LifeSpec
 Inputs = dict[str, npt.NDArray[Any]]
 
 HEAD_ROWS = 20
-"""First rows of a life that are kept when it has more than a model reads: what the machine was like when new."""
+"""First rows of a life, kept when it has more than a model reads: what the machine was like when new."""
 NO_EVENT = 0
 """Code of an empty place for an event; event `i` of the type has code `i + 1`."""
 

@@ -1,4 +1,4 @@
-"""What is known of a machine's component from its first hour to its end: rows of numbers, events, and how it ended.
+"""A machine's component from its first hour to its end: rows of numbers, events, and how it ended.
 
 Rule: a life that could not be true cannot be built, and nothing in it is later than its last row: what was
 learned afterwards is only in how it ended (`end`, `end_age`). Snapshots, training and serving hold the same
@@ -48,7 +48,7 @@ class LifeSpec:
     """What every life of a machine type has in common: names, units and how far a forecast can see.
 
     Raises:
-        DataError: a name that cannot be a column, twice the same name, or a horizon that is no length of time.
+        DataError: a name that cannot be a column, a name twice, or a horizon that is no length of time.
     """
 
     machine_type: str
