@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,11 +53,11 @@ def assemble(lives: Sequence[Life], spec: InputSpec) -> Inputs:
         spec: How much is read.
 
     Returns:
-        `age` float32 (n, n_rows), in the type's time unit; `mask` float32 (n, n_rows), 1 where there is a row,
-        else 0 (rows stand at the right, so that the newest is always the last); `settings` float32
-        (n, n_rows, n_settings) and `sensors` float32 (n, n_rows, n_sensors), NaN where unknown, 0 where there is
-        no row; where `n_events` > 0 also `event_code` int32 and `event_ago` float32, both (n, n_events), newest
-        first: the event's code, and how long before the last row it was.
+        `age` float32 (n, n_rows), in the type's time unit; `mask` float32 (n, n_rows), 1 where there is a
+        row, else 0 (rows stand at the right, so that the newest is always the last); `settings` float32
+        (n, n_rows, n_settings) and `sensors` float32 (n, n_rows, n_sensors), NaN where unknown, 0 where there
+        is no row; where `n_events` > 0 also `event_code` int32 and `event_ago` float32, both (n, n_events),
+        newest first: the event's code, and how long before the last row it was.
     """
     n, rows, life = len(lives), spec.n_rows, spec.life
     inputs: Inputs = {
@@ -141,7 +142,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         edges = [each.above for each in self.bins]
-        if not edges or edges[0] != 0 or any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+        if not edges or edges[0] != 0 or any(a >= b for a, b in pairwise(edges)):
             raise BundleError("calibration needs bins whose edges rise from 0")
         if not all(math.isfinite(value) for each in self.bins for value in (each.lower, each.upper)):
             raise BundleError("calibration needs finite corrections")
