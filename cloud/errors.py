@@ -75,3 +75,13 @@ class NotFoundError(CloudError):
 
 class AlreadyClearedError(CloudError):
     """An alert that is over cannot be acknowledged any more."""
+
+
+class SnapshotExistsError(CloudError):
+    """A training snapshot is never changed: there is one of this name already."""
+
+
+class SnapshotStorageError(CloudError):
+    """The disk refused a training snapshot; nothing of it was left behind."""
+
+    retriable = True

@@ -12,7 +12,14 @@ import sys
 from collections.abc import Sequence
 
 from contract.errors import ConfigError, IndustrialGuardError
-from industrialguard.commands import COMMANDS, Command, is_third_party, load_command, missing_extra
+from industrialguard.commands import (
+    COMMANDS,
+    PARTS,
+    Command,
+    is_third_party,
+    load_command,
+    missing_extra,
+)
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -87,8 +94,9 @@ def find_command(name: str, commands: Sequence[Command] = COMMANDS) -> Command:
 
 def build_parser(commands: Sequence[Command] = COMMANDS) -> argparse.ArgumentParser:
     """Build the parser of what stands before the subcommand's own arguments; it also writes the help text."""
-    width = max(len(command.name) for command in commands)
-    table = "\n".join(f"  {command.name:<{width}}  {command.summary}" for command in commands)
+    rows = (*commands, *PARTS)
+    width = max(len(command.name) for command in rows)
+    table = "\n".join(f"  {command.name:<{width}}  {command.summary}" for command in rows)
     parser = argparse.ArgumentParser(
         prog="industrialguard",
         usage="industrialguard [--help] [--version] COMMAND ...",
@@ -118,6 +126,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
             parser.parse_args(arguments[:1])
         except SystemExit as finished:  # argparse prints, then leaves; the flush is still ours to do
             return int(finished.code or 0)
+    part = next((part for part in PARTS if part.name == " ".join(arguments[:2])), None)
+    if part is not None:
+        return run_command(part, arguments[2:])
     return run_command(find_command(arguments[0]), arguments[1:])
 
 

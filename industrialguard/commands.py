@@ -86,6 +86,17 @@ COMMANDS = (
     Command("ota", "ota.__main__", "cloud", "sign and publish model releases"),
 )
 
+PARTS = (
+    Command(
+        "train snapshot",
+        "industrialguard.snapshot_command",
+        "train",
+        "write the lives of a data set as a training snapshot",
+        ("pyarrow",),
+    ),
+)
+"""Two words typed one after the other, where the second one's work is not the first one's package's."""
+
 
 def load_command(command: Command) -> CommandMain:
     """Import a subcommand's module and return its `main`.

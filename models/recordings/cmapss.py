@@ -13,16 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.errors import DataError
 from contract.signals import Reading
+from models.recordings.cmapss_table import find_remaining, read_remaining, read_table, split_units
 from models.recordings.folders import find_files
 from models.recordings.recording import ProfileChoice, Recording, profile_name
 from models.recordings.rows import row_readings, safe_id
-from models.recordings.text import Numbers, parse_numbers, read_lines, split_rows
+from models.recordings.text import Numbers
 
 PROFILE = "turbofan"
 CYCLE_S = 10.0
-COLUMNS = 26
 COLUMN_OF_SENSOR = {
     "altitude": 2,
     "mach": 3,
@@ -59,57 +58,30 @@ def open_cmapss(place: Path, profile: ProfileChoice) -> list[Recording]:
 
 
 def _open_table(path: Path, profile: str) -> list[Recording]:
-    rows = split_rows(path, read_lines(path), None, COLUMNS)
-    table = parse_numbers(path, rows)
-    _check_cycles(path, table)
+    units = split_units(read_table(path))
     name = path.name.split(".")[0]
-    remaining = _read_remaining(path, name, len(np.unique(table[:, 0])))
+    remaining = _find_ends(path, len(units))
     recordings = []
-    for number, unit in enumerate(np.unique(table[:, 0])):
-        engine = table[table[:, 0] == unit]
-        last = float(engine[-1, 1])
+    for number, (unit, engine) in enumerate(units):
         left = remaining[number] if remaining is not None else None
         recordings.append(
             Recording(
-                machine_id=f"{safe_id(name)}-{int(unit):03d}",
+                machine_id=f"{safe_id(name)}-{unit:03d}",
                 profile=profile,
-                description=f"C-MAPSS {name}, engine {int(unit)}, {len(engine)} flights",
+                description=f"C-MAPSS {name}, engine {unit}, {len(engine)} flights",
                 readings=partial(_read, engine),
-                end_of_life_s=None if left is None else (last + left) * CYCLE_S,
+                end_of_life_s=None if left is None else (float(engine[-1, 1]) + left) * CYCLE_S,
             )
         )
     return recordings
 
 
-def _check_cycles(path: Path, table: Numbers) -> None:
-    """Refuse units and cycles that are not whole numbers from 1 on, or cycles that do not count up by one."""
-    keys = table[:, :2]
-    is_new = np.diff(keys[:, 0], prepend=-1.0) != 0
-    expected = np.where(is_new, keys[:, 1], np.roll(keys[:, 1], 1) + 1)
-    bad = (
-        (keys < 1).any(1)
-        | (keys != np.floor(keys)).any(1)
-        | (keys[:, 1] != expected)
-        | ~np.isfinite(keys).all(1)
-    )
-    if bad.any():
-        raise DataError(
-            f"{path}:{int(np.argmax(bad)) + 1}: unit and cycle must be whole numbers, cycles rising by one"
-        )
-
-
-def _read_remaining(path: Path, name: str, n_units: int) -> Numbers | None:
+def _find_ends(path: Path, n_units: int) -> Numbers | None:
     """Flights left after the last row: 0 in training tables, else as the RUL file says, if any."""
-    if name.startswith("train_"):
+    if path.name.startswith("train_"):
         return np.zeros(n_units)
-    stem = name.replace("test_", "RUL_", 1)
-    found = [p for p in (path.with_name(f"{stem}.txt"), path.with_name(f"{stem}.txt.gz")) if p.is_file()]
-    if not found:
-        return None
-    remaining = parse_numbers(found[0], split_rows(found[0], read_lines(found[0]), None, 1))[:, 0]
-    if len(remaining) != n_units:
-        raise DataError(f"{found[0]}: has {len(remaining)} lines for the {n_units} engines of {path.name}")
-    return remaining
+    found = find_remaining(path)
+    return None if found is None else read_remaining(found, path, n_units)
 
 
 def _read(engine: Numbers) -> Iterator[Reading]:

@@ -10,6 +10,7 @@ import pytest
 from industrialguard.commands import (
     COMMANDS,
     OWN_PACKAGES,
+    PARTS,
     Command,
     MissingExtraError,
     UnavailableCommandError,
@@ -39,6 +40,14 @@ def test_each_module_lives_in_a_package_of_the_wheel(command: Command) -> None:
         command.module.partition(".")[0]
         in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     )
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_a_part_belongs_to_a_word_and_its_module_is_there(part: Command) -> None:
+    assert part.name.split()[0] in {command.name for command in COMMANDS}
+    assert part.extra in PYPROJECT["project"]["optional-dependencies"]
+    assert [probe for probe in part.probes if importlib.util.find_spec(probe) is None] == []
+    assert callable(load_command(part))
 
 
 def test_own_packages_are_the_packages_of_the_wheel() -> None:
