@@ -24,6 +24,7 @@ class Kind:
 KINDS = {
     "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
     "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
+    "rul": Kind("industrialguard.bench.rul", "how well remaining life is forecast, beside trees and trends"),
 }
 
 EXAMPLES = """\

@@ -1,0 +1,136 @@
+"""C-MAPSS turbofan engines: what is said at the last cycle of every test engine.
+
+Rule: the test table and its endings are read once, to be judged by; no engine is left out, however short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from contract.lives import Life, LifeSpec
+from industrialguard.bench.errors import NothingToJudgeError
+from industrialguard.bench.report import Report, Run
+from industrialguard.bench.rul_ours import our_contenders
+from industrialguard.bench.rul_rows import Contender, Forecaster, Subset, floor_contenders, run_contenders
+from models.forecast.plots import Course, draw_courses
+from models.forecast.trees import RECENT_ROWS
+from models.forecast.truths import Truths
+from models.lives.cmapss import read_cmapss
+from models.lives.life_set import LifeSet, keep_group
+
+DRAWN = 3
+"""Engines of each subset in the picture: those that were seen for longest."""
+
+RULES = (
+    "An engine is judged once, at the last cycle of its test table; its truth is the RUL file's. Truths and "
+    "forecasts count up to the horizon, but for rmse_uncapped. nasa_score is a sum over the engines.",
+    "Training and test are different engines. The test table is read once, after every choice was made: "
+    "statistics, sizes and stops were chosen by validation that keeps engines whole, on training tables.",
+    "Operating conditions are found from the settings of training engines alone; a sensor is read as its "
+    "distance from the usual of its condition.",
+    "Intervals are at 90 %, calibrated by machine on forecasts of engines left out of the fit, at all cycles "
+    "of their lives, in ranges of the forecast. An engine that outlasts the horizon is in an interval that "
+    "reaches it. picp_rul_ is coverage by true RUL.",
+    "Training lives that have not ended would be used by what is known of them; here all ended.",
+    "Rows named 'all subsets' learn from all training tables of the folder at once, the others from the "
+    "subset's own. Every row forecasts the same engines; mean and standard deviation are over the seeds.",
+)
+
+
+def bench_cmapss(
+    folder: Path,
+    names: Sequence[str],
+    seeds: Sequence[int],
+    plot: Path | None = None,
+    contenders: Sequence[Contender] | None = None,
+) -> list[Report]:
+    """All contenders on some subsets of a folder.
+
+    Args:
+        folder: Tables of C-MAPSS, plain or .gz, also in folders below it.
+        names: Subsets to be judged by; none: all that have a test table and a RUL file.
+        seeds: For the contenders that are seeded.
+        plot: Where to draw what the main contender said over engines' lives.
+        contenders: None: ours and the floor.
+
+    Raises:
+        DataError: no tables, a malformed one, an unknown subset, or one without its test or RUL file.
+        ConfigError: the picture cannot be written.
+    """
+    started = datetime.now(UTC)
+    root = folder / "cmapss" if (folder / "cmapss").is_dir() else folder
+    lives = read_cmapss(root)
+    subsets = choose_subsets(lives, names, root)
+    everyone = with_main(contenders if contenders is not None else (*our_contenders(), *floor_contenders()))
+    courses: list[Course] = []
+
+    def watch(contender: Contender, seed: int, subset: Subset, fitted: Forecaster) -> None:
+        if plot is not None and contender.is_main and seed == seeds[0]:
+            longest = sorted(subset.test, key=lambda life: -len(life.age))[:DRAWN]
+            courses.extend(follow(fitted, life, lives.spec) for life in longest)
+
+    rows = run_contenders(subsets, lives.lives, lives.spec, everyone, seeds, watch)
+    if plot is not None:
+        (main,) = [contender for contender in everyone if contender.is_main]
+        draw_courses(plot, f"{main.name}, test engines up to their cut", lives.spec.time_unit, courses)
+    run = Run.since(started)
+    return [
+        Report("rul", f"cmapss/{each.name}", _protocol(each, lives), tuple(seeds), rows[each.name], run)
+        for each in subsets
+    ]
+
+
+def with_main(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+    """The same; where none of ours is among them, the first one stands for what ships."""
+    if any(contender.is_main for contender in contenders):
+        return tuple(contenders)
+    return (replace(contenders[0], is_main=True), *contenders[1:])
+
+
+def choose_subsets(lives: LifeSet, names: Sequence[str], root: Path) -> list[Subset]:
+    """The subsets that are asked for; where none is, all that can be judged.
+
+    Raises:
+        DataError: there is no such subset.
+        NothingToJudgeError: one has no test engines with known ends.
+    """
+    testable = sorted({life.group for life in lives.tests})
+    if not names and not testable:
+        raise NothingToJudgeError(
+            f"{root}: no subset has its test table and RUL file; put test_X.txt and RUL_X.txt beside train_X"
+        )
+    subsets = [keep_group(lives, name) for name in names or testable]
+    for name, subset in zip(names, subsets, strict=False):
+        if not subset.tests:
+            raise NothingToJudgeError(
+                f"{root}: {name} cannot be judged without test_{name}.txt and RUL_{name}.txt (or .gz); "
+                f"put them beside its training table, or choose from: {', '.join(testable) or 'none'}"
+            )
+    return [Subset(subset.lives[0].group, subset.lives, subset.tests) for subset in subsets]
+
+
+def follow(fitted: Forecaster, life: Life, spec: LifeSpec) -> Course:
+    """What had been said of a life after each of its rows."""
+    cuts = [life.cut(n_rows) for n_rows in range(1, len(life.age) + 1)]
+    said = fitted.forecast(cuts)
+    truth = Truths.of(cuts, spec.horizon).capped
+    return Course(life.machine, life.age, truth, said.mean, said.lower, said.upper)
+
+
+def _protocol(subset: Subset, lives: LifeSet) -> tuple[str, ...]:
+    short = sum(len(life.age) < RECENT_ROWS for life in subset.test)
+    beyond = int(Truths.of(subset.test, lives.spec.horizon).is_beyond.sum())
+    n_cycles = int(np.sum([len(life.age) for life in subset.train]))
+    groups = sorted({life.group for life in lives.lives})
+    return (
+        f"{len(subset.train)} training engines with {n_cycles} cycles, run to failure.",
+        f"{len(subset.test)} test engines, all judged: {short} with fewer than {RECENT_ROWS} cycles, "
+        f"{beyond} that outlast the horizon of {lives.spec.horizon:g} cycles.",
+        f"All subsets: {', '.join(groups)}.",
+        *RULES,
+    )

@@ -1,0 +1,152 @@
+"""Contenders for remaining useful life, and how each becomes a row of figures.
+
+Rule: a contender sees training lives when it is fitted, and of a test life only what is before its cut. All
+contenders forecast the same lives and are judged by the same functions. A fit that learns from all subsets
+is made once and serves each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from contract.lives import Life, LifeSpec
+from industrialguard.bench.report import Metric, Role, Row
+from models.forecast.metrics import Figure, coverage_by_truth, judge
+from models.forecast.naive import AlwaysTheSame, ByAge
+from models.forecast.prognostics import alpha_lambda_share, concordance
+from models.forecast.trees import FULL, N_FITS, RECENT, WITHOUT_AGE, TreeSpec, fit_trees
+from models.forecast.truths import Forecasts, Truths
+from models.progress import Progress
+
+
+class Forecaster(Protocol):
+    """Something fitted."""
+
+    def forecast(self, lives: Sequence[Life]) -> Forecasts:
+        """What is said of lives after their last rows."""
+        ...
+
+
+Fit = Callable[[Sequence[Life], LifeSpec, int], Forecaster]
+"""From training lives, their type and a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One row of the comparison."""
+
+    name: str
+    role: Role
+    fit: Fit
+    learns_from_all: bool = False
+    """Whether it learns from the training lives of every subset at once, else from the subset's own."""
+    is_seeded: bool = True
+    """Whether the seed matters; if not, it is fitted once."""
+    is_main: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subset:
+    """Lives that belong together: what to learn from, and what to be judged by."""
+
+    name: str
+    train: tuple[Life, ...] = field(repr=False)
+    test: tuple[Life, ...] = field(repr=False)
+    """Cut short; their ends are known to the judge alone."""
+
+
+Watch = Callable[[Contender, int, Subset, Forecaster], None]
+"""Called with everything fitted, its seed, and the subset that it was judged by."""
+
+
+def run_contenders(
+    subsets: Sequence[Subset],
+    everyone: Sequence[Life],
+    spec: LifeSpec,
+    contenders: Sequence[Contender],
+    seeds: Sequence[int],
+    watch: Watch = lambda *_: None,
+) -> dict[str, tuple[Row, ...]]:
+    """Fit and judge everyone.
+
+    Args:
+        subsets: Each is judged on its own.
+        everyone: Training lives of all subsets of the type, also of those that are not judged.
+        spec: Their type.
+        contenders: Exactly one is the main one.
+        seeds: For those that are seeded.
+        watch: Sees what was fitted.
+
+    Returns:
+        Rows by the subset's name, in the contenders' order.
+    """
+    rows: dict[str, list[Row]] = {subset.name: [] for subset in subsets}
+    for contender in contenders:
+        figures: dict[str, list[dict[str, Figure]]] = {subset.name: [] for subset in subsets}
+        for seed in seeds if contender.is_seeded else seeds[:1]:
+            shared = contender.fit(everyone, spec, seed) if contender.learns_from_all else None
+            for subset in subsets:
+                fitted = shared or contender.fit(subset.train, spec, seed)
+                watch(contender, seed, subset, fitted)
+                figures[subset.name].append(judge_lives(fitted, subset.test, spec))
+        for name, found in figures.items():
+            rows[name].append(Row(contender.name, contender.role, as_metrics(found), contender.is_main))
+    return {name: tuple(found) for name, found in rows.items()}
+
+
+def judge_lives(fitted: Forecaster, lives: Sequence[Life], spec: LifeSpec) -> dict[str, Figure]:
+    """All figures of one fit: of the mean and the interval, coverage by band, and order."""
+    truths = Truths.of(lives, spec.horizon)
+    forecasts = fitted.forecast(lives)
+    bands = coverage_by_truth(forecasts, truths)
+    return {
+        **judge(forecasts, truths),
+        **{f"picp_rul_{name.replace('-', '_')}": value for name, value in bands.items()},
+        "alpha_lambda_20": alpha_lambda_share(forecasts.mean, truths),
+        "c_index": concordance(forecasts.mean, truths),
+    }
+
+
+def as_metrics(runs: Sequence[Mapping[str, Figure]]) -> dict[str, Metric]:
+    """Figures of repeated runs (at least one, all with the same names) as a report holds them."""
+    return {name: Metric(tuple(run[name] for run in runs)) for name in runs[0]}
+
+
+def floor_contenders() -> tuple[Contender, ...]:
+    """What any model must beat."""
+    return (
+        tree_contender("trees, own subset", FULL),
+        tree_contender("trees, all subsets", FULL, learns_from_all=True),
+        tree_contender("trees, own subset, without age", WITHOUT_AGE),
+        tree_contender("trees, last 30 rows, no age", RECENT),
+        Contender(
+            "lives' lengths and the age alone",
+            Role.BASELINE,
+            lambda lives, spec, _: ByAge.fit(lives, spec.horizon),
+            is_seeded=False,
+        ),
+        Contender(
+            "always the same",
+            Role.BASELINE,
+            lambda lives, spec, _: AlwaysTheSame.fit(lives, spec.horizon),
+            is_seeded=False,
+        ),
+    )
+
+
+def tree_contender(name: str, trees: TreeSpec, *, learns_from_all: bool = False) -> Contender:
+    """Gradient-boosted trees; says on stderr how far they are."""
+
+    def fit(lives: Sequence[Life], spec: LifeSpec, seed: int) -> Forecaster:
+        progress, done = Progress(f"{name}, {len(lives)} lives, seed {seed}", N_FITS), 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            progress.advance(done)
+
+        return fit_trees(lives, spec, trees, seed, advance)
+
+    return Contender(name, Role.BASELINE, fit, learns_from_all)
