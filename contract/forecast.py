@@ -36,13 +36,15 @@ class InputSpec:
 
     life: LifeSpec
     n_rows: int
-    """Rows; a longer life keeps its first `HEAD_ROWS` and its last."""
+    """Rows; a longer life keeps its first `head_rows` and its last."""
     n_events: int
     """Newest events; 0 where the type has none."""
+    head_rows: int = HEAD_ROWS
+    """First rows that are kept; fewer than `n_rows`, 0: the newest alone."""
 
     def __post_init__(self) -> None:
-        if self.n_rows <= HEAD_ROWS or self.n_events < 0:
-            raise BundleError(f"a model reads more than {HEAD_ROWS} rows, and no fewer than 0 events")
+        if not (0 <= self.head_rows < self.n_rows and self.n_events >= 0):
+            raise BundleError("a model reads more rows than the first that it keeps, and 0 events or more")
 
 
 def assemble(lives: Sequence[Life], spec: InputSpec) -> Inputs:
@@ -67,7 +69,7 @@ def assemble(lives: Sequence[Life], spec: InputSpec) -> Inputs:
         "sensors": np.zeros((n, rows, len(life.sensors)), np.float32),
     }
     for index, one in enumerate(lives):
-        keep = kept_rows(len(one.age), rows)
+        keep = kept_rows(len(one.age), rows, spec.head_rows)
         place = slice(rows - len(keep), rows)
         inputs["age"][index, place] = one.age[keep]
         inputs["mask"][index, place] = 1.0
@@ -78,15 +80,15 @@ def assemble(lives: Sequence[Life], spec: InputSpec) -> Inputs:
     return inputs
 
 
-def kept_rows(n_rows: int, most: int) -> npt.NDArray[np.intp]:
+def kept_rows(n_rows: int, most: int, head: int) -> npt.NDArray[np.intp]:
     """Which rows of a life are read: all, or its first few and its last.
 
-    >>> kept_rows(3, 30).tolist(), kept_rows(60, 25)[18:].tolist()
-    ([0, 1, 2], [18, 19, 55, 56, 57, 58, 59])
+    >>> kept_rows(3, 30, 20).tolist(), kept_rows(60, 5, 2).tolist()
+    ([0, 1, 2], [0, 1, 57, 58, 59])
     """
     if n_rows <= most:
         return np.arange(n_rows)
-    return np.concatenate([np.arange(HEAD_ROWS), np.arange(n_rows - most + HEAD_ROWS, n_rows)])
+    return np.concatenate([np.arange(head), np.arange(n_rows - most + head, n_rows)])
 
 
 def _assemble_events(lives: Sequence[Life], spec: InputSpec) -> Inputs:

@@ -41,9 +41,9 @@ class Conditions:
     """float64 (n_conditions, n_settings), in standard deviations; at least one condition."""
 
     @classmethod
-    def find(cls, lives: Sequence[Life], seed: int = 0) -> Conditions:
-        """Find how many conditions there are, and where, from training lives (at least one)."""
-        settings = np.concatenate([life.settings for life in lives]).astype(np.float64)
+    def find(cls, settings: Rows, seed: int = 0) -> Conditions:
+        """Find how many conditions there are, and where, from rows of training lives: (n, n_settings)."""
+        settings = settings.astype(np.float64)
         if not settings.shape[1]:
             return cls(np.zeros(0), np.ones(0), np.zeros((1, 0)))
         known = np.isfinite(settings)
@@ -74,10 +74,11 @@ class Usual:
     """float64 (n_conditions, n_sensors); infinite where the sensor is constant or was never seen."""
 
     @classmethod
-    def learn(cls, lives: Sequence[Life], conditions: Conditions) -> Usual:
-        """Learn it from training lives (at least one)."""
-        sensors = np.concatenate([life.sensors for life in lives]).astype(np.float64)
-        codes = np.concatenate([conditions.of(life.settings) for life in lives])
+    def learn(cls, settings: Rows, sensors: Rows) -> Usual:
+        """Learn it, and the conditions, from rows of training lives: (n, n_settings), (n, n_sensors)."""
+        conditions = Conditions.find(settings)
+        codes = conditions.of(settings)
+        sensors = sensors.astype(np.float64)
         shape = len(conditions), sensors.shape[1]
         mean, spread = np.zeros(shape), np.full(shape, np.inf)
         for code in range(len(conditions)):
@@ -89,6 +90,13 @@ class Usual:
             varies = found > CONSTANT * (np.abs(mean[code]) + CONSTANT)
             spread[code] = np.where(varies, found, np.inf)
         return cls(conditions, mean, spread)
+
+    @classmethod
+    def of_lives(cls, lives: Sequence[Life]) -> Usual:
+        """The same from training lives, at least one."""
+        return cls.learn(
+            *(np.concatenate([getattr(life, n) for life in lives]) for n in ("settings", "sensors"))
+        )
 
     def standardise(self, life: Life) -> Floats:
         """Distances from the usual, float64 (n_rows, n_sensors): 0 where constant, NaN where not measured."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from contract.forecast import LEVELS, Calibration
 from contract.lives import Life, LifeSpec
 from models.errors import TooLittleDataError
-from models.forecast.conditions import Conditions, Usual
+from models.forecast.conditions import Usual
 from models.forecast.conformal import calibrate
 from models.forecast.life_statistics import StatisticsSpec, compute_statistics, event_statistics
 from models.forecast.truths import Floats, Forecasts, Names, Truths
@@ -85,7 +85,7 @@ class Reader:
     @classmethod
     def learn(cls, lives: Sequence[Life], life: LifeSpec, spec: TreeSpec) -> Reader:
         """Learn it from training lives (at least one)."""
-        usual = Usual.learn(lives, Conditions.find(lives))
+        usual = Usual.of_lives(lives)
         rows = np.nan_to_num(np.concatenate([usual.standardise(each) for each in lives]))
         _, vectors = np.linalg.eigh(rows.T @ rows)  # rising: those that vary most stand last
         return cls(life, usual, vectors[:, ::-1][:, : spec.axes], spec.statistics)

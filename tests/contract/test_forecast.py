@@ -38,18 +38,18 @@ def same(left: Any, right: Any) -> bool:
 
 @pytest.mark.parametrize(("n_rows", "n_events"), [(HEAD_ROWS, 0), (0, 0), (-5, 0), (100, -1)])
 def test_sizes_that_cannot_be_are_refused(n_rows: int, n_events: int) -> None:
-    with pytest.raises(BundleError, match=f"more than {HEAD_ROWS} rows"):
+    with pytest.raises(BundleError, match="more rows than the first"):
         InputSpec(SPEC, n_rows, n_events)
 
 
-@given(st.integers(1, 300), st.integers(HEAD_ROWS + 1, 100))
-def test_the_first_rows_and_the_last_are_kept_in_order(n_rows: int, most: int) -> None:
-    kept = kept_rows(n_rows, most).tolist()
+@given(st.integers(1, 300), st.integers(31, 100), st.integers(0, 30))
+def test_the_first_rows_and_the_last_are_kept_in_order(n_rows: int, most: int, head: int) -> None:
+    kept = kept_rows(n_rows, most, head).tolist()
     assert kept == sorted(set(kept))
     assert len(kept) == min(n_rows, most)
     assert kept[-1] == n_rows - 1, "the newest row is always read"
-    assert kept[:HEAD_ROWS] == list(range(min(n_rows, HEAD_ROWS)))
-    tail = kept[HEAD_ROWS:]
+    assert kept[:head] == list(range(min(n_rows, head)))
+    tail = kept[head:]
     assert tail == list(range(n_rows - len(tail), n_rows))
 
 
@@ -69,7 +69,7 @@ def test_short_lives_stand_at_the_right_and_the_rest_is_nothing(several: list[Li
 def test_long_lives_keep_head_and_tail(n_rows: int) -> None:
     life = pump(n_rows=n_rows)
     inputs = assemble([life], INPUTS)
-    kept = kept_rows(n_rows, N_ROWS)
+    kept = kept_rows(n_rows, N_ROWS, HEAD_ROWS)
     assert inputs["mask"].sum() == len(kept)
     assert same(inputs["age"][0, -len(kept) :], life.age[kept].astype(np.float32))
     assert same(inputs["sensors"][0, -len(kept) :], life.sensors[kept])

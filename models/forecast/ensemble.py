@@ -1,0 +1,131 @@
+"""A trained forecast of a machine type: several networks that are asked, kept and served as one.
+
+Rule: what is asked here is what is exported; nothing is added to it but the calibrated intervals, which
+travel beside the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contract.errors import BundleError
+from contract.forecast import Calibration, Inputs, InputSpec, assemble
+from contract.lives import Life, LifeSpec
+from models.errors import ModelFileError
+from models.forecast.fit import CHUNK
+from models.forecast.metrics import Figure
+from models.forecast.truths import Forecasts
+from models.keras3 import keras, ops
+from models.rul import Constants, RulConfig, build_encoder, build_model, build_prepare
+
+WEIGHTS, SETTINGS = "weights.npz", "forecast.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ensemble:
+    """Networks of one `RulConfig`, with their intervals."""
+
+    config: RulConfig
+    constants: Constants = field(repr=False)
+    encoders: tuple[keras.Model, ...] = field(repr=False)
+    network: keras.Model = field(repr=False)
+    """All encoders in one graph, from raw inputs to `quantiles` and `mean`."""
+    interval_80: Calibration
+    interval_90: Calibration
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    """How it did on machines that it had not learned from, by `models.forecast.metrics`."""
+
+    @property
+    def inputs(self) -> InputSpec:
+        """What is read of a life."""
+        return self.config.inputs
+
+    def answer(self, inputs: Inputs) -> Inputs:
+        """`quantiles` float32 (n, 7) and `mean` float32 (n, 1), in the type's time unit; not calibrated."""
+        parts = [
+            self.network({name: v[start : start + CHUNK] for name, v in inputs.items()}, training=False)
+            for start in range(0, len(inputs["age"]), CHUNK)
+        ]
+        return {
+            name: np.concatenate([ops.convert_to_numpy(part[name]) for part in parts]) for name in parts[0]
+        }
+
+    def answer_lives(self, lives: Sequence[Life]) -> Inputs:
+        """The same for lives as they stand after their last rows."""
+        chunks = [lives[start : start + CHUNK] for start in range(0, len(lives), CHUNK)]
+        parts = [self.answer(assemble(some, self.inputs)) for some in chunks]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def forecast(self, lives: Sequence[Life]) -> Forecasts:
+        """What is said of lives after their last rows, with the calibrated 90 % interval."""
+        said = self.answer_lives(lives)
+        horizon = self.inputs.life.horizon
+        return Forecasts.of_model(said["mean"][:, 0], said["quantiles"], horizon, self.interval_90)
+
+    def save(self, folder: Path) -> None:
+        """Write what `load_ensemble` reads into a folder that exists."""
+        content = {
+            "config": asdict(self.config),
+            "constants": {name: value.tolist() for name, value in asdict(self.constants).items()},
+            "interval_80": self.interval_80.to_json(),
+            "interval_90": self.interval_90.to_json(),
+            "n_encoders": len(self.encoders),
+            "figures": dict(self.figures),
+        }
+        (folder / SETTINGS).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        weights = {
+            f"{number}/{place}": values
+            for number, encoder in enumerate(self.encoders)
+            for place, values in enumerate(encoder.get_weights())
+        }
+        np.savez(folder / WEIGHTS, **weights)
+
+    def export(self) -> bytes:
+        """The TFLite file with one signature: inputs as `assemble` names them, `quantiles` and `mean` out."""
+        from models.forecast.export import export_tflite
+
+        return export_tflite(self.network, self.inputs)
+
+
+def build_parts(
+    config: RulConfig, constants: Constants, n_encoders: int
+) -> tuple[keras.Model, tuple[keras.Model, ...]]:
+    """What comes before the encoders, and encoders that have learned nothing yet."""
+    prepare = build_prepare(config, constants)
+    return prepare, tuple(build_encoder(config, prepare, f"encoder_{n}") for n in range(n_encoders))
+
+
+def load_ensemble(folder: Path) -> Ensemble:
+    """Read back what `Ensemble.save` wrote.
+
+    Raises:
+        ModelFileError: it is not there, damaged, or of another version of this code.
+    """
+    try:
+        content = json.loads((folder / SETTINGS).read_text("utf-8"))
+        config = _parse_config(content["config"])
+        constants = Constants(**{k: np.array(v, np.float32) for k, v in content["constants"].items()})
+        prepare, encoders = build_parts(config, constants, content["n_encoders"])
+        with np.load(folder / WEIGHTS) as weights:
+            for number, encoder in enumerate(encoders):
+                n_weights = len(encoder.get_weights())
+                encoder.set_weights([weights[f"{number}/{place}"] for place in range(n_weights)])
+        of_80, of_90 = (Calibration.from_json(content[name]) for name in ("interval_80", "interval_90"))
+        network = build_model(config, prepare, encoders)
+        return Ensemble(config, constants, encoders, network, of_80, of_90, content["figures"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, BundleError) as error:
+        raise ModelFileError(f"{folder}: holds no forecast that this version reads ({error})") from error
+
+
+def _parse_config(content: dict[str, Any]) -> RulConfig:
+    inputs = content.pop("inputs")
+    life = inputs.pop("life")
+    life |= {name: tuple(life[name]) for name in ("settings", "sensors", "events")}
+    spec = InputSpec(LifeSpec(**life), **inputs)
+    return RulConfig(spec, look_back=tuple(content.pop("look_back")), **content)

@@ -1,0 +1,193 @@
+"""Fitting one network of remaining life to lives that have ended, or not yet.
+
+Rule: a network is fitted to random cuts of its machines' lives and judged, epoch by epoch, on machines that
+it never learns from; the weights kept are those of the best epoch there. A life that did not fail teaches
+that it lasted at least so long, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.forecast import InputSpec, assemble
+from contract.lives import Life
+from models.keras3 import keras, ops
+
+Arrays = dict[str, npt.NDArray[Any]]
+Targets = npt.NDArray[np.float32]
+Tensor = Any
+
+CHUNK = 512
+"""Lives prepared, or judged, at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitSpec:
+    """How a network is fitted."""
+
+    epochs: int = 12
+    steps: int = 100
+    """Batches in an epoch."""
+    batch: int = 128
+    rate: float = 2e-3
+    """Peak of the learning rate: it rises over a tenth of all steps, then falls to 0 as a cosine."""
+    decay: float = 1e-2
+    """Weight decay (AdamW: Loshchilov and Hutter 2019)."""
+    ema: float = 0.99
+    """Weights are averaged over steps with this factor; the averages are judged and kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cuts:
+    """Prepared examples."""
+
+    inputs: Arrays
+    """What the encoder reads, each (n, ...)."""
+    targets: Targets
+    """float32 (n, 2), see `SurvivalLoss`."""
+    machines: npt.NDArray[np.str_]
+    """str (n,)."""
+
+    def take(self, which: npt.NDArray[Any]) -> Cuts:
+        """Some of them, by mask or by place."""
+        inputs = {name: values[which] for name, values in self.inputs.items()}
+        return Cuts(inputs, self.targets[which], self.machines[which])
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def draw_cuts(lives: Sequence[Life], n_cuts: int, random: np.random.Generator) -> list[Life]:
+    """Lives as they stood at random rows, every row of every life alike; none twice."""
+    ends = np.cumsum([len(life.age) for life in lives])
+    picked = np.sort(random.permutation(int(ends[-1]))[:n_cuts])
+    places = np.searchsorted(ends, picked, side="right")
+    rows = picked - np.concatenate([[0], ends])[places] + 1
+    return [lives[place].cut(int(n_rows)) for place, n_rows in zip(places, rows, strict=True)]
+
+
+def draw_evenly(lives: Sequence[Life], n_cuts: int, random: np.random.Generator) -> list[Life]:
+    """Each life as it stood at so many random rows of its own (at all of them where it has fewer)."""
+    drawn = []
+    for life in lives:
+        rows = random.permutation(len(life.age))[:n_cuts] + 1
+        drawn += [life.cut(int(n_rows)) for n_rows in np.sort(rows)]
+    return drawn
+
+
+def prepare_cuts(prepare: keras.Model, spec: InputSpec, lives: Sequence[Life]) -> Cuts:
+    """What encoders read of lives as they stand, and what is to be learned of each."""
+    parts: list[Arrays] = []
+    for start in range(0, len(lives), CHUNK):
+        raw = assemble(lives[start : start + CHUNK], spec)
+        parts.append({k: ops.convert_to_numpy(v) for k, v in prepare(raw, training=False).items()})
+    inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    horizon = spec.life.horizon
+    targets = np.array([[life.remaining / horizon, life.is_censored] for life in lives], np.float32)
+    return Cuts(inputs, targets, np.array([life.machine for life in lives], np.str_))
+
+
+class Fitter:
+    """Fits encoders of one shape; its graph is built once and serves them all.
+
+    Args:
+        encoder: The encoder that is worked on; what it held is lost.
+        spec: How.
+    """
+
+    def __init__(self, encoder: keras.Model, spec: FitSpec) -> None:
+        self._encoder, self._spec = encoder, spec
+        self._optimizer = build_optimizer(spec)
+        encoder.compile(self._optimizer, SurvivalLoss(encoder.output.shape[-1] - 1), jit_compile=False)
+        self._optimizer.build(encoder.trainable_variables)
+        self._fresh = [ops.convert_to_numpy(each) for each in self._optimizer.variables]
+
+    def fit(
+        self, encoder: keras.Model, train: Cuts, held: Cuts, seed: int, watch: Callable[[int, float], None]
+    ) -> None:
+        """Fit another encoder, from where it stands, and leave it as it was after its best epoch.
+
+        Args:
+            encoder: What is fitted.
+            train: Cuts to learn from.
+            held: Cuts of other machines, which choose the epoch.
+            seed: Of all that is random.
+            watch: Told the epoch, from 1, and the loss on `held` after it.
+        """
+        spec, work = self._spec, self._encoder
+        keras.utils.set_random_seed(seed)
+        random = np.random.default_rng(seed)
+        work.set_weights(encoder.get_weights())
+        self._start_over(work)
+        best = np.inf
+        for epoch in range(1, spec.epochs + 1):
+            some = train.take(random.integers(0, len(train), spec.steps * spec.batch))
+            work.fit(some.inputs, some.targets, batch_size=spec.batch, shuffle=False, verbose=0)
+            going = work.get_weights()
+            self._optimizer.finalize_variable_values(work.trainable_variables)  # the averages
+            loss = float(work.evaluate(held.inputs, held.targets, batch_size=CHUNK, verbose=0))
+            if loss < best:
+                best = loss
+                encoder.set_weights(work.get_weights())
+            work.set_weights(going)
+            watch(epoch, loss)
+
+    def logits(self, encoder: keras.Model, cuts: Cuts) -> npt.NDArray[np.float32]:
+        """What an encoder answers, float32 (n, n_bins + 1)."""
+        self._encoder.set_weights(encoder.get_weights())
+        said = self._encoder.predict(cuts.inputs, batch_size=CHUNK, verbose=0)
+        return np.asarray(said, np.float32)
+
+    def _start_over(self, encoder: keras.Model) -> None:
+        """Forget what the optimiser knows of the last encoder; averages start from this one's weights."""
+        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+        for average, variable in zip(
+            self._optimizer._model_variables_moving_average, encoder.trainable_variables, strict=True
+        ):
+            average.assign(variable)
+
+
+def build_optimizer(spec: FitSpec) -> keras.optimizers.Optimizer:
+    """AdamW with a warm-up, a cosine and averaged weights."""
+    total = spec.epochs * spec.steps
+    rise = total // 10
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, total - rise, warmup_target=spec.rate, warmup_steps=rise
+    )
+    return keras.optimizers.AdamW(
+        rate, weight_decay=spec.decay, clipnorm=1.0, use_ema=True, ema_momentum=spec.ema
+    )
+
+
+class SurvivalLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
+    """How far a distribution lies from an end, or from what is known of it, and its mean from an end.
+
+    The first part is the continuous ranked probability score, for censored lives only up to their bound
+    (Avati et al. 2020, "Countdown regression"); the second the squared error of the mean, which RMSE asks
+    for. Both in shares of the horizon; targets are float32 (B, 2): remaining time in horizons, and 1 where
+    censored.
+    """
+
+    def __init__(self, n_bins: int) -> None:
+        super().__init__(name="survival")
+        self._n_bins = n_bins
+        self._edges = (np.arange(1, n_bins + 1) / n_bins).astype(np.float32)
+        self._middles = ((np.arange(n_bins) + 0.5) / n_bins).astype(np.float32)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """(B, 2) and logits (B, n_bins + 1) -> (B,)."""
+        chance = ops.softmax(ops.cast(y_pred, "float32"), -1)
+        reached = ops.cumsum(chance[:, :-1], -1)  # (B, K), distribution function at the upper edges
+        left, censored = ops.minimum(y_true[:, :1], 1.0), y_true[:, 1:]
+        ended = ops.clip((self._edges - left) * self._n_bins, 0.0, 1.0)  # what the function should be
+        known = 1.0 - censored * ops.cast(ended > 0, "float32")  # after a censored life's bound nothing is
+        score = ops.sum(ops.square(reached - ended) * known, -1) / self._n_bins
+        mean = ops.sum(chance[:, :-1] * self._middles, -1) + chance[:, -1]
+        has_end = ops.maximum(1.0 - censored, ops.cast(left >= 1.0, "float32"))[:, 0]
+        return score + has_end * ops.square(mean - left[:, 0])

@@ -1,0 +1,206 @@
+"""Training the forecast of a machine type.
+
+Rule: machines are dealt into folds; each member of the ensemble learns from all folds but one, and that one
+chooses its epoch. Intervals are made true on machines that no member has seen where there are some, else on
+what each member says of its own fold. Nothing else is chosen here, and no test data is ever seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.forecast import HEAD_ROWS, LEVELS, Bin, Calibration, Inputs, InputSpec
+from contract.lives import Life, LifeSpec, Rows
+from models.errors import TooLittleDataError
+from models.forecast.conditions import Floats, Usual
+from models.forecast.conformal import ConformalSpec, calibrate
+from models.forecast.ensemble import Ensemble, build_parts
+from models.forecast.fit import Cuts, FitSpec, Fitter, draw_cuts, draw_evenly, prepare_cuts
+from models.forecast.metrics import judge
+from models.forecast.truths import Forecasts, Truths
+from models.keras3 import keras, ops
+from models.rul import Answer, Constants, RulConfig, build_encoder, build_model, look_back
+
+MIN_MACHINES = 4
+AS_SAID = Calibration((Bin(0.0, 0.0, 0.0),))
+"""An interval that nobody has calibrated."""
+SEEDS_APART = 1000
+"""Between the seeds of two trainings: each encoder has its own."""
+MISSED_OF_80, MISSED_OF_90 = 0.2, 0.1
+Watch = Callable[[int, int, float], None]
+"""Told a member's number, its epoch, from 1, and its loss on machines that it does not learn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSpec:
+    """How a forecast is trained."""
+
+    seed: int = 0
+    n_folds: int = 5
+    """Folds of machines, and members of the ensemble."""
+    n_rows: int = 512
+    """Rows that a model reads; a longer life keeps its first `head_rows` and its last."""
+    head_rows: int = HEAD_ROWS
+    n_events: int = 16
+    """Newest events that it reads, where the type has any."""
+    n_cuts: int = 40_000
+    """Random cuts to learn from, of all lives together."""
+    n_judged: int = 20
+    """Random cuts of each life by which an epoch is chosen and intervals are made true."""
+    uses_age: bool = True
+    fit: FitSpec = field(default_factory=FitSpec)
+
+
+def train(
+    lives: Sequence[Life],
+    life: LifeSpec,
+    spec: TrainSpec,
+    constants: Constants | None = None,
+    calibrate_on: Sequence[Life] = (),
+    watch: Watch = lambda *_: None,
+) -> Ensemble:
+    """Train a forecast.
+
+    Args:
+        lives: Of at least `MIN_MACHINES` machines, some of which failed.
+        life: Their type.
+        spec: How.
+        constants: What `measure` found; None: measured here, on `lives`.
+        calibrate_on: Lives of other machines, for the intervals; none: each fold serves for the member that
+            did not learn from it (cross-conformal).
+        watch: Told of each epoch of each member.
+
+    Raises:
+        TooLittleDataError: too few machines, or none failed.
+    """
+    _require_enough(lives)
+    config = build_config(life, spec)
+    constants = constants or measure_lives(lives)
+    random = np.random.default_rng(spec.seed)
+    keras.utils.set_random_seed(spec.seed)
+    folds = _Folds.deal(lives, life.horizon, spec.n_folds, random)
+    prepare, encoders = build_parts(config, constants, folds.number)
+    judged = draw_evenly(lives, spec.n_judged, random)
+    asked = prepare_cuts(prepare, config.inputs, judged)
+    cuts = prepare_cuts(prepare, config.inputs, draw_cuts(lives, spec.n_cuts, random))
+    fitter = Fitter(build_encoder(config, prepare, "workpiece"), spec.fit)
+    said = _fit_each(encoders, _Lesson(cuts, asked, folds), fitter, spec.seed, watch)
+    network = build_model(config, prepare, encoders)
+    ensemble = Ensemble(config, constants, encoders, network, AS_SAID, AS_SAID)
+    if calibrate_on:
+        judged = draw_evenly(calibrate_on, spec.n_judged, random)
+        said = ensemble.answer_lives(judged)
+    return make_true(ensemble, said, judged)
+
+
+def build_config(life: LifeSpec, spec: TrainSpec) -> RulConfig:
+    """What the networks of a type are like."""
+    inputs = InputSpec(life, spec.n_rows, spec.n_events if life.events else 0, spec.head_rows)
+    return RulConfig(inputs, uses_age=spec.uses_age, look_back=look_back(spec.n_rows))
+
+
+def measure_lives(lives: Sequence[Life]) -> Constants:
+    """What `measure` finds in all rows of training lives."""
+    settings, sensors = (
+        np.concatenate([getattr(each, n) for each in lives]) for n in ("settings", "sensors")
+    )
+    return measure(settings, sensors)
+
+
+def measure(settings: Rows, sensors: Rows) -> Constants:
+    """What the graph must know beforehand, from rows of training lives: (n, n_settings), (n, n_sensors)."""
+    usual = Usual.learn(settings, sensors)
+    conditions = usual.conditions
+    return Constants(
+        offset=conditions.offset.astype(np.float32),
+        scale=_inverse(conditions.scale),
+        centres=conditions.centres.astype(np.float32),
+        mean=usual.mean.astype(np.float32),
+        gain=_inverse(usual.spread),
+    )
+
+
+def _inverse(spread: Floats) -> npt.NDArray[np.float32]:
+    return (1.0 / spread).astype(np.float32)  # 0 where the spread is infinite
+
+
+def _require_enough(lives: Sequence[Life]) -> None:
+    n_machines = len({each.machine for each in lives})
+    n_failed = sum(not each.is_censored for each in lives)
+    if n_machines < MIN_MACHINES or not n_failed:
+        raise TooLittleDataError(
+            f"a forecast needs lives of {MIN_MACHINES} machines or more, some of which failed; there are "
+            f"{n_machines} machines with {n_failed} failures: collect more, or add machines of the same type"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Folds:
+    """Who belongs to which fold."""
+
+    number: int
+    of_machine: dict[str, int]
+    horizon: float
+
+    @classmethod
+    def deal(cls, lives: Sequence[Life], horizon: float, most: int, random: np.random.Generator) -> _Folds:
+        machines = sorted({each.machine for each in lives})
+        number = min(most, len(machines) // 2)
+        dealt = (random.permutation(len(machines)) % number).tolist()
+        return cls(number, dict(zip(machines, dealt, strict=True)), horizon)
+
+    def of(self, cuts: Cuts) -> npt.NDArray[np.intp]:
+        return np.array([self.of_machine[str(name)] for name in cuts.machines], np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What encoders learn from, what they are asked of, and who learns from which machines."""
+
+    cuts: Cuts
+    asked: Cuts
+    folds: _Folds
+
+
+def _fit_each(
+    encoders: Sequence[keras.Model], lesson: _Lesson, fitter: Fitter, seed: int, watch: Watch
+) -> Inputs:
+    """Fit them; returns what is said of each asked cut by the encoder that did not learn from its machine."""
+    cuts, asked, folds = lesson.cuts, lesson.asked, lesson.folds
+    n_bins = encoders[0].output.shape[-1] - 1
+    chance = np.zeros((len(asked), n_bins + 1), np.float32)
+    for number, encoder in enumerate(encoders):
+        encoder.get_layer("standardise").learn(cuts.inputs["summary"])
+        learns, left_out = folds.of(cuts) != number, folds.of(asked) == number
+        held = asked.take(left_out)
+        fitter.fit(encoder, cuts.take(learns), held, seed * SEEDS_APART + number, partial(watch, number))
+        chance[left_out] = ops.convert_to_numpy(ops.softmax(fitter.logits(encoder, held), -1))
+    answer = Answer(folds.horizon, n_bins)(ops.convert_to_tensor(chance))
+    return {name: ops.convert_to_numpy(value) for name, value in answer.items()}
+
+
+def make_true(ensemble: Ensemble, said: Inputs, judged: Sequence[Life]) -> Ensemble:
+    """Calibrate both intervals by what was said of machines that nobody had learned from."""
+    horizon = ensemble.inputs.life.horizon
+    truths = Truths.of(judged, horizon)
+    levels = list(LEVELS)
+
+    def interval(lower: str, upper: str, missed: float) -> Calibration:
+        quantiles = said["quantiles"].astype(np.float64)
+        sides = quantiles[:, levels.index(lower)], quantiles[:, levels.index(upper)]
+        forecasts = Forecasts(said["mean"][:, 0].astype(np.float64), quantiles, *sides)
+        return calibrate(forecasts, truths, ConformalSpec(missed=missed))
+
+    of_90 = interval("p05", "p95", MISSED_OF_90)
+    forecasts = Forecasts.of_model(said["mean"][:, 0], said["quantiles"], horizon, of_90)
+    return replace(
+        ensemble,
+        interval_80=interval("p10", "p90", MISSED_OF_80),
+        interval_90=of_90,
+        figures=judge(forecasts, truths),
+    )
