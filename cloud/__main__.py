@@ -10,21 +10,19 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from cloud.processes import run_ingest
+from cloud.processes import run_ingest, run_until_told
 from cloud.settings import CloudSettings, MqttSettings, parse_http_address
 from contract.broker_address import parse_broker_url
 from contract.errors import ConfigError, IndustrialGuardError
 from contract.logs import configure_logging
 
-_Process = Callable[[CloudSettings, asyncio.Event], Coroutine[Any, Any, None]]
 INGEST, SERVE, ALL, REPLAY = COMMANDS = ("ingest", "serve", "all", "replay-dead-letters")
+LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
 DESCRIPTION = """\
 Receive, store and show what the devices send.
@@ -34,6 +32,13 @@ commands:
   serve                stream to store, alerts, API and page; acknowledges to the devices
   all                  both in one process
   replay-dead-letters  validate the dead letters again; what passes now is stored
+
+of remaining useful life, each with its own --help:
+  rul                  stream to forecasts, by the champions of the model registry
+  import-events        take over a maintenance log (CSV)
+  snapshot             write what is known of a machine type as training data
+  models               list the models of a registry, and what was done to them
+  roll-back            put the champion before this one in charge again
 """
 EPILOG = """\
 examples:
@@ -54,7 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 when it did its job or was told to stop, the error's own otherwise.
     """
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] and words[0] in LIFE_COMMANDS:
+        from cloud import life_commands  # loads the store, which ingest does without
+
+        return life_commands.main(words)
+    arguments = build_parser().parse_args(words)
     try:
         settings = build_settings(arguments, os.environ)
         configure_logging(arguments.log_level or os.environ.get("INDUSTRIALGUARD_LOG_LEVEL", "INFO"))
@@ -127,7 +137,7 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
 
 def _run(command: str, settings: CloudSettings) -> None:
     if command == INGEST:
-        asyncio.run(_run_until_told(run_ingest, settings))
+        asyncio.run(run_until_told(run_ingest, settings))
         return
     from cloud import serve  # loads the store and the web framework, which ingest does without
 
@@ -135,15 +145,7 @@ def _run(command: str, settings: CloudSettings) -> None:
         counts = asyncio.run(serve.run_replay(settings))
         print(f"passed {counts.passed}, still dead {counts.still_dead}, incomplete {counts.incomplete}")
     else:
-        asyncio.run(_run_until_told(serve.run_all if command == ALL else serve.run_serve, settings))
-
-
-async def _run_until_told(process: _Process, settings: CloudSettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await process(settings, stop)
+        asyncio.run(run_until_told(serve.run_all if command == ALL else serve.run_serve, settings))
 
 
 if __name__ == "__main__":

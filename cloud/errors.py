@@ -85,3 +85,7 @@ class SnapshotStorageError(CloudError):
     """The disk refused a training snapshot; nothing of it was left behind."""
 
     retriable = True
+
+
+class ModelError(CloudError):
+    """An exported model that cannot be run here, or answers otherwise than where it was made."""

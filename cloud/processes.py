@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 GRACE_S = 10.0
 """How long a part may take to finish its batch once told to stop, in s."""
 Work = Coroutine[Any, Any, None]
+Process = Callable[[CloudSettings, asyncio.Event], Work]
 
 
 async def run_ingest(settings: CloudSettings, stop: asyncio.Event) -> None:
@@ -59,6 +61,15 @@ async def move_deliveries(settings: CloudSettings, stream: Stream, stop: asyncio
 async def _announce_link(link: MqttLink) -> None:
     await link.wait_connected()
     _LOG.info("ready", extra={"address": link.address})
+
+
+async def run_until_told(process: Process, settings: CloudSettings) -> None:
+    """Run a process until it ends or the system asks it to."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await process(settings, stop)
 
 
 async def supervise(parts: Sequence[Work], services: Sequence[Work], stop: asyncio.Event) -> None:

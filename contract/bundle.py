@@ -13,11 +13,9 @@ after the agents that read it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,35 +23,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contract.archive import (
-    MAX_PART_BYTES,
-    Tensor,
-    format_tensor,
-    pack,
-    parse_tensor,
-    unpack,
-    write_atomically,
-)
+from contract.archive import Tensor, format_tensor, pack, parse_tensor, unpack
 from contract.checks import TEXT_PATTERN
 from contract.errors import BundleError, ConfigError
 from contract.features import feature_specs
 from contract.profiles import MachineProfile, format_profile, parse_profile
 from contract.scoring import Yardstick
+from contract.sealed import MANIFEST, Seal, read_sealed, require_tflite, take_fields, write_sealed
 from contract.signals import LARGEST
 
 FORMAT = 3
 """2: the error is weighted by `fleet_residual`, its score by `contract.calibration`. 3: the error is that of
 the sensor which is farthest off, and `fleet_residual` knows what is rare of each."""
-MAX_BUNDLE_BYTES = 5 * MAX_PART_BYTES + 65_536
 SUFFIX = ".igb"
 
-_MANIFEST, _PROFILE, _MODEL, _GOLDEN = "manifest.json", "profile.toml", "model.tflite", "golden.npz"
-_PARTS = (_MANIFEST, _PROFILE, _MODEL, _GOLDEN)
+_PROFILE, _MODEL, _GOLDEN = "profile.toml", "model.tflite", "golden.npz"
 _EDGE_TPU_MODEL = "model_edgetpu.tflite"
+_SEAL = Seal(
+    FORMAT,
+    "update the agent, or train an older bundle anew",
+    (_PROFILE, _MODEL, _GOLDEN),
+    (_EDGE_TPU_MODEL,),
+)
+MAX_BUNDLE_BYTES = _SEAL.largest
 _GOLDEN_PARTS = ("input.npy", "output.npy")
 _PER_FEATURE = ("fleet_spread", "fleet_residual")
-_TFLITE_MARK = slice(4, 8)
-"""Where a TFLite FlatBuffer says `TFL3`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,9 +148,9 @@ class Bundle:
         )
         names = tuple(spec.name for spec in feature_specs(profile))
         _require(manifest.features == names, "the manifest's features are not those of the profile")
-        _require_model(self.model, _MODEL)
+        require_tflite(self.model, _MODEL)
         if self.edge_tpu_model is not None:
-            _require_model(self.edge_tpu_model, _EDGE_TPU_MODEL)
+            require_tflite(self.edge_tpu_model, _EDGE_TPU_MODEL)
         for tensor in (self.golden_input, self.golden_output):
             fits = tensor.dtype == np.int8 and tensor.ndim == len(("n", 1, "T", "F")) and tensor.shape[0] >= 1
             fits = fits and tensor.shape[1:] == (1, manifest.context, len(names))
@@ -172,12 +166,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
     Raises:
         BundleError: a part is too large, or the file cannot be written.
     """
-    data = _to_bytes(bundle)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
-    except OSError as error:
-        raise BundleError(f"bundle {path} cannot be written: {error}") from error
+    write_sealed(path, _to_bytes(bundle))
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -186,11 +175,7 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: one line that says what is wrong.
     """
-    try:
-        with path.open("rb") as source:
-            data = source.read(MAX_BUNDLE_BYTES + 1)
-    except OSError as error:
-        raise BundleError(f"bundle {path} cannot be read: {error}") from error
+    data = read_sealed(path, MAX_BUNDLE_BYTES)
     try:
         return _from_bytes(data)
     except BundleError as error:
@@ -220,11 +205,6 @@ def _require(condition: bool, message: str) -> None:
         raise BundleError(message)
 
 
-def _require_model(model: bytes, name: str) -> None:
-    _require(model[_TFLITE_MARK] == b"TFL3", f"{name} is no TFLite model")
-    _require(len(model) <= MAX_PART_BYTES, f"{name} is larger than {MAX_PART_BYTES} bytes")
-
-
 def _to_bytes(bundle: Bundle) -> bytes:
     tensors = dict(zip(_GOLDEN_PARTS, (bundle.golden_input, bundle.golden_output), strict=True))
     parts = {
@@ -234,19 +214,12 @@ def _to_bytes(bundle: Bundle) -> bytes:
     }
     if bundle.edge_tpu_model is not None:
         parts[_EDGE_TPU_MODEL] = bundle.edge_tpu_model
-    manifest = replace(bundle.manifest, sha256={name: _digest(part) for name, part in parts.items()})
-    return pack({_MANIFEST: _manifest_json(manifest), **parts})
+    return _SEAL.close(_content(bundle.manifest), parts)
 
 
 def _from_bytes(data: bytes) -> Bundle:
-    _require(len(data) <= MAX_BUNDLE_BYTES, f"larger than {MAX_BUNDLE_BYTES} bytes")
-    parts = unpack(data, _PARTS, (_EDGE_TPU_MODEL,))
-    manifest = _parse_manifest(parts[_MANIFEST])
-    digests = {name: _digest(part) for name, part in parts.items() if name != _MANIFEST}
-    for name in sorted(digests.keys() | manifest.sha256.keys()):
-        _require(
-            manifest.sha256.get(name) == digests.get(name), f"{name} is not what the manifest says: damaged"
-        )
+    content, parts = _SEAL.open(data)
+    manifest = _parse_manifest(content)
     try:
         profile = parse_profile(parts[_PROFILE].decode(), _PROFILE)
     except (ConfigError, UnicodeDecodeError) as error:
@@ -256,65 +229,37 @@ def _from_bytes(data: bytes) -> Bundle:
     return Bundle(manifest, profile, parts[_MODEL], golden_input, golden_output, parts.get(_EDGE_TPU_MODEL))
 
 
-def _manifest_json(manifest: Manifest) -> bytes:
+def _content(manifest: Manifest) -> dict[str, Any]:
     content = {f.name: getattr(manifest, f.name) for f in fields(Manifest)}
-    for name in _PER_FEATURE:
-        content[name] = content[name].tolist()
-    try:
-        text = json.dumps(
-            {"format": FORMAT, **content}, indent=1, sort_keys=True, allow_nan=False, default=dict
-        )
-    except (TypeError, ValueError) as error:
-        raise BundleError(f"manifest: metrics and lineage must be plain JSON: {error}") from error
-    return text.encode() + b"\n"
+    return content | {name: content[name].tolist() for name in _PER_FEATURE}
 
 
-def _parse_manifest(data: bytes) -> Manifest:
-    try:
-        content = json.loads(data, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{_MANIFEST} is no JSON: {error}") from error
-    _require(isinstance(content, dict), f"{_MANIFEST} must be a JSON object")
-    _require(
-        content.get("format") == FORMAT,
-        f"{_MANIFEST}: this code reads format {FORMAT}; update the agent, or train an older bundle anew",
-    )
-    known = {f.name for f in fields(Manifest)}
-    missing = sorted(known - set(content))
-    _require(not missing, f"{_MANIFEST}: {', '.join(missing)} is missing")
-    values = {name: content[name] for name in known}  # what a newer writer added is left aside
+def _parse_manifest(content: Mapping[str, Any]) -> Manifest:
+    values = take_fields(content, {f.name for f in fields(Manifest)})
     values["features"] = _text_tuple(values["features"])
     for name in _PER_FEATURE:
         values[name] = np.array([_number(v, name) for v in _list(values[name])], np.float32)
     for name in ("fleet_error_spread", "fleet_error_location"):
         values[name] = _number(values[name], name)
     for name in ("metrics", "lineage", "sha256"):
-        _require(isinstance(values[name], dict), f"{_MANIFEST}: {name} must be an object")
+        _require(isinstance(values[name], dict), f"{MANIFEST}: {name} must be an object")
     return Manifest(**values)
 
 
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is no number")
-
-
 def _list(value: Any) -> list[Any]:
-    _require(isinstance(value, list), f"{_MANIFEST}: features and what is per feature must be lists")
+    _require(isinstance(value, list), f"{MANIFEST}: features and what is per feature must be lists")
     items: list[Any] = value
     return items
 
 
 def _text_tuple(value: Any) -> tuple[str, ...]:
     items = _list(value)
-    _require(all(isinstance(item, str) for item in items), f"{_MANIFEST}: features must be names")
+    _require(all(isinstance(item, str) for item in items), f"{MANIFEST}: features must be names")
     return tuple(items)
 
 
 def _number(value: Any, name: str) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     is_number = is_number and abs(value) <= LARGEST
-    _require(is_number, f"{_MANIFEST}: {name} must be finite numbers")
+    _require(is_number, f"{MANIFEST}: {name} must be finite numbers")
     return float(value)
-
-
-def _digest(part: bytes) -> str:
-    return hashlib.sha256(part).hexdigest()

@@ -56,3 +56,9 @@ class StateError(IndustrialGuardError):
     """What a device kept over a restart is damaged, or belongs to another model."""
 
     exit_code = 6
+
+
+class RegistryError(IndustrialGuardError):
+    """The registry of models is damaged, busy, or has no such model."""
+
+    exit_code = 7

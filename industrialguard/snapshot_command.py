@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cloud.pseudonym_key import read_key
 from cloud.snapshot_file import SnapshotContent, write_snapshot
 from contract.errors import ConfigError
 from contract.lives import Life
@@ -161,20 +162,6 @@ def rename_machines(lives: LifeSet, key: bytes) -> LifeSet:
         tests=tuple(map(rename, lives.tests)),
         installed=installed,
     )
-
-
-def read_key(path: Path) -> bytes:
-    """The bytes of a key file, without white space at its ends.
-
-    Raises:
-        ConfigError: it cannot be read, or is too short or too long.
-    """
-    try:
-        key = path.read_bytes().strip()
-    except OSError as error:
-        raise ConfigError(f"--key-file {path}: cannot be read: {error}") from error
-    key_id_of(key)  # refuses a key of the wrong length
-    return key
 
 
 def format_result(out: Path, manifest: SnapshotManifest, sides: Counter[Split]) -> str:

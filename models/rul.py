@@ -4,13 +4,13 @@ Rule: what `contract.forecast.assemble` fills is all that goes in, raw and in ph
 conditions, missing values, time and the statistics of the whole history are dealt with inside the graph, so
 that the exported file gives what training saw. Only `keras.ops` are used: it trains on any Keras 3 backend.
 
-Three parts, joined by `build_model`: `Prepare` (no weights that are trained) turns rows into tokens and one
-summary; the encoder (`build_encoder`) reads them; `Answer` turns survival into quantiles that cannot cross.
+Three parts, joined by `build_model`: `Prepare`, which learns nothing, turns rows into tokens and one summary;
+an encoder (`build_encoder`) reads them; `Answer` turns chances into quantiles that cannot cross.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,6 @@ from models.keras3 import keras, ops
 Floats = npt.NDArray[np.float32]
 EVENT_INPUTS = ("event_code", "event_ago")
 Tensor = Any
-_Mean = Callable[[Floats], tuple[Tensor, Tensor, Tensor]]
 
 LOOK_BACK = (0, 4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512)
 """Where tokens begin and end, in rows before the newest: fine for the recent past, coarse for the distant."""
@@ -105,53 +104,32 @@ class Prepare(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         super().__init__(trainable=False, **options)
         self._config = config
         self._constants = constants
-        rows = config.inputs.n_rows
-        back = np.arange(rows)[::-1]  # rows before the newest
-        edges = np.array(config.look_back)
-        self._in_token = ((back[:, None] >= edges[:-1]) & (back[:, None] < edges[1:])).astype(np.float32)
-        self._in_window = (back[:, None] < np.array(WINDOWS)).astype(np.float32)
-        self._in_slope = (back[:, None] < np.array(SLOPES)).astype(np.float32)
-        self._in_spread = (back[:, None] < SPREAD_ROWS).astype(np.float32)
-        self._back = (back / 100.0).astype(np.float32)
 
     def call(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """See the class; shapes in the comments: B lives, R rows, N tokens, C sensors, S settings."""
+        """See the class; shapes in the comments: B lives, R rows, N tokens, C sensors, S settings.
+
+        R is free: a life that fits into fewer rows than `InputSpec.n_rows` gives the same in them.
+        """
         mask = inputs["mask"]  # (B, R)
-        settings, z, seen = self._normalise(inputs["settings"], inputs["sensors"], mask)
-        horizon = self._config.inputs.life.horizon
-        age = inputs["age"]  # (B, R)
-        now = age[:, -1:]  # (B, 1)
-        past = _swap(ops.concatenate([z, z * z], -1))  # (B, 2C, R)
-        count = _swap(seen)  # (B, C, R)
-        n_sensors = z.shape[-1]
-        new = self._when_new(z, seen, mask)  # (B, C)
-
-        def mean(weights: Floats) -> tuple[Tensor, Tensor, Tensor]:
-            n = ops.matmul(count, weights)  # (B, C, W)
-            sums = ops.matmul(past, weights) / ops.maximum(ops.concatenate([n, n], 1), 1.0)
-            level, square = sums[:, :n_sensors], sums[:, n_sensors:]
-            spread = ops.sqrt(ops.maximum(square - level * level, 0.0))
-            return level, spread, ops.cast(n > 0, "float32")
-
-        level, spread, has = mean(self._in_token)  # (B, C, N)
-        in_token = ops.matmul(mask, self._in_token)  # (B, N), rows in each
-        share = in_token / ops.convert_to_tensor(self._in_token.sum(0))
-        at = ops.matmul(age * mask, self._in_token) / ops.maximum(in_token, 1.0)  # (B, N), mean age
-        known = ops.cast(in_token > 0, "float32")
-        ago = (now - at) * known / horizon
+        edges = self._config.look_back
+        past = _Past.of(*self._normalise(inputs["settings"], inputs["sensors"], mask))
+        inside = _between(mask.shape[1], edges[:-1], edges[1:])  # (R, N)
+        rows = ops.matmul(mask, inside)  # (B, N), rows in each token
+        known = ops.cast(rows > 0, "float32")
+        level, spread, has = past.means(inside)  # (B, C, N)
+        new = self._when_new(past, mask)  # (B, C)
         parts = [
             _swap(level),
             _swap((level - new[..., None]) * has),
             _swap(spread),
-            _swap(ops.matmul(_swap(settings * mask[..., None]), self._in_token))
-            / ops.maximum(in_token, 1.0)[..., None],
-            share[..., None],
-            _time_code(ago),
+            self._settings_in(past.settings, mask, inside, rows),
+            (rows / np.diff(np.array(edges, np.float32)))[..., None],
+            *self._times(inputs["age"], mask, inside, rows),
         ]
-        if self._config.uses_age:
-            parts.append((at * known / horizon)[..., None])
-        tokens = ops.concatenate(parts, -1) * known[..., None]  # (B, N, .)
-        return {"tokens": tokens, "mask": known, "summary": self._summary(mean, z, seen, new, now)}
+        tokens = ops.concatenate(parts, -1) * known[..., None]
+        summary = self._summary(past, new, inputs["age"][:, -1:])
+        events = {name: inputs[name] for name in EVENT_INPUTS if name in inputs}
+        return {"tokens": tokens, "mask": known, "summary": summary, **events}
 
     def _normalise(self, settings: Tensor, sensors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Sensors as distances from what is usual in their row's operating condition."""
@@ -171,31 +149,89 @@ class Prepare(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return settings, z * seen, seen
 
     @staticmethod
-    def _when_new(z: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
-        """Mean of the first rows."""
-        first = mask * ops.cast(ops.cumsum(mask, 1) <= HEAD_ROWS, "float32")  # (B, R)
-        n = ops.sum(seen * first[..., None], 1)
-        return ops.sum(z * first[..., None], 1) / ops.maximum(n, 1.0)  # (B, C)
+    def _settings_in(settings: Tensor, mask: Tensor, inside: Floats, rows: Tensor) -> Tensor:
+        """Mean settings of each token: (B, N, S)."""
+        sums = _swap(ops.matmul(_swap(settings * mask[..., None]), inside))
+        return sums / ops.maximum(rows, 1.0)[..., None]
 
-    def _summary(self, mean: _Mean, z: Tensor, seen: Tensor, new: Tensor, now: Tensor) -> Tensor:
+    def _times(self, age: Tensor, mask: Tensor, inside: Floats, rows: Tensor) -> list[Tensor]:
+        """How long ago each token was, and at what age: (B, N, .) each."""
+        known = ops.cast(rows > 0, "float32")
+        at = ops.matmul(age * mask, inside) / ops.maximum(rows, 1.0)  # (B, N), mean age
+        horizon = self._config.inputs.life.horizon
+        times = [_time_code((age[:, -1:] - at) * known / horizon)]
+        return [*times, (at / horizon)[..., None]] if self._config.uses_age else times
+
+    @staticmethod
+    def _when_new(past: _Past, mask: Tensor) -> Tensor:
+        """Mean of the first rows: (B, C)."""
+        first = mask * ops.cast(ops.cumsum(mask, 1) <= HEAD_ROWS, "float32")  # (B, R)
+        n = ops.sum(past.seen * first[..., None], 1)
+        return ops.sum(past.z * first[..., None], 1) / ops.maximum(n, 1.0)
+
+    def _summary(self, past: _Past, new: Tensor, now: Tensor) -> Tensor:
         """Statistics of the whole history, such as gradient-boosted trees are given: (B, F)."""
-        level, _, _ = mean(self._in_window)  # (B, C, W)
-        _, spread, _ = mean(self._in_spread)  # (B, C, 1)
+        level, _, _ = past.means(_last(past.n_rows, WINDOWS))  # (B, C, W)
+        _, spread, _ = past.means(_last(past.n_rows, (SPREAD_ROWS,)))  # (B, C, 1)
+        slope = past.slopes(_last(past.n_rows, SLOPES))  # (B, C, W)
         parts = [level[:, :, i] for i in range(len(WINDOWS))]
         parts += [level[:, :, 1] - new, level[:, :, 0] - level[:, :, 2], spread[:, :, 0]]
-        slope = self._slope(z, seen)  # (B, C, W)
         parts += [slope[:, :, i] for i in range(len(SLOPES))]
         if self._config.uses_age:
             lived = now / self._config.inputs.life.horizon  # (B, 1)
             parts += [lived, ops.log1p(lived)]
         return ops.concatenate(parts, -1)
 
-    def _slope(self, z: Tensor, seen: Tensor) -> Tensor:
-        """Least squares over rows, in standard deviations per 100 rows; (B, C, W)."""
-        weights, t = self._in_slope, -self._back[:, None]
-        n, st, stt = (ops.matmul(_swap(seen), weights * t**power) for power in (0, 1, 2))
-        sy, sty = (ops.matmul(_swap(z), weights * t**power) for power in (0, 1))
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Past:
+    """Rows of lives, normalised, and weighted sums over them."""
+
+    settings: Tensor
+    """(B, R, S)."""
+    z: Tensor
+    """(B, R, C), 0 where not seen."""
+    seen: Tensor
+    """(B, R, C), 1 or 0."""
+    both: Tensor
+    """(B, 2C, R): z and its square."""
+    count: Tensor
+    """(B, C, R): seen."""
+
+    @classmethod
+    def of(cls, settings: Tensor, z: Tensor, seen: Tensor) -> _Past:
+        return cls(settings, z, seen, _swap(ops.concatenate([z, z * z], -1)), _swap(seen))
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.z.shape[1])
+
+    def means(self, weights: Floats) -> tuple[Tensor, Tensor, Tensor]:
+        """Means, standard deviations and whether there is any, over rows weighted by (R, W): (B, C, W)."""
+        n_sensors = self.z.shape[-1]
+        n = ops.matmul(self.count, weights)
+        sums = ops.matmul(self.both, weights)
+        level, square = (part / ops.maximum(n, 1.0) for part in (sums[:, :n_sensors], sums[:, n_sensors:]))
+        spread = ops.sqrt(ops.maximum(square - level * level, 0.0))
+        return level, spread, ops.cast(n > 0, "float32")
+
+    def slopes(self, weights: Floats) -> Tensor:
+        """Least squares over rows, in standard deviations per 100 rows: (B, C, W)."""
+        t = -np.arange(self.n_rows, dtype=np.float32)[::-1, None] / 100.0  # rises with time
+        n_sensors = self.z.shape[-1]
+        n, st, stt = (ops.matmul(self.count, weights * t**power) for power in (0, 1, 2))
+        sy, sty = (ops.matmul(self.both[:, :n_sensors], weights * t**power) for power in (0, 1))
         return (n * sty - st * sy) / (n * stt - st * st + RIDGE * ops.maximum(n, 1.0))
+
+
+def _between(n_rows: int, near: Sequence[int], far: Sequence[int]) -> Floats:
+    """1 where a row lies so far before the newest: float32 (n_rows, len(near))."""
+    back = np.arange(n_rows)[::-1, None]
+    return ((back >= np.array(near)) & (back < np.array(far))).astype(np.float32)
+
+
+def _last(n_rows: int, lengths: Sequence[int]) -> Floats:
+    return _between(n_rows, [0] * len(lengths), lengths)
 
 
 @keras.saving.register_keras_serializable("industrialguard")
@@ -232,7 +268,7 @@ class Standardise(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return ops.clip((values - self._mean) * self._gain, -CLIP, CLIP)
 
 
-def build_encoder(config: RulConfig, prepare: keras.Model, name: str = "encoder") -> keras.Model:
+def build_encoder(config: RulConfig, prepare: Prepare, name: str = "encoder") -> keras.Model:
     """The network that is trained: tokens, mask, summary and events -> `logits` float32 (B, n_bins + 1).
 
     The summary asks, tokens answer. Bin k holds an end between k and k + 1 parts of the horizon; the last one
@@ -241,7 +277,7 @@ def build_encoder(config: RulConfig, prepare: keras.Model, name: str = "encoder"
     width = config.width
     inputs = {
         part: keras.Input(place.shape[1:], dtype=place.dtype, name=part)
-        for part, place in prepare.output.items()
+        for part, place in prepare(raw_inputs(config.inputs)).items()
     }
     noisy = keras.layers.GaussianNoise(config.noise)
     h = keras.layers.Dense(width, name="embed")(noisy(inputs["tokens"]))  # (B, N, D)
@@ -334,14 +370,7 @@ def _time_code(ago: Tensor) -> Tensor:
     return ops.concatenate([t, ops.sin(angle), ops.cos(angle)], -1)
 
 
-def build_prepare(config: RulConfig, constants: Constants) -> keras.Model:
-    """Raw inputs -> what encoders read; nothing in it is trained."""
-    raw = raw_inputs(config.inputs)
-    ready = Prepare(config, constants, name="prepare")(raw) | {k: raw[k] for k in EVENT_INPUTS if k in raw}
-    return keras.Model(raw, ready, name="preparation")
-
-
-def build_model(config: RulConfig, prepare: keras.Model, encoders: Sequence[keras.Model]) -> keras.Model:
+def build_model(config: RulConfig, prepare: Prepare, encoders: Sequence[keras.Model]) -> keras.Model:
     """The graph that is served, from raw inputs to `quantiles` and `mean`: encoders' chances are averaged."""
     raw = raw_inputs(config.inputs)
     ready = prepare(raw)

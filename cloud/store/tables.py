@@ -190,6 +190,53 @@ class DeadLetter(SQLModel, table=True):
     resolved_at: datetime | None = Field(default=None, sa_type=UtcTime)
 
 
+class MachineEventRow(SQLModel, table=True):
+    """An entry of a machine's maintenance log; its own content is its key, so that it is stored once."""
+
+    __tablename__ = "machine_event"
+    __table_args__ = (UniqueConstraint("device_id", "component", "time", "kind", "code"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
+    device_id: str = Field(max_length=64)
+    """Of a machine that may not have been heard yet."""
+    component: str = Field(max_length=40)
+    time: datetime = Field(sa_type=UtcTime)
+    kind: str = Field(max_length=16)
+    """A `contract.life_log.LogKind`."""
+    code: str = Field(max_length=40)
+    source: str = Field(max_length=80)
+    ingest_time: datetime = Field(sa_type=UtcTime)
+    """When the cloud learned of it: what was not known yet is in no snapshot."""
+
+
+class ForecastRow(SQLModel, table=True):
+    """What was forecast of a component; never changed, so that it can be held against what happened."""
+
+    __tablename__ = "forecast"
+    __table_args__ = (
+        UniqueConstraint("device_id", "component", "made_at", "model_version"),
+        Index(None, "machine_type", "made_at"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
+    device_id: str = Field(max_length=64)
+    component: str = Field(max_length=40)
+    made_at: datetime = Field(sa_type=UtcTime)
+    """End of the newest row that it was made from, the device's clock."""
+    model_version: str = Field(max_length=80)
+    """In the registry."""
+    machine_type: str = Field(max_length=40)
+    mean: float
+    p10: float
+    p50: float
+    p90: float
+    horizon: float
+    is_beyond: bool
+    time_unit: str = Field(max_length=40)
+    """Of all these."""
+    stored_at: datetime = Field(sa_type=UtcTime)
+
+
 class CloudState(SQLModel, table=True):
     """One row: what is true of the whole store."""
 

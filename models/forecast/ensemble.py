@@ -22,7 +22,7 @@ from models.forecast.fit import CHUNK
 from models.forecast.metrics import Figure
 from models.forecast.truths import Forecasts
 from models.keras3 import keras, ops
-from models.rul import Constants, RulConfig, build_encoder, build_model, build_prepare
+from models.rul import Constants, Prepare, RulConfig, build_encoder, build_model
 
 WEIGHTS, SETTINGS = "weights.npz", "forecast.json"
 
@@ -95,9 +95,9 @@ class Ensemble:
 
 def build_parts(
     config: RulConfig, constants: Constants, n_encoders: int
-) -> tuple[keras.Model, tuple[keras.Model, ...]]:
+) -> tuple[Prepare, tuple[keras.Model, ...]]:
     """What comes before the encoders, and encoders that have learned nothing yet."""
-    prepare = build_prepare(config, constants)
+    prepare = Prepare(config, constants, name="prepare")
     return prepare, tuple(build_encoder(config, prepare, f"encoder_{n}") for n in range(n_encoders))
 
 

@@ -7,8 +7,9 @@ that it lasted at least so long, and nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from contract.forecast import InputSpec, assemble
 from contract.lives import Life
 from models.keras3 import keras, ops
+from models.rul import Prepare
 
 Arrays = dict[str, npt.NDArray[Any]]
 Targets = npt.NDArray[np.float32]
@@ -80,13 +82,19 @@ def draw_evenly(lives: Sequence[Life], n_cuts: int, random: np.random.Generator)
     return drawn
 
 
-def prepare_cuts(prepare: keras.Model, spec: InputSpec, lives: Sequence[Life]) -> Cuts:
+def prepare_cuts(prepare: Prepare, spec: InputSpec, lives: Sequence[Life]) -> Cuts:
     """What encoders read of lives as they stand, and what is to be learned of each."""
+    order = np.argsort(
+        [len(life.age) for life in lives], kind="stable"
+    )  # alike in length, so little is empty
     parts: list[Arrays] = []
     for start in range(0, len(lives), CHUNK):
-        raw = assemble(lives[start : start + CHUNK], spec)
-        parts.append({k: ops.convert_to_numpy(v) for k, v in prepare(raw, training=False).items()})
-    inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        some = [lives[place] for place in order[start : start + CHUNK]]
+        n_rows = min(spec.n_rows, max(spec.head_rows + 1, math.ceil(len(some[-1].age) / 32) * 32))
+        ready = prepare(assemble(some, replace(spec, n_rows=n_rows)))
+        parts.append({name: ops.convert_to_numpy(values) for name, values in ready.items()})
+    back = np.argsort(order)
+    inputs = {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
     horizon = spec.life.horizon
     targets = np.array([[life.remaining / horizon, life.is_censored] for life in lives], np.float32)
     return Cuts(inputs, targets, np.array([life.machine for life in lives], np.str_))

@@ -228,6 +228,8 @@ class TestOpenApi:
             "/api/v1/machines",
             "/api/v1/machines/{device_id}",
             "/api/v1/machines/{device_id}/history",
+            "/api/v1/machines/{device_id}/forecasts",
+            "/api/v1/machines/{device_id}/forecasts/history",
             "/api/v1/alerts",
             "/api/v1/alerts/{alert_id}",
             "/api/v1/alerts/{alert_id}/acknowledge",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud.pseudonym_key import read_key
 from contract.errors import ConfigError, DataError
 from contract.lives import End
 from contract.snapshot import key_id_of, key_of, pseudonym, split_of
@@ -16,7 +17,6 @@ from industrialguard.snapshot_command import (
     SnapshotConfig,
     cut_lives,
     main,
-    read_key,
     rename_machines,
     take_snapshot,
 )

@@ -1,0 +1,247 @@
+"""Forecasts of remaining useful life (RUL), for all machines, at every interval.
+
+Rule: the road is stream → rows → exported model → store. Every forecast names the version of the model that
+made it; a machine without a model, or with columns that its model does not know, is said once and left out;
+beyond the horizon nothing is said but that. A model that cannot be loaded leaves the one before it in charge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cloud.backoff import Backoff, retry
+from cloud.champions import Champions, ServedModel, find_misfit
+from cloud.errors import ModelError
+from cloud.fleet_lives import FleetLives, Form, OnlineLife
+from cloud.life_plan import machine_type_of, plan_of
+from cloud.outcomes import MadeForecast
+from cloud.store.batch import Arrival
+from cloud.store.database import Database
+from cloud.store.forecasts import store_forecasts
+from cloud.stream import Consumer, StoredRecord
+from contract.codec import decode
+from contract.errors import ConfigError, IndustrialGuardError, MessageError
+from contract.forecast import Forecast, assemble
+from contract.profiles import MachineProfile
+from contract.registry import Registry
+
+GROUP = "rul"
+"""The consumer group of the workers; each has the machines of its partitions."""
+_LOG = logging.getLogger(__name__)
+_POLL_S = 1.0
+_RETRY_BASE_S, _RETRY_CAP_S = 0.1, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RulSettings:
+    """How forecasts are made.
+
+    Raises:
+        ConfigError: a number that cannot be right.
+    """
+
+    registry: Path
+    """Folder of the model registry."""
+    plans: Path | None = None
+    """Folder of life plans; None: what follows from the machines' profiles."""
+    interval_s: float = 900.0
+    """Between two rounds of forecasts, in s."""
+    batch: int = 256
+    """Lives that the model reads at once."""
+    poll_batch: int = 1000
+    """Records taken from the stream at once."""
+    threads: int = 1
+    """That one run of a model may use."""
+
+    def __post_init__(self) -> None:
+        if not (self.interval_s > 0 and min(self.batch, self.poll_batch, self.threads) >= 1):
+            raise ConfigError("rul: interval, batches and threads must be positive")
+
+
+@dataclass(slots=True)
+class RulCounters:
+    """Since start."""
+
+    rounds: int = 0
+    forecasts: int = 0
+    beyond: int = 0
+    """Of these, beyond the horizon."""
+    unanswered: int = 0
+    """Lives of which the model's answer was no number."""
+    undecodable: int = 0
+    """Records that this version cannot read."""
+
+
+class RulWorker:
+    """Follows the stream and forecasts.
+
+    Args:
+        database: Where rows are read from and forecasts go.
+        settings: How.
+        clock: Cloud time, aware UTC.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: RulSettings,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._clock = clock
+        self._champions = Champions(Registry(settings.registry), settings.threads)
+        self._fleet = FleetLives(self._form_of)
+        self._forms: dict[MachineProfile, Form | None] = {}
+        """Of this round; thousands of machines share a profile."""
+        self._said: set[str] = set()
+        self._newest: dict[tuple[str, str], tuple[datetime, str]] = {}
+        self.counters = RulCounters()
+
+    async def run(self, consumer: Consumer, stop: asyncio.Event) -> None:
+        """Forecast at every interval until told to stop.
+
+        Raises:
+            CloudError: one that waiting does not cure.
+        """
+        due_s, is_first = time.monotonic() + self._settings.interval_s, True
+        while not stop.is_set():
+            records = await consumer.poll(self._settings.poll_batch, _POLL_S)
+            if records:
+                self.take(records)
+                await consumer.commit(records)
+            has_caught_up = is_first and not records
+            if has_caught_up or time.monotonic() >= due_s:
+                due_s, is_first = time.monotonic() + self._settings.interval_s, False
+                backoff = Backoff(_RETRY_BASE_S, _RETRY_CAP_S)
+                await retry(lambda: asyncio.to_thread(self.forecast_all), _note_failure, backoff)
+
+    def take(self, records: Sequence[StoredRecord]) -> None:
+        """Follow the stream by these records."""
+        arrivals = []
+        for record in records:
+            try:
+                arrivals.append(Arrival(decode(record.value), record.append_time))
+            except MessageError:
+                self.counters.undecodable += 1  # the sink makes it a dead letter
+        self._fleet.take(arrivals)
+
+    def forecast_all(self) -> int:
+        """Forecast every component that has a row since its last forecast.
+
+        Returns:
+            How many forecasts were stored.
+
+        Raises:
+            StoreError: the store cannot be read or written; the forecasts so far are stored.
+        """
+        now = self._clock()
+        self._champions.refresh()
+        self._forms.clear()
+        with self._database.session() as session:
+            self._fleet.settle(session, now)
+        stored = 0
+        for served, online in self._batches(now):
+            stored += self._forecast(served, online, now)
+        self.counters.rounds += 1
+        _LOG.info("forecasts made", extra={"forecasts": stored, "wrong_clocks": self._fleet.wrong_clocks})
+        return stored
+
+    def _batches(self, now: datetime) -> Iterator[tuple[ServedModel, list[OnlineLife]]]:
+        """Lives with a row that their model has not seen, as many at once as the settings say."""
+        waiting: dict[str, list[OnlineLife]] = {}
+        for online in self._fleet.lives(now):
+            served = self._champions.of(online.form.plan.machine_type)
+            if served is None or self._newest.get(_component(online)) == (online.made_at, served.version):
+                continue
+            batch = waiting.setdefault(served.manifest.inputs.life.machine_type, [])
+            batch.append(online)
+            if len(batch) >= self._settings.batch:
+                yield served, batch[:]
+                batch.clear()
+        for machine_type, batch in waiting.items():
+            served = self._champions.of(machine_type)
+            if served is not None and batch:
+                yield served, batch
+
+    def _forecast(self, served: ServedModel, online: Sequence[OnlineLife], now: datetime) -> int:
+        pairs = list(zip(online, self._ask(served, online), strict=True))
+        made = [_made(each, forecast, served) for each, forecast in pairs if forecast is not None]
+        with self._database.transaction() as session:
+            store_forecasts(session, made, now)
+        self._newest |= {_component(each): (each.made_at, served.version) for each in online}
+        self.counters.forecasts += len(made)
+        self.counters.beyond += sum(each.forecast.is_beyond for each in made)
+        self.counters.unanswered += len(pairs) - len(made)
+        for each, forecast in pairs:
+            if forecast is None:
+                self._say(f"{each.device_id}: model {served.version} has no answer", each.device_id)
+        return len(made)
+
+    def _ask(self, served: ServedModel, online: Sequence[OnlineLife]) -> list[Forecast | None]:
+        """A model's answers; where it fails, in halves until what it fails on stands alone."""
+        try:
+            outputs = served.model.run(assemble([each.life for each in online], served.manifest.inputs))
+        except ModelError as error:
+            if len(online) == 1:
+                _LOG.error("no answer", extra={"device_id": online[0].device_id, "reason": str(error)})
+                return [None]
+            half = len(online) // 2
+            return self._ask(served, online[:half]) + self._ask(served, online[half:])
+        return served.manifest.forecasts(outputs)
+
+    def _form_of(self, device: str, profile: MachineProfile) -> Form | None:
+        if profile not in self._forms:
+            self._forms[profile] = self._make_form(device, profile)
+        return self._forms[profile]
+
+    def _make_form(self, device: str, profile: MachineProfile) -> Form | None:
+        machine_type = machine_type_of(profile)
+        served = self._champions.of(machine_type)
+        if served is None:
+            self._say(f"no model for machine type {machine_type}", machine_type)
+            return None
+        try:
+            plan = plan_of(profile, self._settings.plans)
+        except ConfigError as error:
+            self._say(str(error), machine_type)
+            return None
+        wrong = find_misfit(served.manifest, plan, profile)
+        if wrong:
+            self._say(
+                f"{device}: {wrong}; model {served.version}", f"{machine_type} {served.version} {wrong}"
+            )
+            return None
+        return Form(plan, served.manifest.inputs)
+
+    def _say(self, reason: str, about: str) -> None:
+        if about not in self._said:
+            self._said.add(about)
+            _LOG.warning("no forecast", extra={"reason": reason})
+
+
+def _component(online: OnlineLife) -> tuple[str, str]:
+    return online.device_id, online.life.component
+
+
+def _made(online: OnlineLife, forecast: Forecast, served: ServedModel) -> MadeForecast:
+    life = served.manifest.inputs.life
+    return MadeForecast(
+        device_id=online.device_id,
+        component=online.life.component,
+        made_at=online.made_at,
+        model_version=served.version,
+        machine_type=life.machine_type,
+        time_unit=life.time_unit,
+        forecast=forecast,
+    )
+
+
+def _note_failure(error: IndustrialGuardError, wait_s: float) -> None:
+    _LOG.error("forecasts are waiting", extra={"reason": str(error), "wait_s": round(wait_s, 3)})

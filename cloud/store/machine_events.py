@@ -1,0 +1,84 @@
+"""Maintenance logs: stored once however often they are imported, read as they were known at a moment.
+
+Rule: an entry is itself its key; what the cloud learned after a moment is not known at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlmodel import Session
+
+from cloud.machine_events import MachineEvent
+from cloud.store.tables import MachineEventRow, table_of
+from cloud.store.writer import mark_change
+from contract.checks import LATEST
+from contract.life_log import LogKind
+
+Logs = dict[str, tuple[MachineEvent, ...]]
+"""Entries by machine, in order of time."""
+_TABLE = table_of(MachineEventRow)
+_BATCH = 5000
+
+
+def store_events(session: Session, events: Sequence[MachineEvent], ingest_time: datetime) -> int:
+    """Store a log, in the transaction of the caller.
+
+    Returns:
+        How many entries were new.
+    """
+    before = _count(session)
+    for start in range(0, len(events), _BATCH):
+        rows = [_row(event, ingest_time) for event in events[start : start + _BATCH]]
+        session.connection().execute(insert_sqlite(_TABLE).on_conflict_do_nothing(), rows)
+    mark_change(session)
+    return _count(session) - before
+
+
+def read_logs(session: Session, devices: Collection[str] | None = None, cut: datetime = LATEST) -> Logs:
+    """What had happened to machines, and was known, at a moment.
+
+    Args:
+        session: For reading.
+        devices: Only of these; of all when None.
+        cut: The moment, aware UTC.
+    """
+    columns = _TABLE.c
+    query = (
+        select(_TABLE)
+        .where(columns.time <= cut, columns.ingest_time <= cut)
+        .order_by(columns.time, columns.kind, columns.component, columns.code)
+    )
+    if devices is not None:
+        query = query.where(columns.device_id.in_(devices))
+    logs: dict[str, list[MachineEvent]] = {}
+    for row in session.connection().execute(query):
+        event = MachineEvent(row.device_id, row.component, row.time, LogKind(row.kind), row.code, row.source)
+        logs.setdefault(row.device_id, []).append(event)
+    return {device: tuple(events) for device, events in logs.items()}
+
+
+def devices_with_news(session: Session, after: int) -> tuple[set[str], int]:
+    """Machines that got entries since, and the newest entry's number to ask with next time."""
+    found = session.connection().execute(select(_TABLE.c.id, _TABLE.c.device_id).where(_TABLE.c.id > after))
+    rows = found.all()
+    return {row.device_id for row in rows}, max([after, *(row.id for row in rows)])
+
+
+def _row(event: MachineEvent, ingest_time: datetime) -> dict[str, object]:
+    return {
+        "device_id": event.device_id,
+        "component": event.component,
+        "time": event.time,
+        "kind": str(event.kind),
+        "code": event.code,
+        "source": event.source,
+        "ingest_time": ingest_time,
+    }
+
+
+def _count(session: Session) -> int:
+    return int(session.connection().execute(select(func.count()).select_from(_TABLE)).scalar_one())

@@ -1,0 +1,98 @@
+"""Stored summaries as lives are built of them.
+
+Rule: in order of event time, then boot and sequence; with a cut, only what had been measured and had arrived
+by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, select
+from sqlmodel import Session
+
+from cloud.lives import Key, Observed
+from cloud.store.packing import unpack_features
+from cloud.store.profiles import stored_profile
+from cloud.store.tables import FeatureSet, Machine, StoredMessage, Summary, table_of
+from contract.checks import EARLIEST, LATEST
+from contract.profiles import MachineProfile
+
+_SUMMARY, _MESSAGE, _SETS = table_of(Summary).c, table_of(StoredMessage).c, table_of(FeatureSet).c
+_ROWS_AT_ONCE = 2000
+BEFORE_ALL = EARLIEST - timedelta(microseconds=1)
+
+
+def read_observed(
+    session: Session,
+    device: str,
+    after: datetime = BEFORE_ALL,
+    until: datetime = LATEST,
+    cut: datetime = LATEST,
+) -> Iterator[Observed]:
+    """Summaries of a machine that end in (after, until] and had arrived by the cut, oldest first."""
+    names = {row.id: tuple(row.names) for row in session.connection().execute(select(_SETS.id, _SETS.names))}
+    columns = (
+        _MESSAGE.boot_id,
+        _MESSAGE.sequence,
+        _SUMMARY.event_time,
+        _MESSAGE.ingest_time,
+        _SUMMARY.feature_set_id,
+        _SUMMARY.features,
+    )
+    query = _between(select(*columns), device, after, min(until, cut), cut)
+    query = query.order_by(_SUMMARY.event_time, _MESSAGE.boot_id, _MESSAGE.sequence)
+    found = session.connection().execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    for row in found:
+        yield Observed(
+            key=(row.boot_id, row.sequence),
+            event_time=row.event_time,
+            ingest_time=row.ingest_time,
+            names=names.get(row.feature_set_id, ()),
+            values=unpack_features(row.features or b""),
+        )
+
+
+def read_times(
+    session: Session, device: str, after: datetime = BEFORE_ALL, is_newest_first: bool = False
+) -> Iterator[tuple[datetime, datetime]]:
+    """Event time and ingest time of a machine's summaries that end after a moment, in order of event time."""
+    order = _SUMMARY.event_time.desc() if is_newest_first else _SUMMARY.event_time
+    query = _between(select(_SUMMARY.event_time, _MESSAGE.ingest_time), device, after, LATEST, LATEST)
+    found = session.connection().execution_options(yield_per=_ROWS_AT_ONCE).execute(query.order_by(order))
+    for row in found:
+        yield row.event_time, row.ingest_time
+
+
+def stored_keys(session: Session, device: str, keys: Collection[Key]) -> set[Key]:
+    """Which of these messages of a machine are stored."""
+    query = select(_MESSAGE.boot_id, _MESSAGE.sequence).where(
+        _MESSAGE.device_id == device,
+        _MESSAGE.boot_id.in_({boot for boot, _ in keys}),
+        _MESSAGE.sequence.in_({sequence for _, sequence in keys}),
+    )
+    return {(row.boot_id, row.sequence) for row in session.connection().execute(query)} & set(keys)
+
+
+def read_profiles(session: Session, devices: Collection[str] | None = None) -> dict[str, MachineProfile]:
+    """The profiles of machines by their newest Birth; those that had none are left out."""
+    columns = table_of(Machine).c
+    query = select(columns.device_id, columns.profile).order_by(columns.device_id)
+    if devices is not None:
+        query = query.where(columns.device_id.in_(devices))
+    read = ((row.device_id, stored_profile(row.profile)) for row in session.connection().execute(query))
+    return {device: profile for device, profile in read if profile is not None}
+
+
+def _between(
+    query: Select[tuple[object, ...]], device: str, after: datetime, until: datetime, cut: datetime
+) -> Select[tuple[object, ...]]:
+    return query.join_from(
+        _SUMMARY.message_id.table, _MESSAGE.id.table, _SUMMARY.message_id == _MESSAGE.id
+    ).where(
+        _SUMMARY.device_id == device,
+        _SUMMARY.event_time > after,
+        _SUMMARY.event_time <= until,
+        _MESSAGE.ingest_time <= cut,
+    )

@@ -1,0 +1,68 @@
+"""Maintenance logs in the store: once, and as they were known at a moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cloud.store.database import Database
+from cloud.store.machine_events import devices_with_news, read_logs, store_events
+from cloud.store.queries import change_marker
+from tests.cloud.life_samples import DEVICE, at, event
+
+LOG = [
+    event("replacement", 0, "bearing"),
+    event("maintenance", 5, "", "oiled"),
+    event("failure", 9, "bearing"),
+]
+OTHER = replace(LOG[2], device_id="mix-2")
+
+
+def test_an_import_run_twice_stores_once(database: Database) -> None:
+    for expected in (3, 0):
+        with database.transaction() as session:
+            assert store_events(session, LOG, at(10)) == expected
+    with database.transaction() as session:
+        assert store_events(session, [*LOG, OTHER, OTHER], at(11)) == 1
+    with database.session() as session:
+        assert read_logs(session) == {DEVICE: tuple(LOG), "mix-2": (OTHER,)}
+        assert read_logs(session, ["mix-2", "mix-3"]) == {"mix-2": (OTHER,)}
+
+
+def test_what_was_not_known_yet_is_not_read(database: Database) -> None:
+    with database.transaction() as session:
+        store_events(session, LOG[:2], at(6))
+        store_events(session, LOG[2:], at(100))
+    with database.session() as session:
+        for hours, n_known in ((4, 0), (6, 2), (50, 2), (100, 3)):
+            assert len(read_logs(session, cut=at(hours)).get(DEVICE, ())) == n_known, hours
+
+
+def test_a_large_log_is_stored_whole(database: Database) -> None:
+    many = [event("error", n / 100, "", f"e{n}") for n in range(12_000)]
+    with database.transaction() as session:
+        assert store_events(session, many, at(1000)) == len(many)
+
+
+def test_a_refused_transaction_stores_nothing(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.transaction() as session:
+        store_events(session, LOG, at(10))
+        raise ZeroDivisionError
+    with database.session() as session:
+        assert read_logs(session) == {}
+
+
+def test_news_are_told_once(database: Database) -> None:
+    with database.transaction() as session:
+        before = change_marker(session)
+        store_events(session, LOG, at(10))
+        assert change_marker(session) > before
+    with database.session() as session:
+        devices, newest = devices_with_news(session, 0)
+        assert devices == {DEVICE}
+        assert devices_with_news(session, newest) == (set(), newest)
+    with database.transaction() as session:
+        store_events(session, [OTHER], at(11))
+    with database.session() as session:
+        assert devices_with_news(session, newest)[0] == {"mix-2"}
