@@ -7,9 +7,11 @@ message that the stream has brought, because then it holds everything before tha
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from cloud.life_plan import LifePlan
 from cloud.lives import LifeBuilder, MachineHistory, Observed, lives_of
@@ -25,8 +27,8 @@ from contract.lives import End, Life
 from contract.messages import Birth, ScoreSummary
 from contract.profiles import MachineProfile, parse_profile
 
-MAX_WAITING = 5000
-"""Summaries kept for a machine until the store can be read; older ones are in the store by then."""
+MAX_WAITING = 50
+"""Summaries kept for a machine until the store can be read; once it holds one of them, it holds all older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class _Machine:
     """None: there is no model for it."""
     builder: LifeBuilder | None = None
     """None: to be read from the store."""
-    waiting: list[Observed] = field(default_factory=list)
+    waiting: deque[Observed] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
     """What the stream brought and no builder has; at least the newest."""
     events: tuple[MachineEvent, ...] = ()
 
@@ -100,7 +102,7 @@ class FleetLives:
             if form != machine.form:
                 machine.form, machine.builder = form, None
             if form is None:
-                machine.waiting = machine.waiting[-1:]
+                _forget_all_but_newest(machine)
             elif machine.builder is None:
                 self._read(session, device, machine, now)
             else:
@@ -115,7 +117,7 @@ class FleetLives:
             history = MachineHistory(device, builder.rows(now), machine.events)
             found = lives_of(history, form.plan, form.inputs.life)
             running = [(life, start) for life, start in found if life.end is End.RUNNING]
-            builder.trim([start for _, start in running], form.inputs.n_rows)
+            builder.trim([start for _, start in running], form.inputs)
             for life, start in running:
                 yield OnlineLife(device, form.plan.newest_of(life, start), life, form)
 
@@ -123,14 +125,13 @@ class FleetLives:
         return self._machines.setdefault(arrival.message.device_id, _Machine())
 
     def _take_summary(self, machine: _Machine, observed: Observed) -> None:
-        if machine.builder is None:
-            machine.waiting = [*machine.waiting[1 - MAX_WAITING :], observed]
-        else:
+        machine.waiting.append(observed)
+        if machine.builder is not None:
             machine.builder.add(observed)
-            machine.waiting = [observed]
+            _forget_all_but_newest(machine)
 
     def _note_profiles(self, session: Session) -> None:
-        unknown = [device for device, machine in self._machines.items() if machine.profile is None]
+        unknown = {device for device, machine in self._machines.items() if machine.profile is None}
         for device, profile in (read_profiles(session, unknown) if unknown else {}).items():
             self._machines[device].profile = profile
 
@@ -147,12 +148,23 @@ class FleetLives:
         machine.events = read_logs(session, [device], now).get(device, ())
         builder = LifeBuilder(form.plan, form.columns)
         starts = [event.time for event in machine.events if event.kind in BOUNDARIES]
-        fill_rows(session, builder, device, starts, form.inputs.n_rows)
+        fill_rows(session, builder, device, starts, form.inputs)
         machine.builder = builder
         for observed in machine.waiting:
             builder.add(observed)
         restore_rows(session, builder, device)
-        machine.waiting = machine.waiting[-1:]
+        _forget_all_but_newest(machine)
+
+
+def _forget_all_but_newest(machine: _Machine) -> None:
+    while len(machine.waiting) > 1:
+        machine.waiting.popleft()
+
+
+@lru_cache(maxsize=256)
+def _one_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The same object for equal names: thousands of machines have the same features."""
+    return names
 
 
 def observed_of(arrival: Arrival, summary: ScoreSummary) -> Observed:
@@ -162,6 +174,6 @@ def observed_of(arrival: Arrival, summary: ScoreSummary) -> Observed:
         key=(message.boot_id, message.sequence),
         event_time=message.event_time,
         ingest_time=arrival.ingest_time,
-        names=tuple(feature.name for feature in summary.features),
+        names=_one_of(tuple(feature.name for feature in summary.features)),
         values=unpack_features(pack_features(summary.features)),
     )

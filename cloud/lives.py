@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from cloud.life_plan import LifePlan, parse_column
 from cloud.machine_events import BOUNDARIES, MachineEvent, components_of
-from contract.forecast import HEAD_ROWS
+from contract.forecast import InputSpec
 from contract.life_log import FAILED, REPLACED, LogKind, MachineRecord, build_lives
 from contract.lives import Life, LifeSpec
 from contract.snapshot import key_of
@@ -131,18 +131,18 @@ class LifeBuilder:
         shape = len(steps), len(self._columns)
         return StepRows(np.array(steps, np.int64), np.array(values, np.float32).reshape(shape))
 
-    def trim(self, starts: Sequence[datetime], n_rows: int) -> None:
+    def trim(self, starts: Sequence[datetime], inputs: InputSpec) -> None:
         """Forget the closed rows that no forecast reads: keep the first of each life, and the last.
 
         Args:
             starts: Of the lives that still run.
-            n_rows: Rows that a model reads.
+            inputs: What a model reads.
         """
         steps = sorted(self._closed)
-        kept = set(steps[-n_rows:])
+        kept, head = set(steps[-inputs.n_rows :]), first_rows(inputs)
         for start in starts:
             first = bisect_left(steps, self.plan.step_of(start))
-            kept.update(steps[first : first + 1 + HEAD_ROWS])  # the first may be that of the change
+            kept.update(steps[first : first + 1 + head])  # the first may be that of the change
         self._closed = {step: self._closed[step] for step in steps if step in kept}
 
     def _close(self, before: int) -> None:
@@ -184,6 +184,11 @@ def _merge(parts: Iterable[_Part], aggregates: npt.NDArray[np.intp]) -> Values:
     highest = np.where(known, values, -np.inf).max(axis=0)
     row = np.choose(aggregates, [means, lowest, highest])
     return np.where(counts > 0, row, np.nan).astype(np.float32)
+
+
+def first_rows(inputs: InputSpec) -> int:
+    """First rows of a life that must be known: all that a model reads, and the one that ages count from."""
+    return max(inputs.head_rows, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

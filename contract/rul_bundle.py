@@ -35,7 +35,8 @@ in the type's time unit."""
 _MODEL, _GOLDEN = "model.tflite", "golden.npz"
 _SEAL = Seal(FORMAT, "update this program, or train the model anew", (_MODEL, _GOLDEN), (), MAX_PART_BYTES)
 _NAMES = tuple(LEVELS)
-_FIELDS = ("name", "version", "life", "n_rows", "n_events", "head_rows", "levels", "outputs", "interval_80", "interval_90")
+_SIZES = ("n_rows", "n_events", "head_rows")
+_FIELDS = ("name", "version", "life", *_SIZES, "levels", "outputs", "interval_80", "interval_90")
 _LIFE_FIELDS = ("machine_type", "time_unit", "horizon", "settings", "sensors", "events")
 
 
@@ -218,9 +219,7 @@ def _content(manifest: RulManifest) -> dict[str, Any]:
         "name": manifest.name,
         "version": manifest.version,
         "life": {name: getattr(life, name) for name in _LIFE_FIELDS},
-        "n_rows": inputs.n_rows,
-        "n_events": inputs.n_events,
-        "head_rows": inputs.head_rows,
+        **{name: getattr(inputs, name) for name in _SIZES},
         "levels": dict(LEVELS),
         "outputs": list(OUTPUTS),
         "interval_80": manifest.interval_80.to_json(),
@@ -237,15 +236,15 @@ def _parse_manifest(content: Mapping[str, Any]) -> RulManifest:
     for name in ("metrics", "lineage", "life"):
         _require(isinstance(values[name], dict), f"manifest: {name} must be an object")
     life = _parse_life(take_fields(values["life"], set(_LIFE_FIELDS)))
-    sizes = values["n_rows"], values["n_events"], values["head_rows"]
+    sizes = {name: values[name] for name in _SIZES}
     _require(
-        all(type(size) is int for size in sizes),
-        "manifest: n_rows, n_events and head_rows must be whole numbers",
+        all(type(size) is int for size in sizes.values()),
+        f"manifest: {', '.join(_SIZES)} must be whole numbers",
     )
     return RulManifest(
         name=values["name"],
         version=values["version"],
-        inputs=InputSpec(life, *sizes),
+        inputs=InputSpec(life, **sizes),
         interval_80=Calibration.from_json(values["interval_80"]),
         interval_90=Calibration.from_json(values["interval_90"]),
         metrics=values["metrics"],

@@ -12,14 +12,14 @@ from datetime import datetime
 from sqlmodel import Session
 
 from cloud.life_plan import LifePlan
-from cloud.lives import LifeBuilder
+from cloud.lives import LifeBuilder, first_rows
 from cloud.store.observations import BEFORE_ALL, read_observed, read_times
 from contract.checks import LATEST
-from contract.forecast import HEAD_ROWS
+from contract.forecast import InputSpec
 
 
 def fill_rows(
-    session: Session, builder: LifeBuilder, device: str, starts: Sequence[datetime], n_rows: int
+    session: Session, builder: LifeBuilder, device: str, starts: Sequence[datetime], inputs: InputSpec
 ) -> None:
     """Read a machine's rows into a new builder.
 
@@ -28,14 +28,15 @@ def fill_rows(
         builder: Empty.
         device: Whose.
         starts: Of its running lives, as far as its log tells them; the first row counts always.
-        n_rows: Rows that a model reads.
+        inputs: What a model reads.
     """
     plan = builder.plan
-    oldest = _walk(plan, read_times(session, device, is_newest_first=True), n_rows)
+    oldest = _walk(plan, read_times(session, device, is_newest_first=True), inputs.n_rows)
     if oldest is None:
         return
     first_steps = [BEFORE_ALL, *(plan.start_of(plan.step_of(start) + 1) for start in starts)]
-    heads = [(after, _walk(plan, read_times(session, device, after), HEAD_ROWS)) for after in first_steps]
+    n_first = first_rows(inputs)
+    heads = [(after, _walk(plan, read_times(session, device, after), n_first)) for after in first_steps]
     spans = [(after, plan.start_of(step + 1)) for after, step in heads if step is not None]
     for after, until in _merged([*spans, (plan.start_of(oldest), LATEST)]):
         for observed in read_observed(session, device, after, until):

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlmodel import Session
 
 from cloud.machine_events import MachineEvent
+from cloud.store.columns import only_of
 from cloud.store.tables import MachineEventRow, table_of
 from cloud.store.writer import mark_change
 from contract.checks import LATEST
@@ -52,10 +53,11 @@ def read_logs(session: Session, devices: Collection[str] | None = None, cut: dat
         .where(columns.time <= cut, columns.ingest_time <= cut)
         .order_by(columns.time, columns.kind, columns.component, columns.code)
     )
-    if devices is not None:
-        query = query.where(columns.device_id.in_(devices))
+    query = only_of(query, columns.device_id, devices)
     logs: dict[str, list[MachineEvent]] = {}
     for row in session.connection().execute(query):
+        if devices is not None and row.device_id not in devices:
+            continue
         event = MachineEvent(row.device_id, row.component, row.time, LogKind(row.kind), row.code, row.source)
         logs.setdefault(row.device_id, []).append(event)
     return {device: tuple(events) for device, events in logs.items()}

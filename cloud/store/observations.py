@@ -6,13 +6,15 @@ by then.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlmodel import Session
 
 from cloud.lives import Key, Observed
+from cloud.store.columns import only_of
 from cloud.store.packing import unpack_features
 from cloud.store.profiles import stored_profile
 from cloud.store.tables import FeatureSet, Machine, StoredMessage, Summary, table_of
@@ -79,9 +81,9 @@ def read_profiles(session: Session, devices: Collection[str] | None = None) -> d
     """The profiles of machines by their newest Birth; those that had none are left out."""
     columns = table_of(Machine).c
     query = select(columns.device_id, columns.profile).order_by(columns.device_id)
-    if devices is not None:
-        query = query.where(columns.device_id.in_(devices))
-    read = ((row.device_id, stored_profile(row.profile)) for row in session.connection().execute(query))
+    found: Iterable[Any] = session.connection().execute(only_of(query, columns.device_id, devices))
+    wanted = (row for row in found if devices is None or row.device_id in devices)
+    read = ((row.device_id, stored_profile(row.profile)) for row in wanted)
     return {device: profile for device, profile in read if profile is not None}
 
 

@@ -143,6 +143,18 @@ def test_nothing_is_read_before_the_store_holds_what_the_stream_brought(rig: Rig
     assert rig.assert_same(6) == 1
 
 
+def test_a_sink_far_behind_costs_no_more_than_a_few_summaries(rig: Rig) -> None:
+    rig.hear(born(), is_stored=False)
+    arrivals = talk(60)
+    rig.hear(*arrivals, is_stored=False)
+    behind, rig.behind = rig.behind, rig.behind[: 1 + len(arrivals) - 20]
+    rig.catch_up()  # not the newest twenty
+    rig.settle(60)
+    rig.behind = behind[1 + len(arrivals) - 20 :]
+    rig.catch_up()
+    assert rig.assert_same(60) == 1
+
+
 def test_another_model_reads_other_columns(rig: Rig) -> None:
     rig.hear(born(), *talk(30))
     rig.assert_same(30)

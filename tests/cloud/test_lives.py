@@ -141,14 +141,15 @@ def test_a_late_summary_changes_nothing_until_its_step_is_restored() -> None:
     assert not np.array_equal(builder.rows(LATER).values, before)
 
 
-def test_a_trimmed_machine_gives_a_model_what_the_whole_one_gives() -> None:
+@pytest.mark.parametrize("head_rows", [0, 1, 20])
+def test_a_trimmed_machine_gives_a_model_what_the_whole_one_gives(head_rows: int) -> None:
     whole = build(*(observed(arrival) for arrival in talk(90)))
-    spec = InputSpec(SPEC, 24, 2)
+    spec = InputSpec(SPEC, 24, 2, head_rows)
     full = only_life(whole)
     trimmed = LifeBuilder(PLAN)
     for arrival in talk(90):
         trimmed.add(observed(arrival))
-        trimmed.trim([at(1)], spec.n_rows)
+        trimmed.trim([at(1)], spec)
     short = only_life(trimmed)
     assert len(short.age) < 60 < len(full.age)
     wanted, found = assemble([full], spec), assemble([short], spec)
@@ -231,7 +232,7 @@ class TestLives:
 @pytest.mark.parametrize("starts", [[], [at(30)], [at(0), at(30)]])
 def test_trimming_keeps_the_first_rows_of_each_life(starts: list[datetime]) -> None:
     builder = build(*(observed(arrival) for arrival in talk(100)))
-    builder.trim(starts, 10)
+    builder.trim(starts, InputSpec(SPEC, 10, 0, head_rows=5))
     steps = (builder.rows(LATER).steps - PLAN.step_of(at(1))).tolist()
-    heads = {hour for start in starts for hour in range(29 if start == at(30) else 0, 100)[:21]}
+    heads = {hour for start in starts for hour in range(29 if start == at(30) else 0, 100)[:6]}
     assert set(steps) == heads | set(range(88, 100))

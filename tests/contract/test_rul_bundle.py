@@ -81,7 +81,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 def test_a_type_without_events_or_settings_is_read_too() -> None:
     spec = LifeSpec("fan", "cycle", 125, sensors=("s_1",))
-    manifest = make_manifest(InputSpec(spec, 30, 0))
+    manifest = make_manifest(InputSpec(spec, 30, 0, head_rows=3))
     golden = {
         "age": np.zeros((1, 30), np.float32),
         "mask": np.ones((1, 30), np.float32),
@@ -136,6 +136,8 @@ WRONG_MANIFESTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "other rows": lambda m: m.update(n_rows=25),
     "rows as text": lambda m: m.update(n_rows="24"),
     "rows that are true": lambda m: m.update(n_events=True),
+    "no first rows": lambda m: m.pop("head_rows"),
+    "more first rows than rows": lambda m: m.update(head_rows=24),
     "no events read": lambda m: m.update(n_events=0),
     "other levels": lambda m: m["levels"].update(p50=0.4),
     "a level less": lambda m: m["levels"].pop("p25"),

@@ -24,7 +24,7 @@ NOW = at(5000)
 def filled(database: Database, *events: MachineEvent) -> LifeBuilder:
     builder = LifeBuilder(PLAN)
     with database.session() as session:
-        fill_rows(session, builder, DEVICE, [e.time for e in events], INPUTS.n_rows)
+        fill_rows(session, builder, DEVICE, [e.time for e in events], INPUTS)
     return builder
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cloud.store import columns
 from cloud.store.database import Database
 from cloud.store.machine_events import devices_with_news, read_logs, store_events
 from cloud.store.queries import change_marker
@@ -37,6 +38,17 @@ def test_what_was_not_known_yet_is_not_read(database: Database) -> None:
     with database.session() as session:
         for hours, n_known in ((4, 0), (6, 2), (50, 2), (100, 3)):
             assert len(read_logs(session, cut=at(hours)).get(DEVICE, ())) == n_known, hours
+
+
+def test_more_machines_than_a_statement_takes_are_asked_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.transaction() as session:
+        store_events(session, [*LOG, OTHER], at(10))
+    monkeypatch.setattr(columns, "MAX_VALUES", 1)
+    with database.session() as session:
+        assert set(read_logs(session, [DEVICE, "mix-3"])) == {DEVICE}
+        assert set(read_logs(session, [DEVICE, "mix-2"])) == {DEVICE, "mix-2"}
 
 
 def test_a_large_log_is_stored_whole(database: Database) -> None:

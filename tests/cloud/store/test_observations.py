@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pytest
 
+from cloud.store import columns
 from cloud.store.database import Database
 from cloud.store.observations import read_observed, read_profiles, read_times, stored_keys
 from cloud.store.writer import StoreWriter
@@ -65,11 +67,16 @@ def test_only_stored_keys_are_named(writer: StoreWriter, database: Database) -> 
         assert stored_keys(session, DEVICE, set()) == set()
 
 
-def test_profiles_are_those_of_the_births(writer: StoreWriter, database: Database) -> None:
+def test_profiles_are_those_of_the_births(
+    writer: StoreWriter, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer.write([born(), said(1, 1, "mix-2")])
     with database.session() as session:
         assert read_profiles(session) == {DEVICE: PROFILE}
         assert read_profiles(session, ["mix-2"]) == {}
+        monkeypatch.setattr(columns, "MAX_VALUES", 1)
+        assert read_profiles(session, ["mix-2", "mix-3"]) == {}
+        assert read_profiles(session, ["mix-2", DEVICE]) == {DEVICE: PROFILE}
 
 
 def test_numbers_are_float32(writer: StoreWriter, database: Database) -> None:
