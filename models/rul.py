@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.forecast import HEAD_ROWS, LEVELS, InputSpec
+from contract.lives import LARGEST
 from models.keras3 import keras, ops
 
 Floats = npt.NDArray[np.float32]
@@ -135,7 +136,7 @@ class Prepare(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         """Sensors as distances from what is usual in their row's operating condition."""
         constants = self._constants
         offset = ops.convert_to_tensor(constants.offset)
-        settings = (ops.where(_is_nan(settings), offset, settings) - offset) * constants.scale  # (B, R, S)
+        settings = (ops.where(_is_known(settings), settings, offset) - offset) * constants.scale  # (B, R, S)
         if len(constants.centres) > 1:
             centres = ops.convert_to_tensor(constants.centres)  # (K, S)
             near = ops.sum(centres * centres, -1) - 2.0 * ops.matmul(settings, ops.transpose(centres))
@@ -143,9 +144,9 @@ class Prepare(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
             usual, gain = ops.matmul(which, constants.mean), ops.matmul(which, constants.gain)  # (B, R, C)
         else:
             usual, gain = constants.mean[0], constants.gain[0]
-        lost = _is_nan(sensors)
-        z = ops.clip((ops.where(lost, ops.zeros_like(sensors), sensors) - usual) * gain, -CLIP, CLIP)
-        seen = mask[..., None] * ops.cast(ops.logical_not(lost), "float32")  # (B, R, C)
+        known = _is_known(sensors)
+        z = ops.clip((ops.where(known, sensors, ops.zeros_like(sensors)) - usual) * gain, -CLIP, CLIP)
+        seen = mask[..., None] * ops.cast(known, "float32")  # (B, R, C)
         return settings, z * seen, seen
 
     @staticmethod
@@ -359,8 +360,9 @@ def _swap(values: Tensor) -> Tensor:
     return ops.transpose(values, (0, 2, 1))
 
 
-def _is_nan(values: Tensor) -> Tensor:
-    return ops.not_equal(values, values)
+def _is_known(values: Tensor) -> Tensor:
+    """Not NaN; said so that every TFLite runtime has it built in: NaN is smaller than nothing."""
+    return ops.less_equal(ops.abs(values), LARGEST)
 
 
 def _time_code(ago: Tensor) -> Tensor:

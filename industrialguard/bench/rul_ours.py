@@ -1,20 +1,23 @@
 """Our own models of remaining useful life, as the benchmark sees them.
 
 Rule: they are trained by the function that the product trains with, and asked through the graph that is
-exported. Exactly one of them is the main one: what ships, one model for a machine type.
+exported. Exactly one of them is the main one: what ships, a machine type's model tuned to its site.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Role
-from industrialguard.bench.rul_rows import Contender, Forecaster
-from models.forecast.train import TrainSpec, train
+from industrialguard.bench.rul_rows import Contender, Tune
+from models.forecast.ensemble import Ensemble
+from models.forecast.train import TUNING, Material, TrainSpec, train
 from models.forecast.trees import RECENT_ROWS
 from models.progress import Progress
+
+Train = Callable[[Sequence[Life], LifeSpec, int], Ensemble]
 
 FULL = TrainSpec()
 RECENT = TrainSpec(n_rows=RECENT_ROWS, head_rows=0, n_events=0, uses_age=False)
@@ -22,26 +25,59 @@ RECENT = TrainSpec(n_rows=RECENT_ROWS, head_rows=0, n_events=0, uses_age=False)
 
 
 def our_contenders() -> tuple[Contender, ...]:
-    """The machine type's model, the one of a single subset, and the one of the last 30 rows."""
+    """The machine type's model, also as it was before tuning, one of a single subset, one of few rows."""
+    whole, recent = remember(fitted("transformer, all subsets", FULL)), f"last {RECENT_ROWS} rows, no age"
     return (
-        our_contender("transformer, all subsets", FULL, learns_from_all=True, is_main=True),
-        our_contender("transformer, own subset", FULL),
-        our_contender(f"transformer, last {RECENT_ROWS} rows, no age", RECENT, learns_from_all=True),
+        Contender("transformer, all subsets, tuned", Role.OURS, whole, True, is_main=True, tune=tuned(FULL)),
+        Contender("transformer, all subsets", Role.OURS, whole, True),
+        Contender("transformer, own subset", Role.OURS, fitted("transformer, own subset", FULL)),
+        Contender(
+            f"transformer, {recent}",
+            Role.OURS,
+            fitted(f"transformer, {recent}", RECENT),
+            True,
+            tune=tuned(RECENT),
+        ),
     )
 
 
-def our_contender(
-    name: str, spec: TrainSpec, *, learns_from_all: bool = False, is_main: bool = False
-) -> Contender:
-    """A transformer; says on stderr how far it is."""
+def fitted(name: str, spec: TrainSpec) -> Train:
+    """Trains a transformer; says on stderr how far it is."""
 
-    def fit(lives: Sequence[Life], life: LifeSpec, seed: int) -> Forecaster:
-        epochs = spec.fit.epochs
-        progress = Progress(f"{name}, {len(lives)} lives, seed {seed}", spec.n_folds * epochs)
+    def fit(lives: Sequence[Life], life: LifeSpec, seed: int) -> Ensemble:
+        return _train(name, lives, life, replace(spec, seed=seed))
 
-        def watch(member: int, epoch: int, loss: float) -> None:
-            progress.advance(member * epochs + epoch, f"loss left out {loss:.4f}")
+    return fit
 
-        return train(lives, life, replace(spec, seed=seed), watch=watch)
 
-    return Contender(name, Role.OURS, fit, learns_from_all, is_main=is_main)
+def tuned(spec: TrainSpec) -> Tune:
+    """Goes on with a trained one."""
+
+    def tune(start: Ensemble, lives: Sequence[Life], life: LifeSpec, seed: int) -> Ensemble:
+        return _train("tuning", lives, life, replace(spec, seed=seed, fit=TUNING), start)
+
+    return tune
+
+
+def remember(fit: Train) -> Train:
+    """Train once for each seed: two rows may begin with the same model."""
+    known: dict[int, Ensemble] = {}
+
+    def fit_once(lives: Sequence[Life], life: LifeSpec, seed: int) -> Ensemble:
+        if seed not in known:
+            known[seed] = fit(lives, life, seed)
+        return known[seed]
+
+    return fit_once
+
+
+def _train(
+    name: str, lives: Sequence[Life], life: LifeSpec, spec: TrainSpec, start: Ensemble | None = None
+) -> Ensemble:
+    epochs = spec.fit.epochs
+    progress = Progress(f"{name}, {len(lives)} lives, seed {spec.seed}", spec.n_folds * epochs)
+
+    def watch(member: int, epoch: int, loss: float) -> None:
+        progress.advance(member * epochs + epoch, f"loss left out {loss:.4f}")
+
+    return train(Material(life, lives), spec, start, watch)

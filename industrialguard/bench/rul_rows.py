@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Metric, Role, Row
@@ -31,6 +31,8 @@ class Forecaster(Protocol):
 
 Fit = Callable[[Sequence[Life], LifeSpec, int], Forecaster]
 """From training lives, their type and a seed."""
+Tune = Callable[[Any, Sequence[Life], LifeSpec, int], Forecaster]
+"""The same, but from what was fitted before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Contender:
     is_seeded: bool = True
     """Whether the seed matters; if not, it is fitted once."""
     is_main: bool = False
+    tune: Tune | None = None
+    """Goes on with what all subsets taught, on the training lives of the one that is judged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +93,8 @@ def run_contenders(
             shared = contender.fit(everyone, spec, seed) if contender.learns_from_all else None
             for subset in subsets:
                 fitted = shared or contender.fit(subset.train, spec, seed)
+                if contender.tune is not None:
+                    fitted = contender.tune(fitted, subset.train, spec, seed)
                 watch(contender, seed, subset, fitted)
                 figures[subset.name].append(judge_lives(fitted, subset.test, spec))
         for name, found in figures.items():

@@ -36,6 +36,8 @@ class Ensemble:
     encoders: tuple[keras.Model, ...] = field(repr=False)
     network: keras.Model = field(repr=False)
     """All encoders in one graph, from raw inputs to `quantiles` and `mean`."""
+    fold_of: Mapping[str, int] = field(repr=False)
+    """By machine: the place of the encoder that did not learn from it."""
     interval_80: Calibration
     interval_90: Calibration
     figures: Mapping[str, Figure] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Ensemble:
             "interval_80": self.interval_80.to_json(),
             "interval_90": self.interval_90.to_json(),
             "n_encoders": len(self.encoders),
+            "fold_of": dict(self.fold_of),
             "figures": dict(self.figures),
         }
         (folder / SETTINGS).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
@@ -118,7 +121,8 @@ def load_ensemble(folder: Path) -> Ensemble:
                 encoder.set_weights([weights[f"{number}/{place}"] for place in range(n_weights)])
         of_80, of_90 = (Calibration.from_json(content[name]) for name in ("interval_80", "interval_90"))
         network = build_model(config, prepare, encoders)
-        return Ensemble(config, constants, encoders, network, of_80, of_90, content["figures"])
+        folds, figures = content["fold_of"], content["figures"]
+        return Ensemble(config, constants, encoders, network, folds, of_80, of_90, figures)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, BundleError) as error:
         raise ModelFileError(f"{folder}: holds no forecast that this version reads ({error})") from error
 

@@ -111,14 +111,16 @@ class Fitter:
     def __init__(self, encoder: keras.Model, spec: FitSpec) -> None:
         self._encoder, self._spec = encoder, spec
         self._optimizer = build_optimizer(spec)
-        encoder.compile(self._optimizer, SurvivalLoss(encoder.output.shape[-1] - 1), jit_compile=False)
+        self._loss = SurvivalLoss(encoder.output.shape[-1] - 1)
+        encoder.compile(self._optimizer, self._loss, jit_compile=False)
         self._optimizer.build(encoder.trainable_variables)
         self._fresh = [ops.convert_to_numpy(each) for each in self._optimizer.variables]
+        self._noises = [layer.seed_generator for layer in encoder.layers if hasattr(layer, "seed_generator")]
 
     def fit(
         self, encoder: keras.Model, train: Cuts, held: Cuts, seed: int, watch: Callable[[int, float], None]
     ) -> None:
-        """Fit another encoder, from where it stands, and leave it as it was after its best epoch.
+        """Fit another encoder, from where it stands, and leave it as it was at its best, be it at the start.
 
         Args:
             encoder: What is fitted.
@@ -127,38 +129,62 @@ class Fitter:
             seed: Of all that is random.
             watch: Told the epoch, from 1, and the loss on `held` after it.
         """
-        spec, work = self._spec, self._encoder
-        keras.utils.set_random_seed(seed)
-        random = np.random.default_rng(seed)
-        work.set_weights(encoder.get_weights())
-        self._start_over(work)
-        best = np.inf
-        for epoch in range(1, spec.epochs + 1):
-            some = train.take(random.integers(0, len(train), spec.steps * spec.batch))
-            work.fit(some.inputs, some.targets, batch_size=spec.batch, shuffle=False, verbose=0)
-            going = work.get_weights()
-            self._optimizer.finalize_variable_values(work.trainable_variables)  # the averages
-            loss = float(work.evaluate(held.inputs, held.targets, batch_size=CHUNK, verbose=0))
+        self._start_over(encoder, seed)
+        best = self._judge(held)
+
+        def judge_epoch(epoch: int, _: object) -> None:
+            nonlocal best
+            going = self._encoder.get_weights()
+            self._optimizer.finalize_variable_values(self._encoder.trainable_variables)  # the averages
+            loss = self._judge(held)
             if loss < best:
                 best = loss
-                encoder.set_weights(work.get_weights())
-            work.set_weights(going)
-            watch(epoch, loss)
+                encoder.set_weights(self._encoder.get_weights())
+            self._encoder.set_weights(going)
+            watch(epoch + 1, loss)
+
+        batches = _Batches(train, self._spec, seed)
+        judge = keras.callbacks.LambdaCallback(on_epoch_end=judge_epoch)
+        self._encoder.fit(batches, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[judge])
 
     def logits(self, encoder: keras.Model, cuts: Cuts) -> npt.NDArray[np.float32]:
         """What an encoder answers, float32 (n, n_bins + 1)."""
         self._encoder.set_weights(encoder.get_weights())
-        said = self._encoder.predict(cuts.inputs, batch_size=CHUNK, verbose=0)
-        return np.asarray(said, np.float32)
+        return self._answer(cuts)
 
-    def _start_over(self, encoder: keras.Model) -> None:
-        """Forget what the optimiser knows of the last encoder; averages start from this one's weights."""
+    def _answer(self, cuts: Cuts) -> npt.NDArray[np.float32]:
+        return np.asarray(self._encoder.predict(cuts.inputs, batch_size=CHUNK, verbose=0), np.float32)
+
+    def _judge(self, held: Cuts) -> float:
+        return float(ops.mean(self._loss.call(held.targets, self._answer(held))))
+
+    def _start_over(self, encoder: keras.Model, seed: int) -> None:
+        """Forget the last fit: weights, averages, what the optimiser knows, and the noise."""
+        work = self._encoder
+        work.set_weights(encoder.get_weights())
         for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
-        for average, variable in zip(
-            self._optimizer._model_variables_moving_average, encoder.trainable_variables, strict=True
-        ):
+        averages = self._optimizer._model_variables_moving_average
+        for average, variable in zip(averages, work.trainable_variables, strict=True):
             average.assign(variable)
+        for number, noise in enumerate(self._noises):
+            noise.state.assign(np.array([seed * len(self._noises) + number, 0], np.uint32))
+
+
+class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
+    """An epoch's random batches; every epoch draws others."""
+
+    def __init__(self, cuts: Cuts, spec: FitSpec, seed: int) -> None:
+        super().__init__()
+        self._cuts, self._spec = cuts, spec
+        self._random = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return self._spec.steps
+
+    def __getitem__(self, _: int) -> tuple[Arrays, Targets]:
+        some = self._cuts.take(self._random.integers(0, len(self._cuts), self._spec.batch))
+        return some.inputs, some.targets
 
 
 def build_optimizer(spec: FitSpec) -> keras.optimizers.Optimizer:

@@ -7,7 +7,7 @@ what each member says of its own fold. Nothing else is chosen here, and no test 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -36,6 +36,10 @@ Watch = Callable[[int, int, float], None]
 """Told a member's number, its epoch, from 1, and its loss on machines that it does not learn from."""
 
 
+TUNING = FitSpec(epochs=4, rate=5e-4)
+"""How a forecast that is good already goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainSpec:
     """How a forecast is trained."""
@@ -56,46 +60,65 @@ class TrainSpec:
     fit: FitSpec = field(default_factory=FitSpec)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a forecast is trained on."""
+
+    life: LifeSpec
+    lives: Sequence[Life] = field(repr=False)
+    """Of at least `MIN_MACHINES` machines, some of which failed."""
+    calibrate_on: Sequence[Life] = field(default=(), repr=False)
+    """Lives of other machines, for the intervals; none: each fold serves for the encoder that did not learn
+    from it (cross-conformal)."""
+    constants: Constants | None = field(default=None, repr=False)
+    """What `measure` found; None: those of the start, or measured on `lives`."""
+
+
 def train(
-    lives: Sequence[Life],
-    life: LifeSpec,
-    spec: TrainSpec,
-    constants: Constants | None = None,
-    calibrate_on: Sequence[Life] = (),
-    watch: Watch = lambda *_: None,
+    material: Material, spec: TrainSpec, start: Ensemble | None = None, watch: Watch = lambda *_: None
 ) -> Ensemble:
-    """Train a forecast.
+    """Train a forecast, or go on with one: on newer lives, or on those of one component or site.
 
     Args:
-        lives: Of at least `MIN_MACHINES` machines, some of which failed.
-        life: Their type.
+        material: Lives.
         spec: How.
-        constants: What `measure` found; None: measured here, on `lives`.
-        calibrate_on: Lives of other machines, for the intervals; none: each fold serves for the member that
-            did not learn from it (cross-conformal).
-        watch: Told of each epoch of each member.
+        start: What to go on with, if its networks are of the same make; machines keep their folds, and a
+            network that does not get better by it stays as it is.
+        watch: Told of each epoch of each encoder.
 
     Raises:
         TooLittleDataError: too few machines, or none failed.
     """
+    lives, life = material.lives, material.life
     _require_enough(lives)
     config = build_config(life, spec)
-    constants = constants or measure_lives(lives)
+    constants = material.constants or (start.constants if start else measure_lives(lives))
     random = np.random.default_rng(spec.seed)
     keras.utils.set_random_seed(spec.seed)
-    folds = _Folds.deal(lives, life.horizon, spec.n_folds, random)
+    folds = _Folds.deal(lives, spec.n_folds, random, start.fold_of if start else {})
     prepare, encoders = build_parts(config, constants, folds.number)
     judged = draw_evenly(lives, spec.n_judged, random)
     asked = prepare_cuts(prepare, config.inputs, judged)
     cuts = prepare_cuts(prepare, config.inputs, draw_cuts(lives, spec.n_cuts, random))
+    _begin(encoders, cuts, start if start and start.config == config else None)
     fitter = Fitter(build_encoder(config, prepare, "workpiece"), spec.fit)
-    said = _fit_each(encoders, _Lesson(cuts, asked, folds), fitter, spec.seed, watch)
+    said = _fit_each(encoders, _Lesson(cuts, asked, folds, life.horizon), fitter, spec.seed, watch)
     network = build_model(config, prepare, encoders)
-    ensemble = Ensemble(config, constants, encoders, network, AS_SAID, AS_SAID)
-    if calibrate_on:
-        judged = draw_evenly(calibrate_on, spec.n_judged, random)
+    ensemble = Ensemble(config, constants, encoders, network, folds.of_machine, AS_SAID, AS_SAID)
+    if material.calibrate_on:
+        judged = draw_evenly(material.calibrate_on, spec.n_judged, random)
         said = ensemble.answer_lives(judged)
     return make_true(ensemble, said, judged)
+
+
+def _begin(encoders: Sequence[keras.Model], cuts: Cuts, start: Ensemble | None) -> None:
+    """From the start's weights as far as it has them, else from scratch."""
+    known = start.encoders if start else ()
+    for number, encoder in enumerate(encoders):
+        if number < len(known):
+            encoder.set_weights(known[number].get_weights())
+        else:
+            encoder.get_layer("standardise").learn(cuts.inputs["summary"])
 
 
 def build_config(life: LifeSpec, spec: TrainSpec) -> RulConfig:
@@ -145,14 +168,19 @@ class _Folds:
 
     number: int
     of_machine: dict[str, int]
-    horizon: float
 
     @classmethod
-    def deal(cls, lives: Sequence[Life], horizon: float, most: int, random: np.random.Generator) -> _Folds:
+    def deal(
+        cls, lives: Sequence[Life], most: int, random: np.random.Generator, known: Mapping[str, int]
+    ) -> _Folds:
+        """Machines that had a fold keep it; the others are dealt evenly."""
         machines = sorted({each.machine for each in lives})
         number = min(most, len(machines) // 2)
-        dealt = (random.permutation(len(machines)) % number).tolist()
-        return cls(number, dict(zip(machines, dealt, strict=True)), horizon)
+        if not all(fold < number for fold in known.values()):
+            known = {}
+        new = [name for name in machines if name not in known]
+        dealt = (random.permutation(len(new)) % number).tolist()
+        return cls(number, dict(known) | dict(zip(new, dealt, strict=True)))
 
     def of(self, cuts: Cuts) -> npt.NDArray[np.intp]:
         return np.array([self.of_machine[str(name)] for name in cuts.machines], np.intp)
@@ -165,6 +193,7 @@ class _Lesson:
     cuts: Cuts
     asked: Cuts
     folds: _Folds
+    horizon: float
 
 
 def _fit_each(
@@ -175,12 +204,11 @@ def _fit_each(
     n_bins = encoders[0].output.shape[-1] - 1
     chance = np.zeros((len(asked), n_bins + 1), np.float32)
     for number, encoder in enumerate(encoders):
-        encoder.get_layer("standardise").learn(cuts.inputs["summary"])
         learns, left_out = folds.of(cuts) != number, folds.of(asked) == number
         held = asked.take(left_out)
         fitter.fit(encoder, cuts.take(learns), held, seed * SEEDS_APART + number, partial(watch, number))
         chance[left_out] = ops.convert_to_numpy(ops.softmax(fitter.logits(encoder, held), -1))
-    answer = Answer(folds.horizon, n_bins)(ops.convert_to_tensor(chance))
+    answer = Answer(lesson.horizon, n_bins)(ops.convert_to_tensor(chance))
     return {name: ops.convert_to_numpy(value) for name, value in answer.items()}
 
 
