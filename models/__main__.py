@@ -27,6 +27,12 @@ examples:
       --exclude 'test-*' --healthy-fraction 0.25 --out turbofan.igb
   industrialguard train edge --profile mine.toml --data csv:line3.csv --out mine.igb
 """
+PIPELINE_KINDS = {
+    "pipeline": "train, judge and publish a forecast of remaining life from a span of lives",
+    "schema": "draft the schema of a machine type for the pipeline, for a person to edit",
+    "lineage": "what a published model was made of",
+}
+"""Kinds that `models.pipeline_command` reads by itself."""
 CHECK_EXAMPLES = """\
 examples:
   industrialguard train check pump                the bundle that ships for a profile
@@ -44,6 +50,10 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         IndustrialGuardError: one line that says what is wrong and what to do.
     """
+    if argv and argv[0] in PIPELINE_KINDS:
+        from models import pipeline_command
+
+        return pipeline_command.main(argv)
     parser = build_parser()
     try:
         arguments = parser.parse_args(argv)
@@ -75,6 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     _add_check(kinds)
+    for name, summary in PIPELINE_KINDS.items():
+        kinds.add_parser(name, help=summary)
     formats = "\n".join(f"  {f.usage:<12}{f.summary}" for f in FORMATS.values())
     edge = kinds.add_parser(
         "edge",

@@ -20,3 +20,11 @@ class NotReleasableError(BundleError):
 
 class EdgeTpuCompilerError(IndustrialGuardError):
     """`edgetpu_compiler` is installed, but failed or gave no model."""
+
+
+class LineageError(IndustrialGuardError):
+    """The pipeline's metadata does not know a model, or lost what it was made of."""
+
+
+class PipelineError(IndustrialGuardError):
+    """A stage of the training pipeline failed for a reason that is no defect of the data."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from contract.errors import ConfigError, DataError
 from contract.lives import Life
-from contract.snapshot import LIVES_FILE, Split
+from contract.snapshot import LIVES_FILE, MANIFEST_FILE, Split, format_manifest
 from models.errors import TooLittleDataError
 from models.parquet import write_lives
 from models.snapshot import Snapshot
@@ -49,6 +49,8 @@ class ExampleConfig:
 
 def write_examples(snapshot: Snapshot, root: Path, config: ExampleConfig) -> Path:
     """Write `span-NNNNN/{train,calibrate,eval}/lives.parquet` below `root`; it appears whole or not at all.
+
+    The snapshot's manifest goes with it, for lineage.
 
     Returns:
         The folder of the span.
@@ -98,6 +100,7 @@ def _write_aside(folder: Path, snapshot: Snapshot, sides: dict[Split, Sequence[L
             write_lives(path, lives, snapshot.spec, snapshot.installed)
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+        (aside / MANIFEST_FILE).write_text(format_manifest(snapshot.manifest), encoding="utf-8")
         aside.chmod(_FOLDER_MODE)
         aside.rename(folder)
     finally:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contract.errors import ConfigError, DataError
 from contract.lives import Life
-from contract.snapshot import LIVES_FILE, Split, key_of, split_of
+from contract.snapshot import LIVES_FILE, MANIFEST_FILE, Split, key_of, parse_manifest, split_of
 from models.errors import TooLittleDataError
 from models.examples import ExampleConfig, draw_cuts, write_examples
 from models.parquet import read_lives
@@ -32,7 +32,8 @@ def test_a_span_has_three_sides_and_nothing_else(snapshot: Snapshot, tmp_path: P
     folder = write_examples(snapshot, tmp_path / "examples", ExampleConfig(span=7))
     assert folder == tmp_path / "examples" / "span-00007"
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
-    assert found == sorted([*Split, *(f"{side}/{LIVES_FILE}" for side in Split)])
+    assert found == sorted([*Split, *(f"{side}/{LIVES_FILE}" for side in Split), MANIFEST_FILE])
+    assert parse_manifest((folder / MANIFEST_FILE).read_text()) == snapshot.manifest
     assert [path.name for path in folder.parent.iterdir()] == ["span-00007"]
 
 

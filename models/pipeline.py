@@ -1,0 +1,235 @@
+"""The training pipeline: from a span of lives to a forecast in charge, and never past a gate that said no.
+
+Rule: there is one graph with one path. The same graph runs here, in this process, and compiles for Kubeflow;
+Beam's options decide where its data-parallel stages run. Nothing but the last stage touches the registry.
+
+    spans → statistics → curated schema → validation → DataGate → DriftCheck → Transform → Trainer
+          → ServingGate → Evaluator → CardWriter → RegistryPusher
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tfx.components import (
+    Evaluator,
+    ExampleValidator,
+    FileBasedExampleGen,
+    StatisticsGen,
+    Trainer,
+    Transform,
+)
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.trainer.executor import GenericExecutor
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import LatestArtifactStrategy
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import example_gen_pb2, range_config_pb2, trainer_pb2, transform_pb2
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing
+
+from contract.errors import ConfigError
+from contract.lives import LifeSpec
+from contract.registry import ModelLine, Registry
+from models.pipeline_config import Outcome, Run
+from models.stages.artifacts import AcceptedSpan
+from models.stages.blessings import follow_registry
+from models.stages.data_gate import DataGate
+from models.stages.drift import DriftCheck
+from models.stages.example_gen import LifeExampleExecutor
+from models.stages.judgement import build_eval_config
+from models.stages.lineage import read_outcome
+from models.stages.model_card import CardWriter
+from models.stages.pusher import RegistryPusher
+from models.stages.schema import read_schema, spec_of
+from models.stages.serving_gate import ServingGate
+from models.stages.spans import SPAN_PATTERN, SPLITS
+
+
+def run_pipeline(run: Run) -> Outcome:
+    """Run every stage in this process; whatever fails leaves the registry as it was.
+
+    Raises:
+        IndustrialGuardError: a gate said no, in one sentence.
+    """
+    run.config.root.mkdir(parents=True, exist_ok=True)
+    line = ModelLine(spec_of(read_schema(run.config.schema)).machine_type)
+    follow_registry(run.metadata, Registry(run.config.registry), line)
+    LocalDagRunner().run(build_pipeline(run))
+    return read_outcome(run.metadata)
+
+
+def compile_for_kubeflow(run: Run, path: Path, image: str) -> None:
+    """Write the same graph as a pipeline of Kubeflow (KFP v2), JSON.
+
+    Args:
+        run: Paths in it are as the cluster sees them.
+        path: The file to write.
+        image: The container image that has this package installed.
+
+    Raises:
+        ConfigError: the package with Kubeflow's format is not installed.
+    """
+    if importlib.util.find_spec("kfp") is None:
+        raise ConfigError("compiling for Kubeflow needs one more package: pip install kfp-pipeline-spec")
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
+
+    config = kubeflow.KubeflowV2DagRunnerConfig(default_image=image)
+    runner = kubeflow.KubeflowV2DagRunner(config, output_dir=str(path.parent), output_filename=path.name)
+    runner.run(build_pipeline(run), write_out=True)
+
+
+def build_pipeline(run: Run) -> Pipeline:
+    """The graph."""
+    spec = spec_of(read_schema(run.config.schema))
+    data = read_span(run)
+    guards = guard_data(run, data)
+    drift_check = guards[-1]
+    transform = measure(run, spec, data, drift_check)
+    trainer, champion = train(run, spec, data, transform)
+    model = trainer.outputs["model"]
+    serving_gate = ServingGate(examples=data.examples, model=model, module=run.config.training)
+    evaluator = Evaluator(
+        examples=data.examples,
+        model=model,
+        baseline_model=champion.outputs["model"],
+        eval_config=build_eval_config(run.config.thresholds, spec),
+        module_path="models.stages.judgement",
+        example_splits=["eval"],
+    )
+    evaluator.add_upstream_node(serving_gate)
+    card = CardWriter(
+        model=model,
+        accepted=drift_check.outputs["accepted"],
+        replayed=serving_gate.outputs["replayed"],
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=evaluator.outputs["blessing"],
+    )
+    pusher = RegistryPusher(
+        model=model,
+        card=card.outputs["card"],
+        registry=str(run.config.registry),
+        reason=run.config.reason,
+    )
+    learning = [transform, champion, trainer, serving_gate, evaluator, card, pusher]
+    return Pipeline(
+        pipeline_name=f"rul-{spec.machine_type.replace('_', '-')}",
+        pipeline_root=str(run.config.root / "artifacts" / spec.machine_type),
+        metadata_connection_config=sqlite_metadata_connection_config(str(run.metadata)),
+        components=[*data.stages, *guards, *learning],
+        enable_cache=False,
+        beam_pipeline_args=list(run.config.beam_args),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SpanStages:
+    """The stages that only read, and what they give to the others."""
+
+    stages: tuple[Any, ...]
+    examples: Any
+    statistics: Any
+    schema: Any
+    anomalies: Any
+
+
+def read_span(run: Run) -> SpanStages:
+    """Examples, statistics, the curated schema, and what does not fit it."""
+    number = run.span.number
+    patterns = {side: f"{SPAN_PATTERN}/{side}/*.parquet" for side in SPLITS}
+    splits = [example_gen_pb2.Input.Split(name=side, pattern=each) for side, each in patterns.items()]
+    only = range_config_pb2.StaticRange(start_span_number=number, end_span_number=number)
+    example_gen = FileBasedExampleGen(
+        input_base=str(run.config.spans),
+        input_config=example_gen_pb2.Input(splits=splits),
+        range_config=range_config_pb2.RangeConfig(static_range=only),
+        custom_executor_spec=BeamExecutorSpec(LifeExampleExecutor),
+    )
+    schema_gen = ImportSchemaGen(schema_file=str(run.config.schema))
+    examples, schema = example_gen.outputs["examples"], schema_gen.outputs["schema"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    validator = ExampleValidator(statistics=statistics, schema=schema)
+    stages = (example_gen, statistics_gen, schema_gen, validator)
+    return SpanStages(stages, examples, statistics, schema, validator.outputs["anomalies"])
+
+
+def guard_data(run: Run, data: SpanStages) -> tuple[Any, ...]:
+    """The gate, the last span that it let through, and the drift from there; the rest waits for the last."""
+    gate = DataGate(
+        examples=data.examples, schema=data.schema, anomalies=data.anomalies, cut=run.cut.isoformat()
+    )
+    previous = Resolver(strategy_class=LatestArtifactStrategy, span=Channel(type=AcceptedSpan))
+    drift_check = DriftCheck(
+        verdict=gate.outputs["verdict"],
+        statistics=data.statistics,
+        schema=data.schema,
+        previous=previous.outputs["span"],
+    )
+    return gate, previous.with_id("previous_span"), drift_check
+
+
+def measure(run: Run, spec: LifeSpec, data: SpanStages, drift_check: Any) -> Any:
+    """What the network's normaliser needs, measured on the training side alone."""
+    transform = Transform(
+        examples=data.examples,
+        schema=data.schema,
+        preprocessing_fn="models.stages.transform.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
+        materialize=False,
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+        custom_config={
+            "settings": list(spec.settings),
+            "sensors": list(spec.sensors),
+            "training": run.config.training,
+        },
+    )
+    transform.add_upstream_node(drift_check)
+    return transform
+
+
+def train(run: Run, spec: LifeSpec, data: SpanStages, transform: Any) -> tuple[Any, Any]:
+    """Training, and the last blessed model: it starts there, and is held against it."""
+    champion = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id("blessed_model")
+    trainer = Trainer(
+        run_fn="models.stages.trainer.run_fn",
+        custom_executor_spec=ExecutorClassSpec(GenericExecutor),
+        examples=data.examples,
+        transform_graph=transform.outputs["transform_graph"],
+        schema=data.schema,
+        base_model=champion.outputs["model"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["calibrate"]),
+        custom_config={
+            "training": run.config.training,
+            "settings": dict(run.config.settings),
+            "version": f"{spec.machine_type}-{run.started:%Y%m%dT%H%M%SZ}",
+            "lineage": describe_lineage(run),
+        },
+    )
+    return trainer, champion
+
+
+def describe_lineage(run: Run) -> dict[str, str]:
+    """What a model is made of, for its card and its bundle; the metadata holds the proof."""
+    return {
+        "span": str(run.span.number),
+        "snapshot": run.manifest.name if run.manifest else "unknown",
+        "schema_sha256": sha256(run.config.schema.read_bytes()).hexdigest(),
+        "code_version": run.config.code_version,
+        "run": run.started.isoformat(timespec="seconds"),
+        "reason": run.config.reason,
+    }

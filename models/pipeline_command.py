@@ -1,0 +1,233 @@
+"""`industrialguard train pipeline`, `train schema` and `train lineage`: the training pipeline for people.
+
+Rule: TFX is never loaded in this process; the pipeline runs in one of its own (`models.pipeline_process`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from contract.errors import ConfigError
+from models.code_version import find_code_version
+from models.examples import ExampleConfig, write_examples
+from models.pipeline_config import DEFAULT_TRAINING, Outcome, PipelineConfig, Thresholds
+from models.pipeline_process import compile_in_child, run_in_child
+from models.snapshot import read_snapshot
+from models.stages.spans import newest_span
+
+EXAMPLES = """\
+examples:
+  industrialguard train schema --snapshot snapshots/turbofan --out turbofan.pbtxt --unit s02=degR
+  industrialguard train pipeline --snapshot snapshots/turbofan --spans spans/turbofan \\
+      --schema turbofan.pbtxt --root pipeline --registry registry
+  industrialguard train pipeline … --beam=--runner=FlinkRunner --beam=--flink_master=flink:8081
+  industrialguard train pipeline … --compile turbofan.json --image registry.example/industrialguard:1
+  industrialguard train lineage 3-9f2c41d07ab1 --root pipeline
+
+Ends with 0 when the new model is in charge, with 5 when it was judged and not blessed, with 3 when the data
+were refused; the model in charge stays in all but the first case.
+"""
+NOT_BLESSED = 5
+_SHIPPED = Path(__file__).parent / "schemas_shipped"
+
+
+def shipped_schemas() -> dict[str, Path]:
+    """Name to file of the curated schemas that ship."""
+    return {path.stem: path for path in sorted(_SHIPPED.glob("*.pbtxt"))}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one of the three commands, named by the first word; returns its exit code.
+
+    Raises:
+        IndustrialGuardError: one line that says what is wrong and what to do.
+    """
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as finished:  # argparse has printed already
+        return int(finished.code or 0)
+    if importlib.util.find_spec("tfx") is None:
+        how = "pip install 'industrialguard[pipeline]'"
+        raise ConfigError(f"the training pipeline needs the extra 'pipeline'; install it with: {how}")
+    return int(arguments.run(arguments))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; needs neither TensorFlow nor TFX."""
+    parser = argparse.ArgumentParser(prog="industrialguard train", epilog=EXAMPLES)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    _add_pipeline(
+        kinds.add_parser("pipeline", help="train, judge and publish a forecast from a span of lives")
+    )
+    schema = kinds.add_parser("schema", help="draft a machine type's schema, for a person to edit")
+    schema.add_argument("--snapshot", required=True, type=Path, metavar="DIR", help="a first snapshot")
+    schema.add_argument(
+        "--out", required=True, type=Path, metavar="FILE", help="the schema to write (.pbtxt)"
+    )
+    schema.add_argument(
+        "--unit", action="append", default=[], metavar="NAME=UNIT", help="unit of a setting or sensor"
+    )
+    schema.set_defaults(run=_schema)
+    lineage = kinds.add_parser("lineage", help="what a published model was made of")
+    lineage.add_argument("version", help="as the registry names it, and as forecasts carry it")
+    lineage.add_argument("--root", required=True, type=Path, metavar="DIR", help="as of the pipeline")
+    lineage.set_defaults(run=_lineage)
+    return parser
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+    limits, shipped = Thresholds(), ", ".join(shipped_schemas())
+    parser.add_argument(
+        "--snapshot", type=Path, metavar="DIR", help="write the next span from this snapshot first"
+    )
+    for name, what in (
+        ("spans", "folder of spans (span-00001, …)"),
+        ("schema", f"the machine type's curated schema, or the name of one that ships ({shipped})"),
+        ("root", "folder of artifacts, metadata and logs"),
+        ("registry", "folder of published models"),
+    ):
+        metavar = "FILE" if name == "schema" else "DIR"
+        parser.add_argument(f"--{name}", required=True, type=Path, metavar=metavar, help=what)
+    parser.add_argument("--span", type=int, metavar="N", help="which span (default: the newest)")
+    parser.add_argument(
+        "--reason", default="a person asked for it", metavar="TEXT", help="why, for the history"
+    )
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="JSON with settings of the training (default: its own)"
+    )
+    parser.add_argument("--training", default=DEFAULT_TRAINING, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--max-rmse",
+        type=float,
+        default=limits.rmse_share,
+        metavar="X",
+        help=f"largest error that is blessed, as a share of the horizon (default {limits.rmse_share})",
+    )
+    parser.add_argument(
+        "--min-coverage",
+        type=float,
+        default=limits.coverage,
+        metavar="X",
+        help=f"smallest coverage of 90 %% intervals that is blessed (default {limits.coverage})",
+    )
+    parser.add_argument(
+        "--beam",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="an option of Apache Beam, as --beam=--runner=…",
+    )
+    parser.add_argument(
+        "--compile", type=Path, metavar="FILE", help="write the graph for Kubeflow (JSON) and run nothing"
+    )
+    parser.add_argument("--image", default="industrialguard", metavar="IMAGE", help="container for --compile")
+    parser.set_defaults(run=_pipeline)
+
+
+def _pipeline(arguments: argparse.Namespace) -> int:
+    if arguments.snapshot is not None:
+        print(f"  {take_span(arguments.snapshot, arguments.spans)}")
+    config = PipelineConfig(
+        spans=arguments.spans,
+        schema=shipped_schemas().get(str(arguments.schema), arguments.schema),
+        root=arguments.root,
+        registry=arguments.registry,
+        span=arguments.span,
+        reason=arguments.reason,
+        thresholds=Thresholds(rmse_share=arguments.max_rmse, coverage=arguments.min_coverage),
+        training=arguments.training,
+        settings=_read_settings(arguments.settings),
+        beam_args=tuple(arguments.beam),
+        code_version=find_code_version(),
+    )
+    if arguments.compile is not None:
+        compile_in_child(config, arguments.compile, arguments.image)
+        print(f"wrote {arguments.compile}")
+        return 0
+    started = time.monotonic()
+    outcome = run_in_child(
+        config, lambda stage: print(f"  {time.monotonic() - started:6.1f} s  {stage}", flush=True)
+    )
+    print(format_outcome(outcome))
+    return 0 if outcome.is_blessed else NOT_BLESSED
+
+
+def take_span(snapshot_folder: Path, spans: Path) -> Path:
+    """Write a snapshot as the next span; one that is the newest span already is not written twice.
+
+    Returns:
+        The folder of the span.
+
+    Raises:
+        DataError: the snapshot is damaged, or too small for three sides.
+    """
+    snapshot = read_snapshot(snapshot_folder)
+    newest = newest_span(spans)
+    if newest and newest.manifest == snapshot.manifest:
+        return newest.folder
+    return write_examples(snapshot, spans, ExampleConfig(span=newest.number + 1 if newest else 1))
+
+
+def format_outcome(outcome: Outcome) -> str:
+    """How a run ended, in a few lines."""
+    lines = [
+        f"{outcome.version} is in charge" if outcome.is_blessed else f"{outcome.version} was not blessed"
+    ]
+    lines += [f"  {reason}" for reason in outcome.refused_because]
+    return "\n".join([*lines, f"  model card: {outcome.card}"])
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from models.stages.schema import draft_schema, write_schema
+
+    if not arguments.out.parent.is_dir():
+        raise ConfigError(f"--out {arguments.out}: there is no folder {arguments.out.parent}; make it first")
+    snapshot = read_snapshot(arguments.snapshot)
+    units = parse_units(arguments.unit, (*snapshot.spec.settings, *snapshot.spec.sensors))
+    write_schema(arguments.out, draft_schema(snapshot.lives, snapshot.spec, units))
+    print(f"wrote {arguments.out}; read its ranges and words, edit them, and check it in")
+    return 0
+
+
+def parse_units(texts: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """`s02=degR` and so on, as names and units.
+
+    Raises:
+        ConfigError: one is no pair, or names nothing that is there.
+    """
+    pairs = [text.partition("=") for text in texts]
+    for text, (name, equals, unit) in zip(texts, pairs, strict=True):
+        if not equals or not unit or name not in names:
+            raise ConfigError(f"--unit {text}: give NAME=UNIT with one of {', '.join(names)}")
+    return {name: unit for name, _, unit in pairs}
+
+
+def _lineage(arguments: argparse.Namespace) -> int:
+    from models.stages.lineage import format_lineage, trace
+
+    print(format_lineage(trace(arguments.root / "metadata.sqlite", arguments.version)))
+    return 0
+
+
+def _read_settings(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--settings {path}: {error}") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"--settings {path}: must be a JSON object")
+    return settings
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
