@@ -140,7 +140,8 @@ class Prepare(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         if len(constants.centres) > 1:
             centres = ops.convert_to_tensor(constants.centres)  # (K, S)
             near = ops.sum(centres * centres, -1) - 2.0 * ops.matmul(settings, ops.transpose(centres))
-            which = ops.one_hot(ops.argmin(near, -1), len(constants.centres))  # (B, R, K)
+            nearest = ops.top_k(-near, 1)[1][..., 0]  # argmin is not built into TFLite as Keras writes it
+            which = ops.one_hot(nearest, len(constants.centres))  # (B, R, K)
             usual, gain = ops.matmul(which, constants.mean), ops.matmul(which, constants.gain)  # (B, R, C)
         else:
             usual, gain = constants.mean[0], constants.gain[0]

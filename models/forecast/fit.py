@@ -219,7 +219,10 @@ class SurvivalLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
         chance = ops.softmax(ops.cast(y_pred, "float32"), -1)
         reached = ops.cumsum(chance[:, :-1], -1)  # (B, K), distribution function at the upper edges
         left, censored = ops.minimum(y_true[:, :1], 1.0), y_true[:, 1:]
-        ended = ops.clip((self._edges - left) * self._n_bins, 0.0, 1.0)  # what the function should be
+        # What the function should be: a step, averaged over the bin around each edge, so that it is not late.
+        ended = ops.clip((self._edges - left) * self._n_bins + 0.5, 0.0, 1.0) * ops.cast(
+            left < 1.0, "float32"
+        )
         known = 1.0 - censored * ops.cast(ended > 0, "float32")  # after a censored life's bound nothing is
         score = ops.sum(ops.square(reached - ended) * known, -1) / self._n_bins
         mean = ops.sum(chance[:, :-1] * self._middles, -1) + chance[:, -1]
