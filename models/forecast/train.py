@@ -7,7 +7,7 @@ what each member says of its own fold. Nothing else is chosen here, and no test 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -92,15 +92,17 @@ def train(
     lives, life = material.lives, material.life
     _require_enough(lives)
     config = build_config(life, spec)
+    if start and start.config != config:
+        start = None
     constants = material.constants or (start.constants if start else measure_lives(lives))
     random = np.random.default_rng(spec.seed)
     keras.utils.set_random_seed(spec.seed)
-    folds = _Folds.deal(lives, spec.n_folds, random, start.fold_of if start else {})
+    folds = _Folds.deal(lives, spec.n_folds, random) if start is None else _Folds.go_on(lives, start, random)
     prepare, encoders = build_parts(config, constants, folds.number)
     judged = draw_evenly(lives, spec.n_judged, random)
     asked = prepare_cuts(prepare, config.inputs, judged)
     cuts = prepare_cuts(prepare, config.inputs, draw_cuts(lives, spec.n_cuts, random))
-    _begin(encoders, cuts, start if start and start.config == config else None)
+    _begin(encoders, cuts, start)
     fitter = Fitter(build_encoder(config, prepare, "workpiece"), spec.fit)
     said = _fit_each(encoders, _Lesson(cuts, asked, folds, life.horizon), fitter, spec.seed, watch)
     network = build_model(config, prepare, encoders)
@@ -112,13 +114,12 @@ def train(
 
 
 def _begin(encoders: Sequence[keras.Model], cuts: Cuts, start: Ensemble | None) -> None:
-    """From the start's weights as far as it has them, else from scratch."""
-    known = start.encoders if start else ()
+    """From the start's weights, else from scratch."""
     for number, encoder in enumerate(encoders):
-        if number < len(known):
-            encoder.set_weights(known[number].get_weights())
-        else:
+        if start is None:
             encoder.get_layer("standardise").learn(cuts.inputs["summary"])
+        else:
+            encoder.set_weights(start.encoders[number].get_weights())
 
 
 def build_config(life: LifeSpec, spec: TrainSpec) -> RulConfig:
@@ -170,17 +171,20 @@ class _Folds:
     of_machine: dict[str, int]
 
     @classmethod
-    def deal(
-        cls, lives: Sequence[Life], most: int, random: np.random.Generator, known: Mapping[str, int]
-    ) -> _Folds:
-        """Machines that had a fold keep it; the others are dealt evenly."""
+    def deal(cls, lives: Sequence[Life], most: int, random: np.random.Generator) -> _Folds:
+        """Deal machines evenly; no fold is empty, and none is alone."""
         machines = sorted({each.machine for each in lives})
         number = min(most, len(machines) // 2)
-        if not all(fold < number for fold in known.values()):
-            known = {}
-        new = [name for name in machines if name not in known]
+        dealt = (random.permutation(len(machines)) % number).tolist()
+        return cls(number, dict(zip(machines, dealt, strict=True)))
+
+    @classmethod
+    def go_on(cls, lives: Sequence[Life], start: Ensemble, random: np.random.Generator) -> _Folds:
+        """Machines that a network has learned from stay with it; others are dealt evenly."""
+        number = len(start.encoders)
+        new = sorted({each.machine for each in lives} - set(start.fold_of))
         dealt = (random.permutation(len(new)) % number).tolist()
-        return cls(number, dict(known) | dict(zip(new, dealt, strict=True)))
+        return cls(number, dict(start.fold_of) | dict(zip(new, dealt, strict=True)))
 
     def of(self, cuts: Cuts) -> npt.NDArray[np.intp]:
         return np.array([self.of_machine[str(name)] for name in cuts.machines], np.intp)
@@ -206,7 +210,10 @@ def _fit_each(
     for number, encoder in enumerate(encoders):
         learns, left_out = folds.of(cuts) != number, folds.of(asked) == number
         held = asked.take(left_out)
-        fitter.fit(encoder, cuts.take(learns), held, seed * SEEDS_APART + number, partial(watch, number))
+        if not len(held):
+            continue  # no machine here that it has not learned from: it stays as it is
+        if learns.any():
+            fitter.fit(encoder, cuts.take(learns), held, seed * SEEDS_APART + number, partial(watch, number))
         chance[left_out] = ops.convert_to_numpy(ops.softmax(fitter.logits(encoder, held), -1))
     answer = Answer(lesson.horizon, n_bins)(ops.convert_to_tensor(chance))
     return {name: ops.convert_to_numpy(value) for name, value in answer.items()}

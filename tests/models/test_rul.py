@@ -1,0 +1,477 @@
+"""What the model reads of a life is what a reader would compute, and its answer is a distribution."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from contract.forecast import HEAD_ROWS, LEVELS, Bin, Calibration, Inputs, InputSpec, assemble
+from contract.lives import End, Life, LifeSpec
+from contract.rul_bundle import RulManifest
+from models.forecast.conditions import Usual
+from models.forecast.train import measure_lives
+from models.keras3 import keras, ops
+from models.rul import (
+    CLIP,
+    RIDGE,
+    SLOPES,
+    SPREAD_ROWS,
+    TIMES,
+    WINDOWS,
+    Answer,
+    Prepare,
+    RulConfig,
+    Standardise,
+    build_encoder,
+    build_model,
+    look_back,
+)
+from tests.models.forecast.lives import SPEC, WITH_EVENTS, event, fleet, wearing
+from tests.models.forecast.networks import (
+    N_BINS,
+    config,
+    constants,
+    event_encoder,
+    prepared,
+    to_numpy,
+    with_events,
+)
+
+Floats = npt.NDArray[np.float64]
+N_SENSORS, N_SETTINGS = len(SPEC.sensors), len(SPEC.settings)
+LEVEL, DIFFERENCE, SPREAD = (slice(i * N_SENSORS, (i + 1) * N_SENSORS) for i in range(3))
+SETTINGS = slice(3 * N_SENSORS, 3 * N_SENSORS + N_SETTINGS)
+SHARE = SETTINGS.stop
+TIME = slice(SHARE + 1, SHARE + 2 + 2 * len(TIMES))
+CLOSE = {"rtol": 1e-4, "atol": 1e-4}
+
+
+def usual() -> Usual:
+    """What is usual for `constants`, in double precision."""
+    return Usual.of_lives(fleet(6))
+
+
+def read(life: Life, n_rows: int = 64, **options: int) -> Inputs:
+    """What a life is turned into."""
+    sizes = config(n_rows=n_rows, **options)  # type: ignore[arg-type]
+    return {name: each[0] for name, each in prepared([life], Prepare(sizes, constants()), sizes.inputs).items()}
+
+
+def changed(life: Life, rows: slice, sensor: int, value: float) -> Life:
+    """A life with other values of one sensor."""
+    sensors = life.sensors.copy()
+    sensors[rows, sensor] = value
+    return replace(life, sensors=sensors)
+
+
+# What is read of a life
+
+
+def test_a_token_holds_means_spreads_and_differences_of_its_rows() -> None:
+    life = wearing(50, 61)
+    z = np.clip(usual().standardise(life), -CLIP, CLIP)
+    scaled = (life.settings - usual().conditions.offset) / usual().conditions.scale
+    edges = look_back(64)
+    tokens = read(life)["tokens"]
+    assert len(tokens) == len(edges) - 1
+    for token, near, far in zip(tokens, edges[:-1], edges[1:], strict=True):
+        rows = slice(max(61 - far, 0), 61 - near)
+        np.testing.assert_allclose(token[LEVEL], z[rows].mean(0), **CLOSE)
+        np.testing.assert_allclose(token[SPREAD], z[rows].std(0), rtol=1e-3, atol=3e-3)
+        np.testing.assert_allclose(token[DIFFERENCE], z[rows].mean(0) - z[:HEAD_ROWS].mean(0), **CLOSE)
+        np.testing.assert_allclose(token[SETTINGS], scaled[rows].mean(0), **CLOSE)
+        assert token[SHARE] == pytest.approx(len(z[rows]) / (far - near))
+
+
+def test_a_token_says_how_long_ago_and_at_what_age_it_was() -> None:
+    life = wearing(50, 61)
+    life = replace(life, age=life.age**1.2, end_age=500.0)  # rows need not be evenly spaced
+    edges = look_back(64)
+    for token, near, far in zip(read(life)["tokens"], edges[:-1], edges[1:], strict=True):
+        at = life.age[max(61 - far, 0) : 61 - near].mean()
+        t = np.log1p((life.age[-1] - at) / SPEC.horizon)
+        angles = 2 * np.pi * np.array(TIMES) * t
+        np.testing.assert_allclose(token[TIME], [t, *np.sin(angles), *np.cos(angles)], rtol=1e-3, atol=1e-3)
+        assert token[TIME.stop] == pytest.approx(at / SPEC.horizon, rel=1e-4)
+
+
+def test_the_summary_is_the_statistics_of_the_whole_history() -> None:
+    life = wearing(50, 61)
+    z = np.clip(usual().standardise(life), -CLIP, CLIP)
+    means = [z[-window:].mean(0) for window in WINDOWS]
+    expected = [*means, means[1] - z[:HEAD_ROWS].mean(0), means[0] - means[2], z[-SPREAD_ROWS:].std(0)]
+    expected += [_slope(z[-rows:]) for rows in SLOPES]
+    lived = life.age[-1] / SPEC.horizon
+    np.testing.assert_allclose(
+        read(life)["summary"], np.concatenate([*expected, [lived, np.log1p(lived)]]), rtol=1e-3, atol=1e-3
+    )
+
+
+def _slope(z: Floats) -> Floats:
+    """Ridge regression on time in 100 rows, from centred values."""
+    t = np.arange(len(z)) / 100
+    t -= t.mean()
+    return np.asarray((t[:, None] * z).mean(0) / ((t**2).mean() + RIDGE / len(z)))
+
+
+@pytest.mark.parametrize("length", [1, 5, 40, 64])
+def test_padding_never_matters(length: int) -> None:
+    life = wearing(51, 64).cut(length)
+    short, long = read(life, 64), read(life, 512)
+    n = len(short["mask"])
+    np.testing.assert_allclose(long["tokens"][:n], short["tokens"], **CLOSE)
+    np.testing.assert_allclose(long["summary"], short["summary"], **CLOSE)
+    np.testing.assert_array_equal(long["mask"][:n], short["mask"])
+    assert not long["mask"][n:].any()
+    assert not long["tokens"][n:].any()
+
+
+def test_what_stands_where_there_is_no_row_is_not_read() -> None:
+    sizes = config(n_rows=64)
+    prepare = Prepare(sizes, constants())
+    raw = assemble([wearing(52, 30)], sizes.inputs)
+    empty = raw["mask"] == 0
+    spoilt = {name: values.copy() for name, values in raw.items()}
+    for name in ("age", "settings", "sensors"):
+        spoilt[name][empty] = 77.0
+    clean, other = to_numpy(prepare(raw)), to_numpy(prepare(spoilt))
+    assert all(np.array_equal(clean[name], other[name]) for name in clean)
+
+
+def test_few_rows_may_be_given_where_a_life_has_no_more() -> None:
+    sizes = config(n_rows=512)
+    prepare, lives = Prepare(sizes, constants()), [wearing(53, 60), wearing(54, 21)]
+    all_rows = prepared(lives, prepare, sizes.inputs)
+    few_rows = prepared(lives, prepare, replace(sizes.inputs, n_rows=64))
+    for name, values in all_rows.items():
+        np.testing.assert_allclose(few_rows[name], values, err_msg=name, **CLOSE)
+
+
+def test_what_was_not_measured_is_left_out_of_means() -> None:
+    life = wearing(55, 60)
+    z = usual().standardise(life)
+    gaps = changed(life, slice(57, 60), 0, np.nan)  # the newest token's last three rows of four
+    token = read(gaps)["tokens"][0]
+    assert token[LEVEL][0] == pytest.approx(z[56, 0], rel=1e-3)
+    assert token[SPREAD][0] == pytest.approx(0.0, abs=3e-3)
+    assert token[LEVEL][1] == pytest.approx(z[56:, 1].mean(), rel=1e-3)
+    assert read(gaps)["summary"][0] == pytest.approx(z[55:57, 0].mean(), rel=1e-3)
+    assert token[SHARE] == 1.0
+
+
+def test_a_sensor_that_a_token_never_saw_says_nothing_there() -> None:
+    tokens = read(changed(wearing(55, 60), slice(56, 60), 0, np.nan))["tokens"]
+    assert tokens[0][LEVEL][0] == tokens[0][DIFFERENCE][0] == tokens[0][SPREAD][0] == 0.0
+    assert tokens[0][DIFFERENCE][1] != 0.0
+    assert np.isfinite(tokens).all()
+
+
+def test_a_first_row_without_a_sensor_does_not_make_it_look_new_at_0() -> None:
+    life = wearing(55, 60)
+    z = usual().standardise(life)
+    gaps = changed(life, slice(0, 10), 0, np.nan)
+    expected = z[56:, 0].mean() - z[10:HEAD_ROWS, 0].mean()
+    assert read(gaps)["tokens"][0][DIFFERENCE][0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_setting_that_is_not_known_is_taken_as_the_mean() -> None:
+    life, offset = wearing(56, 60), usual().conditions.offset
+    unknown, mean = life.settings.copy(), life.settings.copy()
+    unknown[-6:], mean[-6:] = np.nan, offset
+    said, expected = (read(replace(life, settings=each)) for each in (unknown, mean))
+    assert np.isfinite(said["tokens"]).all()
+    np.testing.assert_allclose(said["tokens"], expected["tokens"], **CLOSE)
+    np.testing.assert_allclose(said["tokens"][0][SETTINGS], 0.0, atol=1e-5)
+
+
+def test_a_sensor_that_is_constant_in_training_says_nothing_later() -> None:
+    rigid = [changed(life, slice(None), 1, 3.0) for life in fleet(6)]
+    sizes = config(n_rows=64)
+    prepare = Prepare(sizes, measure_lives(rigid))
+    lives = [changed(rigid[0], slice(None), 1, value) for value in (3.0, 400.0)]
+    tokens = prepared(lives, prepare, sizes.inputs)["tokens"]
+    for part in (LEVEL, DIFFERENCE, SPREAD):
+        assert not tokens[:, :, part][:, :, 1].any()
+    np.testing.assert_allclose(tokens[0], tokens[1], **CLOSE)
+
+
+def test_a_token_without_rows_is_masked() -> None:
+    said = read(wearing(57, 18), head_rows=5)
+    assert said["mask"].tolist() == [1, 1, 1, 1, 0, 0, 0]
+    assert not said["tokens"][4:].any()
+    assert said["tokens"][3][SHARE] == pytest.approx(2 / 8)
+
+
+def test_an_outlier_counts_only_so_much() -> None:
+    for value, said in ((1e6, CLIP), (-1e6, -CLIP)):
+        outlier = read(changed(wearing(58, 60), slice(56, 60), 0, value))
+        assert outlier["tokens"][0][LEVEL][0] == said
+        assert np.abs(outlier["summary"][: N_SENSORS * len(WINDOWS)]).max() <= CLIP
+
+
+def test_a_long_life_is_compared_with_its_first_rows() -> None:
+    life = wearing(59, 110)
+    z = np.clip(usual().standardise(life), -CLIP, CLIP)
+    said = read(life, n_rows=64)["tokens"][0]
+    np.testing.assert_allclose(said[DIFFERENCE], z[-4:].mean(0) - z[:HEAD_ROWS].mean(0), **CLOSE)
+    forgotten = changed(life, slice(HEAD_ROWS, 110 - 64 + HEAD_ROWS), 0, 900.0)
+    remembered = changed(life, slice(0, 1), 0, 900.0)
+    np.testing.assert_array_equal(read(forgotten)["tokens"], read(life)["tokens"])
+    assert (read(remembered)["tokens"][0] != said).any()
+
+
+def test_how_a_life_ended_is_not_read() -> None:
+    life = wearing(60, 60)
+    other = replace(life, end=End.RUNNING, end_age=10_000.0, group="elsewhere", machine="x", number=7)
+    for name, values in read(life).items():
+        np.testing.assert_array_equal(read(other)[name], values)
+
+
+def test_what_came_later_is_not_read() -> None:
+    life = wearing(60, 100)
+    spoilt = changed(life, slice(50, None), 0, 900.0)
+    for name, values in read(life.cut(50)).items():
+        np.testing.assert_array_equal(read(spoilt.cut(50))[name], values)
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 21, 41])
+def test_a_model_may_read_few_rows(n_rows: int) -> None:
+    said = read(wearing(61, 50), n_rows, head_rows=0)
+    assert said["mask"].all()
+    assert np.isfinite(said["tokens"]).all()
+
+
+@given(st.integers(1, 700))
+def test_tokens_cover_every_row_that_is_read_once(n_rows: int) -> None:
+    edges = look_back(n_rows)
+    assert edges[0] == 0
+    assert edges[-1] == n_rows
+    assert all(near < far for near, far in zip(edges[:-1], edges[1:], strict=True))
+
+
+# The encoder
+
+
+@pytest.fixture(scope="module")
+def reader() -> tuple[RulConfig, Prepare, keras.Model]:
+    return event_encoder()
+
+
+@pytest.fixture(scope="module")
+def seen(reader: tuple[RulConfig, Prepare, keras.Model]) -> Inputs:
+    """What it reads of a short life and a long one, each with two events."""
+    sizes, prepare, _ = reader
+    return prepared(with_events([wearing(70, 15), wearing(71, 90)]), prepare, sizes.inputs)
+
+
+def ask(encoder: keras.Model, inputs: Inputs) -> npt.NDArray[np.float32]:
+    return np.asarray(encoder.predict_on_batch(inputs))
+
+
+def test_masked_tokens_do_not_change_the_answer(
+    reader: tuple[RulConfig, Prepare, keras.Model], seen: Inputs
+) -> None:
+    encoder = reader[2]
+    empty = seen["mask"] == 0
+    assert empty.any()
+    spoilt = seen | {"tokens": np.where(empty[..., None], np.float32(50.0), seen["tokens"])}
+    np.testing.assert_allclose(ask(encoder, spoilt), ask(encoder, seen), atol=1e-6)
+    unmasked = spoilt | {"mask": np.ones_like(seen["mask"])}
+    assert np.abs(ask(encoder, unmasked) - ask(encoder, seen))[0].max() > 1e-3
+
+
+def test_a_life_is_answered_alone_as_among_others(
+    reader: tuple[RulConfig, Prepare, keras.Model], seen: Inputs
+) -> None:
+    alone = {name: values[:1] for name, values in seen.items()}
+    np.testing.assert_allclose(ask(reader[2], alone), ask(reader[2], seen)[:1], atol=1e-5)
+
+
+def test_the_answer_is_in_the_weights_and_nowhere_else(
+    reader: tuple[RulConfig, Prepare, keras.Model], seen: Inputs
+) -> None:
+    sizes, prepare, encoder = reader
+    twin = build_encoder(sizes, prepare)
+    assert np.abs(ask(twin, seen) - ask(encoder, seen)).max() > 1e-3
+    twin.set_weights(encoder.get_weights())
+    np.testing.assert_allclose(ask(twin, seen), ask(encoder, seen), atol=1e-6)
+
+
+def test_all_weights_are_trained_but_what_inputs_are_like(
+    reader: tuple[RulConfig, Prepare, keras.Model],
+) -> None:
+    kept = {weight.path for weight in reader[2].non_trainable_variables if "seed" not in weight.path}
+    assert kept == {"standardise/mean", "standardise/gain"}
+    names = {weight.path for weight in reader[2].trainable_variables}
+    assert {"place/places", "event/embeddings", "embed/kernel", "logits/bias"} <= names
+
+
+def test_every_weight_that_is_trained_matters(
+    reader: tuple[RulConfig, Prepare, keras.Model], seen: Inputs
+) -> None:
+    encoder = reader[2]
+    before = ask(encoder, seen)
+    random = np.random.default_rng(0)
+    for weight in encoder.trainable_variables:
+        held = ops.convert_to_numpy(weight)
+        weight.assign(held + random.normal(0, 0.5, held.shape))
+        moved = np.abs(ask(encoder, seen) - before).max()
+        weight.assign(held)
+        if not weight.path.endswith("_key/bias"):  # the same for all that is asked: attention does not see it
+            assert moved > 1e-4, weight.path
+
+
+def test_the_place_of_a_token_is_known(
+    reader: tuple[RulConfig, Prepare, keras.Model], seen: Inputs
+) -> None:
+    encoder, swapped = reader[2], seen["tokens"].copy()
+    swapped[:, [0, 5]] = swapped[:, [5, 0]]
+    assert np.abs(ask(encoder, seen | {"tokens": swapped}) - ask(encoder, seen)).max() > 1e-4
+
+
+def test_events_change_the_answer(reader: tuple[RulConfig, Prepare, keras.Model], seen: Inputs) -> None:
+    encoder, before = reader[2], ask(reader[2], seen)
+    other_code = seen | {"event_code": np.where(seen["event_code"] == 1, 2, seen["event_code"])}
+    longer_ago = seen | {"event_ago": seen["event_ago"] + 40}
+    for other in (other_code, longer_ago, seen | {"event_code": np.zeros_like(seen["event_code"])}):
+        assert np.abs(ask(encoder, other) - before).max(1).min() > 1e-4
+
+
+def test_events_may_come_in_any_order(reader: tuple[RulConfig, Prepare, keras.Model], seen: Inputs) -> None:
+    turned = seen | {name: seen[name][:, ::-1].copy() for name in ("event_code", "event_ago")}
+    np.testing.assert_allclose(ask(reader[2], turned), ask(reader[2], seen), atol=1e-5)
+
+
+def test_code_0_is_no_event(reader: tuple[RulConfig, Prepare, keras.Model], seen: Inputs) -> None:
+    spoilt = np.where(seen["event_code"] == 0, np.float32(33.0), seen["event_ago"])
+    assert (spoilt != seen["event_ago"]).any()
+    np.testing.assert_allclose(
+        ask(reader[2], seen | {"event_ago": spoilt}), ask(reader[2], seen), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("uses_age", [False, True])
+def test_age_is_read_only_where_asked(uses_age: bool) -> None:
+    sizes = config(WITH_EVENTS, uses_age=uses_age)
+    prepare = Prepare(sizes, constants())
+    encoder = build_encoder(sizes, prepare)
+    young = wearing(72, 60)
+    old = replace(young, age=young.age + 512.0, end_age=young.end_age + 512.0)
+    lives = [
+        replace(life, events=(event(float(life.age[9]), "e1"), event(float(life.age[40]), "e2")))
+        for life in (young, old)
+    ]
+    said = ask(encoder, prepared(lives, prepare, sizes.inputs))
+    assert bool(np.abs(said[0] - said[1]).max() < 1e-3) is not uses_age
+
+
+def test_inputs_are_standardised_by_what_was_learned() -> None:
+    values = np.random.default_rng(0).normal(5, 3, (400, 3)).astype(np.float32)
+    values[:, 2] = 7.0
+    layer = Standardise()
+    layer.build((None, 3))
+    np.testing.assert_array_equal(layer(values[:1]), np.clip(values[:1], -CLIP, CLIP))
+    layer.learn(values)
+    said = np.asarray(layer(values))
+    np.testing.assert_allclose(said.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(said.std(0), [1, 1, 0], atol=1e-3)
+    assert np.asarray(layer(np.full((1, 3), 1e9, np.float32))).tolist() == [[CLIP, CLIP, 0.0]]
+
+
+def test_several_encoders_are_asked_and_their_chances_averaged() -> None:
+    sizes = config()
+    prepare = Prepare(sizes, constants())
+    encoders = [build_encoder(sizes, prepare, f"e{number}") for number in range(2)]
+    raw = assemble([wearing(73, 30)], sizes.inputs)
+    ready = prepare(raw)
+    chances = [to_numpy({"chance": ops.softmax(encoder(ready), -1)})["chance"] for encoder in encoders]
+    expected = distribution(np.mean(chances, axis=0)[0], SPEC.horizon)
+    said = to_numpy(build_model(sizes, prepare, encoders)(raw))
+    np.testing.assert_allclose(said["quantiles"][0], expected["quantiles"], rtol=1e-4)
+    np.testing.assert_allclose(said["mean"][0], expected["mean"], rtol=1e-4)
+
+
+# The answer
+
+
+def distribution(chance: npt.ArrayLike, horizon: float) -> Inputs:
+    """What is said of one distribution over bins and what lies beyond."""
+    values = np.asarray(chance, np.float32)[None]
+    said = to_numpy(Answer(horizon, values.shape[1] - 1)(ops.convert_to_tensor(values)))
+    return {name: each[0] for name, each in said.items()}
+
+
+weights = hnp.arrays(
+    np.float64, (8, N_BINS + 1), elements=st.one_of(st.just(0.0), st.floats(1e-9, 1.0))
+).filter(lambda values: bool((values.sum(1) > 0).all()))
+
+
+@given(weights, st.floats(0.01, 1e5))
+@settings(deadline=None, max_examples=80)
+def test_quantiles_rise_and_stay_within_the_horizon(values: Floats, horizon: float) -> None:
+    chance = (values / values.sum(1, keepdims=True)).astype(np.float32)
+    said = to_numpy(Answer(horizon, N_BINS)(ops.convert_to_tensor(chance)))
+    assert (np.diff(said["quantiles"], axis=1) >= 0).all()
+    for each in said.values():
+        assert each.min() >= 0
+        assert each.max() <= horizon * (1 + 1e-6)
+
+
+@given(hnp.arrays(np.float64, (4, N_BINS + 1), elements=st.floats(0.01, 1.0)))
+@settings(deadline=None, max_examples=40)
+def test_quantiles_are_the_inverse_of_the_distribution(values: Floats) -> None:
+    chance = values / values.sum(1, keepdims=True)
+    said = to_numpy(Answer(100.0, N_BINS)(ops.convert_to_tensor(chance.astype(np.float32))))
+    reached = np.concatenate([np.zeros((4, 1)), np.cumsum(chance[:, :-1], 1)], 1)
+    edges = np.linspace(0, 100, N_BINS + 1)
+    for row, quantiles in zip(reached, said["quantiles"], strict=True):
+        expected = np.interp(list(LEVELS.values()), row, edges)
+        np.testing.assert_allclose(quantiles, expected, atol=0.05)
+
+
+def test_a_uniform_distribution() -> None:
+    said = distribution([0.1] * 10 + [0.0], 200.0)
+    np.testing.assert_allclose(said["quantiles"], [200 * level for level in LEVELS.values()], rtol=1e-5)
+    assert said["mean"].tolist() == pytest.approx([100.0])
+
+
+def test_all_mass_in_one_bin() -> None:
+    said = distribution([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], 100.0)
+    np.testing.assert_allclose(said["quantiles"], [30 + 10 * level for level in LEVELS.values()], rtol=1e-5)
+    assert said["mean"].tolist() == pytest.approx([35.0])
+
+
+def test_mass_in_two_bins_far_apart() -> None:
+    said = distribution([0.4, 0, 0, 0, 0, 0, 0, 0, 0, 0.4, 0.2], 100.0)
+    expected = [1.25, 2.5, 6.25, 92.5, 98.75, 100.0, 100.0]
+    np.testing.assert_allclose(said["quantiles"], expected, rtol=1e-5)
+    assert said["mean"].tolist() == pytest.approx([0.4 * 5 + 0.4 * 95 + 0.2 * 100])
+
+
+def test_half_of_it_beyond_the_horizon() -> None:
+    said = distribution([0.5] + [0] * 9 + [0.5], 100.0)
+    assert said["quantiles"][-3:].tolist() == pytest.approx([100.0] * 3)
+    assert said["quantiles"][0] == pytest.approx(1.0)
+    assert said["mean"].tolist() == pytest.approx([52.5])
+
+
+def test_all_of_it_beyond_the_horizon() -> None:
+    said = distribution([0.0] * 10 + [1.0], 125.0)
+    assert said["quantiles"].tolist() == [125.0] * len(LEVELS)
+    assert said["mean"].tolist() == [125.0]
+
+
+@pytest.mark.parametrize("horizon", [125.0, 53.0, 209.0, 0.7, 125.3])
+def test_a_life_beyond_the_horizon_is_said_to_be(horizon: float) -> None:
+    chance = np.array([[0.0] * 25 + [1.0]], np.float32)
+    said = to_numpy(Answer(horizon, 25)(ops.convert_to_tensor(chance)))
+    as_said = Calibration((Bin(0.0, 0.0, 0.0),))
+    life = LifeSpec("pump", "cycle", horizon, (), ("heat",))
+    manifest = RulManifest("pump", "1", InputSpec(life, 40, 0), as_said, as_said)
+    forecast = manifest.forecasts(said)[0]
+    assert forecast is not None
+    assert forecast.is_beyond
