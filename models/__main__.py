@@ -33,6 +33,7 @@ PIPELINE_KINDS = {
     "lineage": "what a published model was made of",
 }
 """Kinds that `models.pipeline_command` reads by itself."""
+RUL_SUMMARY = "a forecast of remaining life, from a data set or a snapshot, without the pipeline"
 CHECK_EXAMPLES = """\
 examples:
   industrialguard train check pump                the bundle that ships for a profile
@@ -54,6 +55,10 @@ def main(argv: Sequence[str]) -> int:
         from models import pipeline_command
 
         return pipeline_command.main(argv)
+    if argv and argv[0] == "rul":
+        from models import rul_command
+
+        return rul_command.main(argv[1:])
     parser = build_parser()
     try:
         arguments = parser.parse_args(argv)
@@ -85,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     _add_check(kinds)
-    for name, summary in PIPELINE_KINDS.items():
+    for name, summary in {"rul": RUL_SUMMARY, **PIPELINE_KINDS}.items():
         kinds.add_parser(name, help=summary)
     formats = "\n".join(f"  {f.usage:<12}{f.summary}" for f in FORMATS.values())
     edge = kinds.add_parser(

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.lives import Life, LifeSpec
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.report import Report, Run
 from industrialguard.bench.rul_ours import our_contenders
-from industrialguard.bench.rul_rows import Contender, Forecaster, Subset, floor_contenders, run_contenders
+from industrialguard.bench.rul_rows import Contender, Subset, floor_contenders, run_contenders
+from models.forecast.courses import follow
 from models.forecast.plots import Course, draw_courses
 from models.forecast.trees import RECENT_ROWS
-from models.forecast.truths import Truths
+from models.forecast.truths import Forecaster, Truths
 from models.lives.cmapss import read_cmapss
 from models.lives.life_set import LifeSet, keep_group
 
@@ -114,14 +114,6 @@ def choose_subsets(lives: LifeSet, names: Sequence[str], root: Path) -> list[Sub
                 f"put them beside its training table, or choose from: {', '.join(testable) or 'none'}"
             )
     return [Subset(subset.lives[0].group, subset.lives, subset.tests) for subset in subsets]
-
-
-def follow(fitted: Forecaster, life: Life, spec: LifeSpec) -> Course:
-    """What had been said of a life after each of its rows."""
-    cuts = [life.cut(n_rows) for n_rows in range(1, len(life.age) + 1)]
-    said = fitted.forecast(cuts)
-    truth = Truths.of(cuts, spec.horizon).capped
-    return Course(life.machine, life.age, truth, said.mean, said.lower, said.upper)
 
 
 def _protocol(subset: Subset, lives: LifeSet) -> tuple[str, ...]:

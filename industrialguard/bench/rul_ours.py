@@ -15,7 +15,7 @@ from industrialguard.bench.rul_rows import Contender, Tune
 from models.forecast.ensemble import Ensemble
 from models.forecast.train import TUNING, Material, TrainSpec, train
 from models.forecast.trees import RECENT_ROWS
-from models.progress import Progress
+from models.forecast.watching import watch_training
 
 Train = Callable[[Sequence[Life], LifeSpec, int], Ensemble]
 
@@ -74,10 +74,5 @@ def remember(fit: Train) -> Train:
 def _train(
     name: str, lives: Sequence[Life], life: LifeSpec, spec: TrainSpec, start: Ensemble | None = None
 ) -> Ensemble:
-    epochs = spec.fit.epochs
-    progress = Progress(f"{name}, {len(lives)} lives, seed {spec.seed}", spec.n_folds * epochs)
-
-    def watch(member: int, epoch: int, loss: float) -> None:
-        progress.advance(member * epochs + epoch, f"loss left out {loss:.4f}")
-
+    watch = watch_training(f"{name}, {len(lives)} lives, seed {spec.seed}", lives, spec)
     return train(Material(life, lives), spec, start, watch)

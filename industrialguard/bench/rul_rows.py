@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Metric, Role, Row
@@ -17,17 +17,8 @@ from models.forecast.metrics import Figure, coverage_by_truth, judge
 from models.forecast.naive import AlwaysTheSame, ByAge
 from models.forecast.prognostics import alpha_lambda_share, concordance
 from models.forecast.trees import FULL, N_FITS, RECENT, WITHOUT_AGE, TreeSpec, fit_trees
-from models.forecast.truths import Forecasts, Truths
+from models.forecast.truths import Forecaster, Truths
 from models.progress import Progress
-
-
-class Forecaster(Protocol):
-    """Something fitted."""
-
-    def forecast(self, lives: Sequence[Life]) -> Forecasts:
-        """What is said of lives after their last rows."""
-        ...
-
 
 Fit = Callable[[Sequence[Life], LifeSpec, int], Forecaster]
 """From training lives, their type and a seed."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -151,3 +151,11 @@ class Forecasts:
     def take(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Forecasts:
         """Some of them, by mask or by place."""
         return Forecasts(self.mean[which], self.quantiles[which], self.lower[which], self.upper[which])
+
+
+class Forecaster(Protocol):
+    """Something fitted."""
+
+    def forecast(self, lives: Sequence[Life]) -> Forecasts:
+        """What is said of lives after their last rows."""
+        ...

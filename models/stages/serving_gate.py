@@ -14,10 +14,11 @@ from tfx.utils.path_utils import serving_model_dir
 
 from contract.forecast import assemble
 from contract.rul_bundle import read_rul_bundle
+from models.forecast.serving import ServingModel, require_golden, require_same
 from models.stages.artifacts import ReplayedModel
 from models.stages.life_examples import read_lives
 from models.stages.names import REPLAY_FILE
-from models.stages.serving_file import BUNDLE_FILE, ServingModel, require_same
+from models.stages.serving_file import BUNDLE_FILE
 from models.stages.trainer import NETWORK_FOLDER, training
 
 
@@ -42,12 +43,11 @@ def ServingGate(  # noqa: N802  # a component is called like a class
     network = training(module).load(folder / NETWORK_FOLDER)
     horizon = bundle.manifest.inputs.life.horizon
     named = [f"machine {life.machine}" for life in lives]
-    golden = [f"golden input {index + 1}" for index in range(len(bundle.golden_input["age"]))]
     report = {
         "lives": len(lives),
         "largest_difference": max(
             require_same(serving.answer(inputs), network.answer(inputs), named, horizon),
-            require_same(serving.answer(bundle.golden_input), bundle.golden_output, golden, horizon),
+            require_golden(bundle),
         ),
         "unit": bundle.manifest.inputs.life.time_unit,
         "bytes": len(bundle.model),

@@ -14,33 +14,15 @@ from typing import Any, Protocol, cast
 
 import numpy.typing as npt
 
-from contract.forecast import Calibration, Inputs, InputSpec, assemble
 from contract.lives import Life, LifeSpec, Rows
-from contract.rul_bundle import RulBundle, RulManifest, write_rul_bundle
+from contract.rul_bundle import write_rul_bundle
+from models.forecast.release import Trained, build_bundle
 from models.stages.life_examples import decode_lives, read_records
 from models.stages.measures import read_measures
 from models.stages.schema import read_schema, spec_of
 from models.stages.serving_file import BUNDLE_FILE
 
 NETWORK_FOLDER = "network"
-GOLDEN_LIVES = 4
-
-
-class Trained(Protocol):
-    """A trained forecast, still in its training framework."""
-
-    inputs: InputSpec
-    interval_80: Calibration
-    interval_90: Calibration
-
-    def answer(self, inputs: Inputs) -> Inputs:
-        """`quantiles` float32 (n, 7) and `mean` float32 (n, 1), in the type's time unit."""
-
-    def save(self, folder: Path) -> None:
-        """Write what a later warm start needs into a folder that exists."""
-
-    def export(self) -> bytes:
-        """The TFLite file with one signature: inputs as `assemble` names them, `quantiles` and `mean` out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +78,6 @@ def run_fn(fn_args: Any) -> None:
 def training(module: str) -> ForecastTraining:
     """The module that trains, by its import path."""
     return cast(ForecastTraining, import_module(module))
-
-
-def build_bundle(
-    trained: Trained, lives: Sequence[Life], version: str, lineage: Mapping[str, Any]
-) -> RulBundle:
-    """The bundle of a trained forecast, with some of these lives as golden inputs.
-
-    Raises:
-        BundleError: the parts do not fit together.
-    """
-    golden = assemble(lives[:GOLDEN_LIVES], trained.inputs)
-    manifest = RulManifest(
-        name=f"{trained.inputs.life.machine_type} RUL",
-        version=version,
-        inputs=trained.inputs,
-        interval_80=trained.interval_80,
-        interval_90=trained.interval_90,
-        lineage=lineage,
-    )
-    return RulBundle(manifest, trained.export(), golden, trained.answer(golden))
 
 
 def _read(patterns: Sequence[str]) -> list[bytes]:

@@ -8,7 +8,7 @@ import pytest
 from contract.errors import DataError
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.report import Role
-from industrialguard.bench.rul_cmapss import bench_cmapss, choose_subsets, follow, with_main
+from industrialguard.bench.rul_cmapss import bench_cmapss, choose_subsets, with_main
 from industrialguard.bench.rul_ours import our_contenders
 from industrialguard.bench.rul_rows import Contender, floor_contenders, tree_contender
 from models.forecast.naive import ByAge
@@ -81,16 +81,6 @@ def test_a_picture_of_what_was_said_over_lives(folder: Path, tmp_path: Path) -> 
     picture = tmp_path / "lives.png"
     bench_cmapss(folder, ["FD001"], [0, 1], picture, (JOINT, AGE))
     assert picture.read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_life_is_followed_by_its_own_cuts(folder: Path) -> None:
-    lives = read_cmapss(folder)
-    fitted = AGE.fit(lives.lives, lives.spec, 0)
-    life = lives.tests[1]
-    course = follow(fitted, life, lives.spec)
-    assert len(course.age) == len(life.age) == len(course.said)
-    assert course.said[-1] == fitted.forecast([life]).mean[0]
-    assert course.truth[-1] == life.remaining
 
 
 def test_the_first_stands_for_what_ships_only_where_nothing_does() -> None:

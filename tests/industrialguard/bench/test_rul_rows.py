@@ -10,7 +10,6 @@ from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Role, Row
 from industrialguard.bench.rul_rows import (
     Contender,
-    Forecaster,
     Subset,
     as_metrics,
     floor_contenders,
@@ -19,7 +18,7 @@ from industrialguard.bench.rul_rows import (
     tree_contender,
 )
 from models.forecast.trees import RECENT
-from models.forecast.truths import N_LEVELS, Forecasts
+from models.forecast.truths import N_LEVELS, Forecaster, Forecasts
 from tests.models.forecast.lives import SPEC, fleet
 
 FIGURES = {

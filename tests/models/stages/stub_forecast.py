@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class StubForecast:
     network: Any
     interval_80: Calibration = WIDE
     interval_90: Calibration = WIDE
+    figures: Mapping[str, float | None] = field(default_factory=dict)
 
     def answer(self, inputs: Inputs) -> Inputs:
         answers = self.network.predict(dict(inputs), verbose=0)

@@ -11,9 +11,10 @@ import pytest
 
 from contract.errors import ConfigError
 from contract.forecast import assemble
+from models.forecast.release import build_bundle
+from models.forecast.serving import ServingModel, require_same
 from models.stages import forecast_training
-from models.stages.serving_file import ServingModel, require_same
-from models.stages.trainer import TrainingTask, build_bundle, training
+from models.stages.trainer import TrainingTask, training
 from tests.models.stages.fleet import SPEC, make_sides
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -21,10 +21,10 @@ import pytest
 from contract.registry import Act, ModelLine, Note, Registry
 from contract.rul_bundle import parse_rul_bundle
 from models.errors import LineageError
+from models.forecast.serving import ServingModel
 from models.pipeline_config import PipelineConfig, Thresholds
 from models.stages.blessings import follow_registry
 from models.stages.lineage import format_lineage, trace
-from models.stages.serving_file import ServingModel
 from tests.conftest import PROJECT_ROOT
 from tests.models.stages.fleet import make_life, make_sides, with_sensor, write_fleet_schema, write_span
 

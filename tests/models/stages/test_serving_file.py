@@ -1,90 +1,29 @@
-"""The exported file is run as the cloud runs it, and its answers are held against the network's."""
+"""The pipeline asks the exported file, and loads it once."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 
-from contract.forecast import Inputs, InputSpec, assemble
-from contract.rul_bundle import RulBundle, write_rul_bundle
-from models.errors import ModelFileError, NotReleasableError
-from models.stages.serving_file import BUNDLE_FILE, ServingModel, load_serving_model, predict, require_same
-from models.stages.trainer import build_bundle
+from contract.forecast import InputSpec
+from contract.rul_bundle import write_rul_bundle
+from models.forecast.release import build_bundle
+from models.stages.serving_file import BUNDLE_FILE, load_serving_model, predict
 from tests.models.stages.fleet import SPEC, make_sides
 from tests.models.stages.stub_forecast import StubForecast, build_network, measure
 
 LIVES = make_sides()["eval"]
-NAMES = [life.machine for life in LIVES]
 
 
-@pytest.fixture(scope="module")
-def network() -> StubForecast:
+def test_predictions_stay_within_the_horizon(tmp_path: Path) -> None:
     rows = [np.concatenate([getattr(life, part) for life in LIVES]) for part in ("settings", "sensors")]
     inputs = InputSpec(SPEC, 40, 0)
-    return StubForecast(inputs, build_network(inputs, measure(*rows)))
-
-
-@pytest.fixture(scope="module")
-def bundle(network: StubForecast) -> RulBundle:
-    return build_bundle(network, LIVES, "press-1", {"span": "1"})
-
-
-def test_the_file_answers_like_the_network(network: StubForecast, bundle: RulBundle) -> None:
-    inputs = assemble(LIVES, network.inputs)
-    apart = require_same(ServingModel(bundle).answer(inputs), network.answer(inputs), NAMES, SPEC.horizon)
-    assert apart < 1e-3
-
-
-def test_more_lives_than_a_batch_are_answered_one_by_one_the_same(bundle: RulBundle) -> None:
-    model = ServingModel(bundle)
-    many = model.answer_lives(LIVES * 15)
-    one = model.answer_lives(LIVES[3:4])
-    assert len(many["mean"]) == 15 * len(LIVES) > 128
-    np.testing.assert_allclose(many["quantiles"][3], one["quantiles"][0], rtol=1e-5)
-
-
-def test_predictions_stay_within_the_horizon(tmp_path: Path, bundle: RulBundle) -> None:
+    network = StubForecast(inputs, build_network(inputs, measure(*rows)))
+    bundle = build_bundle(network, LIVES, "press-1", {"span": "1"})
     write_rul_bundle(tmp_path / BUNDLE_FILE, bundle)
     predicted = predict(str(tmp_path), LIVES)
     assert predicted.shape == (len(LIVES), 3)
     assert np.all((predicted >= 0) & (predicted <= SPEC.horizon))
     assert np.all(predicted[:, 1] <= predicted[:, 2])
     assert load_serving_model(str(tmp_path)) is load_serving_model(str(tmp_path))
-
-
-def test_a_file_that_is_no_model_is_refused(bundle: RulBundle) -> None:
-    model = bundle.model[:4] + bytes(4) + bundle.model[8:]
-    broken = RulBundle(bundle.manifest, bundle.model, bundle.golden_input, bundle.golden_output)
-    object.__setattr__(broken, "model", model)
-    with pytest.raises(ModelFileError, match="model press-1: the runtime refuses it"):
-        ServingModel(broken)
-
-
-def test_other_inputs_are_refused(bundle: RulBundle) -> None:
-    with pytest.raises(ModelFileError, match="the runtime fails on it"):
-        ServingModel(bundle).answer({"age": np.zeros((1, 3), np.float32)})
-
-
-def outputs(**values: Any) -> Inputs:
-    return {"quantiles": np.zeros((2, 7), np.float32), "mean": np.zeros((2, 1), np.float32)} | values
-
-
-def test_one_answer_that_differs_is_named() -> None:
-    other = np.zeros((2, 7), np.float32)
-    other[1, 4] = 0.5
-    with pytest.raises(NotReleasableError, match=r"quantiles of b differs by 0\.5, and 0\.06"):
-        require_same(outputs(quantiles=other), outputs(), ["a", "b"], 60.0)
-
-
-def test_an_answer_that_is_no_number_differs() -> None:
-    broken = outputs(mean=np.array([[np.nan], [0]], np.float32))
-    with pytest.raises(NotReleasableError, match="mean of a differs by inf"):
-        require_same(broken, outputs(), ["a", "b"], 60.0)
-
-
-def test_the_largest_difference_is_reported() -> None:
-    close = outputs(mean=np.array([[0.01], [-0.02]], np.float32))
-    assert require_same(close, outputs(), ["a", "b"], 60.0) == pytest.approx(0.02)
