@@ -37,8 +37,8 @@ RULES = (
     "of their lives, in ranges of the forecast. An engine that outlasts the horizon is in an interval that "
     "reaches it. picp_rul_ is coverage by true RUL.",
     "Training lives that have not ended would be used by what is known of them; here all ended.",
-    "'Tuned' goes on with the model of all subsets on the training engines of the subset that is judged; each of "
-    "its networks keeps the better of before and after, by the engines that it does not learn from.",
+    "'Tuned' goes on with the model of all subsets on the training engines of the subset that is judged; "
+    "each of its networks keeps the better of before and after, by engines that it does not learn from.",
     "Rows named 'all subsets' learn from all training tables of the folder at once, the others from the "
     "subset's own. Every row forecasts the same engines; mean and standard deviation are over the seeds.",
 )

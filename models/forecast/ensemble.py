@@ -7,6 +7,7 @@ travel beside the file.
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from contract.errors import BundleError
+from contract.errors import BundleError, DataError
 from contract.forecast import Calibration, Inputs, InputSpec, assemble
 from contract.lives import Life, LifeSpec
 from models.errors import ModelFileError
@@ -24,6 +25,11 @@ from models.forecast.truths import Forecasts
 from models.keras3 import keras, ops
 from models.rul import Constants, Prepare, RulConfig, build_encoder, build_model
 
+_DAMAGED = (
+    *(OSError, EOFError, zipfile.BadZipFile),  # no file, or half of one
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError),  # another file
+    *(BundleError, DataError),  # values that cannot be
+)
 WEIGHTS, SETTINGS = "weights.npz", "forecast.json"
 
 
@@ -123,7 +129,7 @@ def load_ensemble(folder: Path) -> Ensemble:
         network = build_model(config, prepare, encoders)
         folds, figures = content["fold_of"], content["figures"]
         return Ensemble(config, constants, encoders, network, folds, of_80, of_90, figures)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BundleError) as error:
+    except _DAMAGED as error:
         raise ModelFileError(f"{folder}: holds no forecast that this version reads ({error})") from error
 
 
