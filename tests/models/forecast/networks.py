@@ -23,7 +23,9 @@ def constants() -> Constants:
     return measure_lives(fleet(6))
 
 
-def config(life: LifeSpec = SPEC, n_rows: int = 40, head_rows: int = 20, *, uses_age: bool = True) -> RulConfig:
+def config(
+    life: LifeSpec = SPEC, n_rows: int = 40, head_rows: int = 20, *, uses_age: bool = True
+) -> RulConfig:
     """Of a network that reads so many rows, and events where the type has any."""
     inputs = InputSpec(life, n_rows, N_EVENTS if life.events else 0, head_rows)
     return RulConfig(inputs, layers=1, n_bins=N_BINS, uses_age=uses_age, look_back=look_back(n_rows))
@@ -41,7 +43,9 @@ def to_numpy(values: Inputs) -> Inputs:
 
 def with_events(lives: Sequence[Life]) -> list[Life]:
     """The same lives, each with two errors."""
-    return [replace(life, events=(event(1.0, "e1"), event(life.age[-1] / 2, "e2"))) for life in lives]
+    return [
+        replace(life, events=(event(life.age[-1] / 4, "e1"), event(life.age[-1] / 2, "e2"))) for life in lives
+    ]
 
 
 def event_encoder() -> tuple[RulConfig, Prepare, keras.Model]:
