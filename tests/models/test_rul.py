@@ -1,4 +1,4 @@
-"""What the model reads of a life is what a reader would compute, and its answer is a distribution."""
+"""What the model reads of a life is what a reader would compute, and all that is read can matter."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -6,13 +6,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from contract.forecast import HEAD_ROWS, LEVELS, Bin, Calibration, Inputs, InputSpec, assemble
-from contract.lives import End, Life, LifeSpec
-from contract.rul_bundle import RulManifest
+from contract.forecast import HEAD_ROWS, Inputs, assemble
+from contract.lives import End, Life
 from models.forecast.conditions import Usual
 from models.forecast.train import measure_lives
 from models.keras3 import keras, ops
@@ -23,7 +21,6 @@ from models.rul import (
     SPREAD_ROWS,
     TIMES,
     WINDOWS,
-    Answer,
     Prepare,
     RulConfig,
     Standardise,
@@ -33,9 +30,9 @@ from models.rul import (
 )
 from tests.models.forecast.lives import SPEC, WITH_EVENTS, event, fleet, wearing
 from tests.models.forecast.networks import (
-    N_BINS,
     config,
     constants,
+    distribution,
     event_encoder,
     prepared,
     to_numpy,
@@ -396,85 +393,3 @@ def test_several_encoders_are_asked_and_their_chances_averaged() -> None:
     said = to_numpy(build_model(sizes, prepare, encoders)(raw))
     np.testing.assert_allclose(said["quantiles"][0], expected["quantiles"], rtol=1e-4)
     np.testing.assert_allclose(said["mean"][0], expected["mean"], rtol=1e-4)
-
-
-# The answer
-
-
-def distribution(chance: npt.ArrayLike, horizon: float) -> Inputs:
-    """What is said of one distribution over bins and what lies beyond."""
-    values = np.asarray(chance, np.float32)[None]
-    said = to_numpy(Answer(horizon, values.shape[1] - 1)(ops.convert_to_tensor(values)))
-    return {name: each[0] for name, each in said.items()}
-
-
-weights = hnp.arrays(
-    np.float64, (8, N_BINS + 1), elements=st.one_of(st.just(0.0), st.floats(1e-9, 1.0))
-).filter(lambda values: bool((values.sum(1) > 0).all()))
-
-
-@given(weights, st.floats(0.01, 1e5))
-@settings(deadline=None, max_examples=80)
-def test_quantiles_rise_and_stay_within_the_horizon(values: Floats, horizon: float) -> None:
-    chance = (values / values.sum(1, keepdims=True)).astype(np.float32)
-    said = to_numpy(Answer(horizon, N_BINS)(ops.convert_to_tensor(chance)))
-    assert (np.diff(said["quantiles"], axis=1) >= 0).all()
-    for each in said.values():
-        assert each.min() >= 0
-        assert each.max() <= horizon * (1 + 1e-6)
-
-
-@given(hnp.arrays(np.float64, (4, N_BINS + 1), elements=st.floats(0.01, 1.0)))
-@settings(deadline=None, max_examples=40)
-def test_quantiles_are_the_inverse_of_the_distribution(values: Floats) -> None:
-    chance = values / values.sum(1, keepdims=True)
-    said = to_numpy(Answer(100.0, N_BINS)(ops.convert_to_tensor(chance.astype(np.float32))))
-    reached = np.concatenate([np.zeros((4, 1)), np.cumsum(chance[:, :-1], 1)], 1)
-    edges = np.linspace(0, 100, N_BINS + 1)
-    for row, quantiles in zip(reached, said["quantiles"], strict=True):
-        expected = np.interp(list(LEVELS.values()), row, edges)
-        np.testing.assert_allclose(quantiles, expected, atol=0.05)
-
-
-def test_a_uniform_distribution() -> None:
-    said = distribution([0.1] * 10 + [0.0], 200.0)
-    np.testing.assert_allclose(said["quantiles"], [200 * level for level in LEVELS.values()], rtol=1e-5)
-    assert said["mean"].tolist() == pytest.approx([100.0])
-
-
-def test_all_mass_in_one_bin() -> None:
-    said = distribution([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], 100.0)
-    np.testing.assert_allclose(said["quantiles"], [30 + 10 * level for level in LEVELS.values()], rtol=1e-5)
-    assert said["mean"].tolist() == pytest.approx([35.0])
-
-
-def test_mass_in_two_bins_far_apart() -> None:
-    said = distribution([0.4, 0, 0, 0, 0, 0, 0, 0, 0, 0.4, 0.2], 100.0)
-    expected = [1.25, 2.5, 6.25, 92.5, 98.75, 100.0, 100.0]
-    np.testing.assert_allclose(said["quantiles"], expected, rtol=1e-5)
-    assert said["mean"].tolist() == pytest.approx([0.4 * 5 + 0.4 * 95 + 0.2 * 100])
-
-
-def test_half_of_it_beyond_the_horizon() -> None:
-    said = distribution([0.5] + [0] * 9 + [0.5], 100.0)
-    assert said["quantiles"][-3:].tolist() == pytest.approx([100.0] * 3)
-    assert said["quantiles"][0] == pytest.approx(1.0)
-    assert said["mean"].tolist() == pytest.approx([52.5])
-
-
-def test_all_of_it_beyond_the_horizon() -> None:
-    said = distribution([0.0] * 10 + [1.0], 125.0)
-    assert said["quantiles"].tolist() == [125.0] * len(LEVELS)
-    assert said["mean"].tolist() == [125.0]
-
-
-@pytest.mark.parametrize("horizon", [125.0, 53.0, 209.0, 0.7, 125.3])
-def test_a_life_beyond_the_horizon_is_said_to_be(horizon: float) -> None:
-    chance = np.array([[0.0] * 25 + [1.0]], np.float32)
-    said = to_numpy(Answer(horizon, 25)(ops.convert_to_tensor(chance)))
-    as_said = Calibration((Bin(0.0, 0.0, 0.0),))
-    life = LifeSpec("pump", "cycle", horizon, (), ("heat",))
-    manifest = RulManifest("pump", "1", InputSpec(life, 40, 0), as_said, as_said)
-    forecast = manifest.forecasts(said)[0]
-    assert forecast is not None
-    assert forecast.is_beyond

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from contract.forecast import Inputs, InputSpec, assemble
 from contract.lives import Life, LifeSpec
 from models.forecast.train import measure_lives
 from models.keras3 import keras, ops
-from models.rul import Constants, Prepare, RulConfig, build_encoder, look_back
+from models.rul import Answer, Constants, Prepare, RulConfig, build_encoder, look_back
 from tests.models.forecast.lives import SPEC, WITH_EVENTS, event, fleet
 
 N_EVENTS = 4
@@ -53,3 +54,10 @@ def event_encoder() -> tuple[RulConfig, Prepare, keras.Model]:
     sizes = config(WITH_EVENTS)
     prepare = Prepare(sizes, constants())
     return sizes, prepare, build_encoder(sizes, prepare)
+
+
+def distribution(chance: npt.ArrayLike, horizon: float) -> Inputs:
+    """What is said of one distribution over bins and what lies beyond."""
+    values = np.asarray(chance, np.float32)[None]
+    said = to_numpy(Answer(horizon, values.shape[1] - 1)(ops.convert_to_tensor(values)))
+    return {name: each[0] for name, each in said.items()}

@@ -23,7 +23,7 @@ from models.forecast.train import (
     measure_lives,
     train,
 )
-from models.keras3 import keras, ops
+from models.keras3 import ops
 from models.rul import Answer, Prepare, look_back
 from tests.models.forecast.conftest import QUICK
 from tests.models.forecast.lives import SPEC, WITH_EVENTS, fleet, wearing
