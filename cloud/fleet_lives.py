@@ -84,6 +84,17 @@ class FleetLives:
         """Summaries that were not used, of the machines as they are read now."""
         return sum(m.builder.counters.wrong_clock for m in self._machines.values() if m.builder)
 
+    @property
+    def unknown_components(self) -> set[tuple[str, str]]:
+        """Machine type and component, where a log names one that the model does not know."""
+        return {
+            (machine.form.plan.machine_type, event.component)
+            for machine in self._machines.values()
+            if machine.form is not None
+            for event in machine.events
+            if event.component and event.component not in machine.form.inputs.life.components
+        }
+
     def take(self, arrivals: Iterable[Arrival]) -> None:
         """Follow the stream."""
         for arrival in arrivals:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cloud.machine_events import WHOLE_MACHINE
 from contract.errors import ConfigError, DataError
 from contract.features import feature_specs
 from contract.lives import MAX_NAMES, NAME_PATTERN, Ages, Life, LifeSpec
@@ -71,15 +72,21 @@ class LifePlan:
             parse_column(column)
         self.spec()
 
-    def spec(self, events: Sequence[str] = ()) -> LifeSpec:
-        """The type of its lives, with these codes of maintenance and errors.
+    def spec(self, events: Sequence[str] = (), components: Sequence[str] = (WHOLE_MACHINE,)) -> LifeSpec:
+        """The type of its lives, with these codes of maintenance and errors, and these components.
 
         Raises:
             ConfigError: columns twice, names that are none, or a horizon that is no length of time.
         """
         try:
             return LifeSpec(
-                self.machine_type, self.time_unit, self.horizon, self.settings, self.sensors, tuple(events)
+                machine_type=self.machine_type,
+                time_unit=self.time_unit,
+                horizon=self.horizon,
+                components=tuple(components),
+                settings=self.settings,
+                sensors=self.sensors,
+                events=tuple(events),
             )
         except DataError as error:
             raise ConfigError(f"life plan of {self.machine_type}: {error}") from error

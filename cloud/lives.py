@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud.life_plan import LifePlan, parse_column
-from cloud.machine_events import BOUNDARIES, MachineEvent, components_of
+from cloud.machine_events import BOUNDARIES, MachineEvent
 from contract.forecast import InputSpec
 from contract.life_log import FAILED, REPLACED, LogKind, MachineRecord, build_lives
 from contract.lives import Life, LifeSpec
@@ -203,15 +203,17 @@ class MachineHistory:
 
 
 def lives_of(history: MachineHistory, plan: LifePlan, spec: LifeSpec) -> list[tuple[Life, datetime]]:
-    """Every life of a machine's components that has a row, and when it began.
+    """Every life of its type's components that has a row, and when it began.
+
+    A component that its log never names lives since the machine's first row.
 
     Args:
         history: With rows of the spec's columns.
         plan: That made the rows.
-        spec: Type of the lives; events that it does not know are left out.
+        spec: Type of the lives; components and events that it does not know are left out.
     """
     found: list[tuple[Life, datetime]] = []
-    for component in components_of(history.events):
+    for component in spec.components:
         record = _record_of(history, component, plan, spec)
         if record is not None:
             built = build_lives(record, component, spec)

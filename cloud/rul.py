@@ -146,6 +146,9 @@ class RulWorker:
         self._forms.clear()
         with self._database.session() as session:
             self._fleet.settle(session, now)
+        for machine_type, component in sorted(self._fleet.unknown_components):
+            reason = f"the model of {machine_type} does not know {component}; train it anew"
+            self._say(reason, reason)
         stored = 0
         for served, online in self._batches(now):
             stored += self._forecast(served, online, now)

@@ -16,7 +16,7 @@ from pathlib import Path
 from cloud.errors import NotFoundError
 from cloud.life_plan import LifePlan, machine_type_of, plan_of
 from cloud.lives import LifeBuilder, LifeCounters, MachineHistory, lives_of
-from cloud.machine_events import MachineEvent, codes_of
+from cloud.machine_events import MachineEvent, codes_of, components_of
 from cloud.snapshot_file import SnapshotContent, write_snapshot
 from cloud.store.database import Database
 from cloud.store.machine_events import Logs, read_logs
@@ -59,7 +59,8 @@ def make_snapshot(database: Database, request: SnapshotRequest) -> SnapshotManif
         profiles = profiles_of_type(session, request.machine_type)
         logs = read_logs(session, profiles.keys(), request.cut)
         plan = plan_of(next(iter(profiles.values())), request.plans)
-        spec = plan.spec(codes_of([event for log in logs.values() for event in log]))
+        events = [event for log in logs.values() for event in log]
+        spec = plan.spec(codes_of(events), components_of(events))
         content = _read_lives(session, {d: logs.get(d, ()) for d in profiles}, request, plan, spec)
     origin = Origin(request.cut, created, "store", request.code_version, key_id_of(request.key))
     return write_snapshot(request.folder, content, origin)

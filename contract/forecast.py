@@ -22,6 +22,8 @@ Inputs = dict[str, npt.NDArray[Any]]
 
 HEAD_ROWS = 20
 """First rows of a life, kept when it has more than a model reads: what the machine was like when new."""
+ROUNDING = 1e-6
+"""A model answers in float32: so close to the horizon is at the horizon."""
 NO_EVENT = 0
 """Code of an empty place for an event; event `i` of the type has code `i + 1`."""
 
@@ -59,7 +61,8 @@ def assemble(lives: Sequence[Life], spec: InputSpec) -> Inputs:
         row, else 0 (rows stand at the right, so that the newest is always the last); `settings` float32
         (n, n_rows, n_settings) and `sensors` float32 (n, n_rows, n_sensors), NaN where unknown, 0 where there
         is no row; where `n_events` > 0 also `event_code` int32 and `event_ago` float32, both (n, n_events),
-        newest first: the event's code, and how long before the last row it was.
+        newest first: the event's code, and how long before the last row it was; where the type has more than
+        one component also `component` int32 (n,), its place in `LifeSpec.components`.
     """
     n, rows, life = len(lives), spec.n_rows, spec.life
     inputs: Inputs = {
@@ -77,6 +80,8 @@ def assemble(lives: Sequence[Life], spec: InputSpec) -> Inputs:
         inputs["sensors"][index, place] = one.sensors[keep]
     if spec.n_events:
         inputs |= _assemble_events(lives, spec)
+    if len(life.components) > 1:
+        inputs["component"] = np.array([life.components.index(one.component) for one in lives], np.int32)
     return inputs
 
 
@@ -117,7 +122,7 @@ class Forecast:
     @property
     def is_beyond(self) -> bool:
         """Whether more likely than not it lives longer than the horizon: nothing more can be said."""
-        return self.p50 >= self.horizon
+        return self.p50 >= self.horizon * (1.0 - ROUNDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,11 @@ class Calibration:
     def apply(
         self, median: npt.NDArray[Any], lower: npt.NDArray[Any], upper: npt.NDArray[Any], horizon: float
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Widen intervals, all (n,); they stay within 0 and the horizon and keep the median inside."""
+        """Widen intervals, all (n,); they stay within 0 and the horizon and keep the median inside.
+
+        A median outside of 0 and the horizon counts as the nearer of the two.
+        """
+        median = np.clip(median, 0, horizon)
         edges = np.array([each.above for each in self.bins])
         which = np.clip(np.searchsorted(edges, median, side="right") - 1, 0, None)
         lower = lower - np.array([each.lower for each in self.bins])[which]

@@ -72,7 +72,8 @@ class Column:
 def column_kinds(spec: LifeSpec) -> dict[str, ColumnKind]:
     """Names and kinds of all columns, in their order in a file.
 
-    >>> list(column_kinds(LifeSpec("pump", "h", 100, ("rpm",), ("temp",))))[8:10]
+    >>> spec = LifeSpec("pump", "h", 100, ("rpm",), ("temp",), components=("seal",))
+    >>> list(column_kinds(spec))[8:10]
     ['setting_rpm', 'sensor_temp']
     """
     kinds = {
@@ -224,9 +225,14 @@ def _build_life(columns: Mapping[str, Column], spec: LifeSpec, index: int) -> Li
     for name, values in rows.items():
         _require(len(values) == len(age), f"column {name}: {who}: {len(values)} values for {len(age)} ages")
         _require(not np.isinf(values).any(), f"column {name}: {who}: holds an infinite number")
+    component = str(columns["component"].values[index])
+    _require(
+        component in spec.components,
+        f"column component: {who}: {component[:40]!r} is none of {', '.join(spec.components)}",
+    )
     return Life(
         machine=machine,
-        component=str(columns["component"].values[index]),
+        component=component,
         number=int(columns["number"].values[index]),
         age=age,
         settings=_stack([rows[f"{SETTING}{name}"] for name in spec.settings], len(age)),

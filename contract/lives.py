@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,11 @@ Rows = npt.NDArray[np.float32]
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """Machine types, components, settings, sensors and event codes: they become columns of files."""
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""Machines and groups."""
 MAX_NAMES = 512
 LARGEST = 3.4028e38
+NAME_LISTS = ("components", "settings", "sensors", "events")
+"""Fields of `LifeSpec` that list names."""
 
 
 class End(StrEnum):
@@ -56,6 +60,8 @@ class LifeSpec:
     """Unit of every age and of RUL: `cycle`, `h` or `s`."""
     horizon: float
     """Beyond this RUL, in `time_unit`, a forecast says only "longer"; positive."""
+    components: tuple[str, ...] = field(kw_only=True)
+    """What of a machine lives and fails, at least one; lives of a machine's components share its rows."""
     settings: tuple[str, ...] = ()
     """Operating parameters: what the machine is asked to do. They tell operating conditions apart."""
     sensors: tuple[str, ...] = ()
@@ -64,15 +70,16 @@ class LifeSpec:
     """Codes of maintenance and errors."""
 
     def __post_init__(self) -> None:
-        for name in (self.machine_type, self.time_unit, *self.settings, *self.sensors, *self.events):
+        listed = {what: getattr(self, what) for what in NAME_LISTS}
+        for name in (self.machine_type, self.time_unit, *chain.from_iterable(listed.values())):
             _require(
                 bool(NAME_PATTERN.fullmatch(name)), f"{name[:60]!r}: names are up to 40 of a-z, 0-9 and _"
             )
-        for what in ("settings", "sensors", "events"):
-            names = getattr(self, what)
+        for what, names in listed.items():
             _require(
                 len(set(names)) == len(names) <= MAX_NAMES, f"{what}: at most {MAX_NAMES}, all different"
             )
+        _require(bool(self.components), "a machine type needs a component")
         _require(bool(self.sensors or self.events), "a life needs a sensor or an event to be told by")
         _require(0 < self.horizon <= LARGEST, f"horizon must be positive, not {self.horizon}")
 
@@ -100,6 +107,7 @@ class Life:
     machine: str
     """A pseudonym in snapshots. Data is split by it: all lives of a machine fall on one side."""
     component: str
+    """One of `LifeSpec.components`."""
     number: int
     """Of this component in this machine, from 0; each replacement starts a new one."""
     age: Ages = field(repr=False)
@@ -114,29 +122,41 @@ class Life:
     events: tuple[LifeEvent, ...] = field(default=(), repr=False)
     """In order of age; none after the last row."""
     group: str = ""
-    """A condition, fault or model that results are shown by; never an input."""
+    """A condition, fault or model that results are shown by, written like an id; empty: none. Never an input,
+    and never who owns the machine."""
 
     def __post_init__(self) -> None:
-        n_rows, who = len(self.age), f"life {self.machine[:64]!r}"
-        _require(
-            bool(ID_PATTERN.fullmatch(self.machine)), f"{who}: ids are up to 64 letters, digits, _, . and -"
-        )
-        _require(bool(NAME_PATTERN.fullmatch(self.component)), f"{who}: component {self.component[:60]!r}")
-        _require(self.age.shape == (n_rows,) and n_rows >= 1, f"{who}: needs one age for each row, and a row")
-        rising = bool(np.all(np.isfinite(self.age))) and bool(np.all(np.diff(self.age) > 0))
-        _require(rising and self.age[0] >= 0, f"{who}: ages must be finite, not negative and rise strictly")
-        for name in ("settings", "sensors"):
-            rows = getattr(self, name)
-            _require(rows.ndim == 2 and len(rows) == n_rows, f"{who}: {name} need {n_rows} rows")
-            _require(not np.isinf(rows).any(), f"{who}: {name} hold infinite numbers")
+        who = f"life {self.machine[:64]!r}"
+        self._require_names(who)
+        self._require_rows(who)
         last = float(self.age[-1])
         _require(
             last <= self.end_age <= LARGEST,
             f"{who}: ends at {self.end_age:g}, before its last row at {last:g}",
         )
         ages = [event.age for event in self.events]
+        _require(all(0 <= age <= last for age in ages), f"{who}: an event lies outside its rows")
         _require(ages == sorted(ages), f"{who}: events must be in order of age")
-        _require(not ages or (ages[0] >= 0 and ages[-1] <= last), f"{who}: an event lies outside its rows")
+
+    def _require_names(self, who: str) -> None:
+        ids = "up to 64 letters, digits, _, . and -"
+        _require(bool(ID_PATTERN.fullmatch(self.machine)), f"{who}: ids are {ids}")
+        is_group = not self.group or bool(ID_PATTERN.fullmatch(self.group))
+        _require(is_group, f"{who}: group {self.group[:64]!r}: groups are {ids}")
+        _require(bool(NAME_PATTERN.fullmatch(self.component)), f"{who}: component {self.component[:60]!r}")
+        _require(self.number >= 0, f"{who}: {self.component} {self.number}: lives are counted from 0")
+
+    def _require_rows(self, who: str) -> None:
+        n_rows = len(self.age)
+        _require(self.age.shape == (n_rows,) and n_rows >= 1, f"{who}: needs one age for each row, and a row")
+        _require(self.age.dtype == np.float64, f"{who}: ages must be float64, not {self.age.dtype}")
+        rising = bool(np.all(np.isfinite(self.age))) and bool(np.all(np.diff(self.age) > 0))
+        _require(rising and self.age[0] >= 0, f"{who}: ages must be finite, not negative and rise strictly")
+        for name in ("settings", "sensors"):
+            rows = getattr(self, name)
+            _require(rows.dtype == np.float32, f"{who}: {name} must be float32, not {rows.dtype}")
+            _require(rows.ndim == 2 and len(rows) == n_rows, f"{who}: {name} need {n_rows} rows")
+            _require(not np.isinf(rows).any(), f"{who}: {name} hold infinite numbers")
 
     @property
     def remaining(self) -> float:
@@ -170,9 +190,12 @@ def require_fit(life: Life, spec: LifeSpec) -> None:
     """Refuse a life that is not of this type.
 
     Raises:
-        DataError: other numbers of columns, or an event nobody named; says which.
+        DataError: other numbers of columns, a component or an event nobody named; says which.
     """
     who = f"life {life.machine!r}"
+    _require(
+        life.component in spec.components, f"{who}: {life.component} is no component of {spec.machine_type}"
+    )
     _require(
         life.settings.shape[1] == len(spec.settings), f"{who}: has other settings than {spec.machine_type}"
     )

@@ -21,7 +21,7 @@ from contract.archive import AnyTensor, format_tensor, pack, parse_tensor, unpac
 from contract.checks import TEXT_PATTERN
 from contract.errors import BundleError, DataError
 from contract.forecast import LEVELS, Calibration, Forecast, Inputs, InputSpec
-from contract.lives import LifeSpec
+from contract.lives import NAME_LISTS, LifeSpec
 from contract.sealed import Seal, read_sealed, require_tflite, take_fields, write_sealed
 
 FORMAT = 1
@@ -37,7 +37,7 @@ _SEAL = Seal(FORMAT, "update this program, or train the model anew", (_MODEL, _G
 _NAMES = tuple(LEVELS)
 _SIZES = ("n_rows", "n_events", "head_rows")
 _FIELDS = ("name", "version", "life", *_SIZES, "levels", "outputs", "interval_80", "interval_90")
-_LIFE_FIELDS = ("machine_type", "time_unit", "horizon", "settings", "sensors", "events")
+_LIFE_FIELDS = ("machine_type", "time_unit", "horizon", *NAME_LISTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,8 @@ def input_kinds(spec: InputSpec) -> dict[str, tuple[type[np.generic], tuple[int,
     }
     if spec.n_events:
         kinds |= {"event_code": (np.int32, (spec.n_events,)), "event_ago": (np.float32, (spec.n_events,))}
+    if len(life.components) > 1:
+        kinds["component"] = (np.int32, ())
     return kinds
 
 
@@ -253,7 +255,7 @@ def _parse_manifest(content: Mapping[str, Any]) -> RulManifest:
 
 
 def _parse_life(values: Mapping[str, Any]) -> LifeSpec:
-    names = {what: values[what] for what in ("settings", "sensors", "events")}
+    names = {what: values[what] for what in NAME_LISTS}
     for what, listed in names.items():
         is_names = isinstance(listed, list) and all(isinstance(name, str) for name in listed)
         _require(is_names, f"manifest: {what} must be names")

@@ -19,10 +19,12 @@ import numpy.typing as npt
 
 from contract.forecast import HEAD_ROWS, LEVELS, InputSpec
 from contract.lives import LARGEST
+from contract.rul_bundle import input_kinds
 from models.keras3 import keras, ops
 
 Floats = npt.NDArray[np.float32]
-EVENT_INPUTS = ("event_code", "event_ago")
+PASSED_ON = ("event_code", "event_ago", "component")
+"""Inputs that the encoder reads as they are."""
 Tensor = Any
 
 LOOK_BACK = (0, 4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512)
@@ -129,8 +131,8 @@ class Prepare(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         ]
         tokens = ops.concatenate(parts, -1) * known[..., None]
         summary = self._summary(past, new, inputs["age"][:, -1:])
-        events = {name: inputs[name] for name in EVENT_INPUTS if name in inputs}
-        return {"tokens": tokens, "mask": known, "summary": summary, **events}
+        as_is = {name: inputs[name] for name in PASSED_ON if name in inputs}
+        return {"tokens": tokens, "mask": known, "summary": summary, **as_is}
 
     def _normalise(self, settings: Tensor, sensors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Sensors as distances from what is usual in their row's operating condition."""
@@ -271,10 +273,10 @@ class Standardise(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
 
 
 def build_encoder(config: RulConfig, prepare: Prepare, name: str = "encoder") -> keras.Model:
-    """The network that is trained: tokens, mask, summary and events -> `logits` float32 (B, n_bins + 1).
+    """The network that is trained: what `Prepare` gives -> `logits` float32 (B, n_bins + 1).
 
-    The summary asks, tokens answer. Bin k holds an end between k and k + 1 parts of the horizon; the last one
-    an end beyond it.
+    The summary, which knows the component, asks; tokens answer. Bin k holds an end between k and k + 1 parts
+    of the horizon; the last one an end beyond it.
     """
     width = config.width
     inputs = {
@@ -289,8 +291,11 @@ def build_encoder(config: RulConfig, prepare: Prepare, name: str = "encoder") ->
         h, mask = _add_events(config, inputs, h)
     summary = Standardise(name="standardise")(inputs["summary"])
     s = keras.layers.Dropout(config.dropout / 2)(noisy(summary))
-    s = keras.layers.Dense(width, name="embed_summary")(s)[:, None]  # (B, 1, D)
-    h, mask = ops.concatenate([s, h], 1), ops.concatenate([ops.ones_like(mask[:, :1]), mask], 1)
+    s = keras.layers.Dense(width, name="embed_summary")(s)  # (B, D)
+    if "component" in inputs:
+        n_components = len(config.inputs.life.components)
+        s = s + keras.layers.Embedding(n_components, width, name="embed_component")(inputs["component"])
+    h, mask = ops.concatenate([s[:, None], h], 1), ops.concatenate([ops.ones_like(mask[:, :1]), mask], 1)
     for index in range(config.layers):
         h = _block(config, f"layer{index}", h, h, mask)
     s = _block(config, "readout", h[:, :1], h, mask)[:, 0]  # (B, D)
@@ -384,15 +389,5 @@ def build_model(config: RulConfig, prepare: Prepare, encoders: Sequence[keras.Mo
 
 def raw_inputs(spec: InputSpec) -> dict[str, Tensor]:
     """Places for what `contract.forecast.assemble` gives."""
-    n, life = spec.n_rows, spec.life
-    shapes = {
-        "age": (n,),
-        "mask": (n,),
-        "settings": (n, len(life.settings)),
-        "sensors": (n, len(life.sensors)),
-    }
-    raw = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
-    if spec.n_events:
-        raw["event_code"] = keras.Input((spec.n_events,), dtype="int32", name="event_code")
-        raw["event_ago"] = keras.Input((spec.n_events,), name="event_ago")
-    return raw
+    kinds = input_kinds(spec).items()
+    return {name: keras.Input(shape, dtype=np.dtype(kind).name, name=name) for name, (kind, shape) in kinds}

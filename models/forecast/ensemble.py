@@ -17,7 +17,7 @@ import numpy as np
 
 from contract.errors import BundleError, DataError
 from contract.forecast import Calibration, Inputs, InputSpec, assemble
-from contract.lives import Life, LifeSpec
+from contract.lives import NAME_LISTS, Life, LifeSpec
 from models.errors import ModelFileError
 from models.forecast.fit import CHUNK
 from models.forecast.metrics import Figure
@@ -136,6 +136,6 @@ def load_ensemble(folder: Path) -> Ensemble:
 def _parse_config(content: dict[str, Any]) -> RulConfig:
     inputs = content.pop("inputs")
     life = inputs.pop("life")
-    life |= {name: tuple(life[name]) for name in ("settings", "sensors", "events")}
+    life |= {name: tuple(life[name]) for name in NAME_LISTS}
     spec = InputSpec(LifeSpec(**life), **inputs)
     return RulConfig(spec, look_back=tuple(content.pop("look_back")), **content)

@@ -94,10 +94,13 @@ class Reader:
         """What trees read at every row of a life: float32 (n_rows, n_statistics); causal."""
         values = self.usual.standardise(life)
         values = np.concatenate([values, np.nan_to_num(values) @ self.axes], axis=1)
-        read = compute_statistics(life, values, self.statistics)
-        if not self.statistics.has_events:
-            return read
-        return np.concatenate([read, event_statistics(life, self.life)], axis=1)
+        parts = [compute_statistics(life, values, self.statistics)]
+        if len(self.life.components) > 1:
+            place = self.life.components.index(life.component)
+            parts.append(np.full((len(life.age), 1), place, np.float32))
+        if self.statistics.has_events:
+            parts.append(event_statistics(life, self.life))
+        return np.concatenate(parts, axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

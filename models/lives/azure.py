@@ -28,12 +28,13 @@ SPEC = LifeSpec(
     machine_type="azure_machine",
     time_unit="h",
     horizon=720.0,
-    settings=("machine_years", *MODELS, *COMPONENTS),
+    components=COMPONENTS,
+    settings=("machine_years", *MODELS),
     sensors=(*(f"{error}_24h" for error in ERRORS), *(f"{name}_age_days" for name in COMPONENTS)),
     events=event_codes(COMPONENTS, ERRORS),
 )
-"""Settings: the machine's age, and 1 for its model and for the component whose life it is. Sensors: errors in
-the last 24 h, and how long ago each component was replaced. A month is as far as a plant plans."""
+"""Settings: the machine's age, and 1 for its model. Sensors: errors in the last 24 h, and how long ago each
+component was replaced. A month is as far as a plant plans."""
 DAY_S, YEAR_S = 86_400.0, 365.25 * 86_400.0
 
 
@@ -101,17 +102,14 @@ def _read_log(path: Path, column: str, kind: LogKind, logs: dict[str, list[LogEn
 
 
 def _build_set(machines: list[_Machine], logs: dict[str, list[LogEntry]], year: _Year) -> LifeSet:
-    built = [
-        build_lives(_record(machine, component, logs[machine.number], year), component, SPEC)
-        for machine in machines
-        for component in COMPONENTS
-    ]
+    records = [_record(machine, logs[machine.number], year) for machine in machines]
+    built = [build_lives(record, component, SPEC) for record in records for component in COMPONENTS]
     return gather(SPEC, f"Azure event tables, {len(machines)} machines", built)
 
 
-def _record(machine: _Machine, component: str, log: list[LogEntry], year: _Year) -> MachineRecord:
+def _record(machine: _Machine, log: list[LogEntry], year: _Year) -> MachineRecord:
     times = np.arange(year.start_s, year.end_s + 1.0, DAY_S)
-    flags = [machine.model == name for name in MODELS] + [component == name for name in COMPONENTS]
+    flags = [machine.model == name for name in MODELS]
     years = machine.years + (times - year.start_s) / YEAR_S
     settings = np.column_stack([years, *(np.full(len(times), flag, np.float64) for flag in flags)])
     counts = [_count_errors(log, error, times, year) for error in ERRORS]

@@ -22,6 +22,7 @@ SPEC = LifeSpec(
     machine_type="turbofan",
     time_unit="cycle",
     horizon=125.0,
+    components=(COMPONENT,),
     settings=("altitude", "mach", "tra"),
     sensors=(
         *("t2", "t24", "t30", "t50", "p2", "p15", "p30", "nf", "nc", "epr", "ps30"),

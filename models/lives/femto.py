@@ -28,6 +28,7 @@ SPEC = LifeSpec(
     machine_type="bearing_rig",
     time_unit="s",
     horizon=28_800.0,
+    components=(COMPONENT,),
     settings=SETTINGS,
     sensors=("temp_c", *(f"{axis}_{feature}" for axis in ("h", "v") for feature in _FEATURES)),
 )

@@ -79,8 +79,8 @@ def _read_description(path: Path) -> tuple[_Description, LifeSpec]:
         found = build(_Description, parse_toml("\n".join(read_lines(path))), "machine")
     except ConfigError as error:
         raise DataError(f"{path}: {error}") from error
-    if found.time_unit not in SECONDS or not found.components:
-        raise DataError(f"{path}: needs a component, and a time_unit that is {' or '.join(SECONDS)}")
+    if found.time_unit not in SECONDS:
+        raise DataError(f"{path}: needs a time_unit that is {' or '.join(SECONDS)}")
     try:
         spec = LifeSpec(
             found.machine_type,
@@ -89,6 +89,7 @@ def _read_description(path: Path) -> tuple[_Description, LifeSpec]:
             found.settings,
             found.sensors,
             event_codes(found.components, found.codes),
+            components=found.components,
         )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error

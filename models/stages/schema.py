@@ -61,7 +61,7 @@ def draft_schema(lives: Sequence[Life], spec: LifeSpec, units: Mapping[str, str]
     kinds = column_kinds(spec)
     schema.feature.extend(_feature(name, kind) for name, kind in kinds.items())
     features = {feature.name: feature for feature in schema.feature}
-    _add_words(features, lives, spec)
+    _add_words(features, spec)
     for prefix, names, part in ((SETTING, spec.settings, "settings"), (SENSOR, spec.sensors, "sensors")):
         for index, name in enumerate(names):
             feature = features[f"{prefix}{name}"]
@@ -106,7 +106,7 @@ def spec_of(schema: Any) -> LifeSpec:
     if missing:
         raise ConfigError(f'schema: annotation {{ tag: "{missing[0]}=…" }} is missing')
     names = [feature.name for feature in schema.feature]
-    events = next((each.string_domain.value for each in schema.feature if each.name == "event_code"), ())
+    words = {feature.name: tuple(feature.string_domain.value) for feature in schema.feature}
     try:
         spec = LifeSpec(
             tags[TYPE_TAG],
@@ -114,7 +114,8 @@ def spec_of(schema: Any) -> LifeSpec:
             float(tags[HORIZON_TAG]),
             tuple(name.removeprefix(SETTING) for name in names if name.startswith(SETTING)),
             tuple(name.removeprefix(SENSOR) for name in names if name.startswith(SENSOR)),
-            tuple(events),
+            words.get("event_code", ()),
+            components=words.get("component", ()),
         )
     except (ValueError, DataError) as error:
         raise ConfigError(f"schema: {error}") from error
@@ -155,12 +156,12 @@ def _feature(name: str, kind: ColumnKind) -> Any:
     return feature
 
 
-def _add_words(features: Mapping[str, Any], lives: Sequence[Life], spec: LifeSpec) -> None:
+def _add_words(features: Mapping[str, Any], spec: LifeSpec) -> None:
     vocabularies = {
         "end": tuple(End),
         "event_kind": tuple(EventKind),
         "event_code": spec.events,
-        "component": sorted({life.component for life in lives}),
+        "component": spec.components,
     }
     for name, words in vocabularies.items():
         features[name].string_domain.name = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ features = ["level"]
 PROFILE = parse_profile(MIXER)
 PLAN: LifePlan = default_plan(PROFILE)
 SPEC: LifeSpec = PLAN.spec(("oiled",))
+GEARED = replace(SPEC, components=("axle", "bearing", "gear"))
+"""The same machines, with components that logs name."""
 INPUTS = InputSpec(SPEC, n_rows=24, n_events=2)
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DEVICE = "mix-1"
@@ -112,7 +115,7 @@ def make_bundle(life_h: float = 100.0, inputs: InputSpec = INPUTS, **model_chang
         [
             type(blank)(
                 machine="g",
-                component="c",
+                component=names.components[0],
                 number=0,
                 age=blank.age,
                 end=blank.end,

@@ -17,7 +17,7 @@ from cloud.store.batch import Arrival
 from cloud.store.database import Database, open_database
 from cloud.store.machine_events import read_logs, store_events
 from cloud.store.writer import StoreWriter
-from contract.forecast import assemble
+from contract.forecast import InputSpec, assemble
 from contract.lives import End
 from contract.profiles import MachineProfile
 from tests.cloud.life_samples import DEVICE, INPUTS, PLAN, PROFILE, SPEC, at, born, event, said, talk
@@ -30,11 +30,12 @@ LATE_H = st.sampled_from([0.001, 0.001, 0.4, 1.1, 2.5, 30.0])
 class Rig:
     """A store with a sink that may lag behind, and the online rows beside it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, inputs: InputSpec = INPUTS) -> None:
         self.database = database
+        self.inputs = inputs
         self.writer = StoreWriter(database)
         self.behind: list[Arrival] = []
-        self.form: Form | None = FORM
+        self.form: Form | None = Form(PLAN, inputs)
         self.fleet = self.restart()
 
     def restart(self) -> FleetLives:
@@ -70,11 +71,11 @@ class Rig:
             for device in sorted({device for device, _ in online} | {DEVICE}):
                 log = read_logs(session, [device], at(hours)).get(device, ())
                 history, _ = history_at(session, device, log, PLAN, at(hours))
-                for life, _ in lives_of(history, PLAN, SPEC):
+                for life, _ in lives_of(history, PLAN, self.inputs.life):
                     if life.end is End.RUNNING:
                         offline += 1
                         found = online[device, life.component]
-                        wanted, got = assemble([life], INPUTS), assemble([found.life], INPUTS)
+                        wanted, got = (assemble([each], self.inputs) for each in (life, found.life))
                         for name, tensor in wanted.items():
                             assert tensor.tobytes() == got[name].tobytes(), name
                         assert found.made_at == PLAN.start_of(int(history.rows.steps[-1]) + 1)
@@ -104,12 +105,16 @@ def test_other_messages_and_machines_without_a_birth_do_no_harm(rig: Rig) -> Non
     assert rig.assert_same(5) == 1
 
 
-def test_an_import_of_a_log_begins_other_lives(rig: Rig) -> None:
+def test_an_import_of_a_log_begins_other_lives(database: Database) -> None:
+    rig = Rig(database, replace(INPUTS, life=replace(SPEC, components=("machine", "gear"))))
     rig.hear(born(), *talk(80))
-    assert rig.assert_same(80) == 1
-    with rig.database.transaction() as session:
-        store_events(session, [event("failure", 40.5), event("replacement", 1, "gear")], at(80))
     assert rig.assert_same(80) == 2
+    assert rig.fleet.unknown_components == set()
+    with rig.database.transaction() as session:
+        log = [event("failure", 40.5), event("replacement", 1, "gear"), event("failure", 2, "axle")]
+        store_events(session, log, at(80))
+    assert rig.assert_same(80) == 2
+    assert rig.fleet.unknown_components == {("dough_mixer", "axle")}
     with rig.database.transaction() as session:
         store_events(session, [event("maintenance", 70, "", "oiled")], at(80))
     assert rig.assert_same(80) == 2

@@ -43,6 +43,8 @@ def test_every_shipped_profile_has_a_plan(name: str) -> None:
     named = {parse_column(column)[0] for column in (*plan.settings, *plan.sensors)}
     assert named == {spec.name for spec in feature_specs(profile)}
     assert plan.spec(("oiled",)).events == ("oiled",)
+    assert plan.spec().components == ("machine",)
+    assert plan.spec(components=("axle", "gear")).components == ("axle", "gear")
 
 
 def test_peaks_of_waveforms_count() -> None:

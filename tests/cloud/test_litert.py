@@ -37,7 +37,7 @@ def test_an_answer_stays_as_it_was_when_the_model_runs_again() -> None:
 
 
 def test_a_type_without_settings_is_answered_too() -> None:
-    spec = InputSpec(LifeSpec("fan", "h", 500, sensors=("mean_a",)), 30, 0)
+    spec = InputSpec(LifeSpec("fan", "h", 500, sensors=("mean_a",), components=("rotor",)), 30, 0)
     model = LiteModel(rul_model(spec, 100.0))
     inputs = {
         "age": np.full((1, 30), 40, np.float32),

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from cloud.lives import LifeBuilder, MachineHistory, Observed, lives_of
 from cloud.machine_events import MachineEvent
 from contract.forecast import InputSpec, assemble
-from contract.lives import End, EventKind, Life, LifeEvent
-from tests.cloud.life_samples import DEVICE, INPUTS, PLAN, SPEC, at, event, observed, said, talk
+from contract.lives import End, EventKind, Life, LifeEvent, LifeSpec
+from tests.cloud.life_samples import DEVICE, GEARED, INPUTS, PLAN, SPEC, at, event, observed, said, talk
 
 LATER = at(10_000)
 
@@ -158,10 +158,10 @@ def test_a_trimmed_machine_gives_a_model_what_the_whole_one_gives(head_rows: int
 
 
 class TestLives:
-    def lives(self, *events: MachineEvent, codes: tuple[str, ...] = SPEC.events) -> list[Life]:
+    def lives(self, *events: MachineEvent, spec: LifeSpec = SPEC) -> list[Life]:
         builder = build(*(observed(arrival) for arrival in talk(20)))
         history = MachineHistory(DEVICE, builder.rows(LATER), events)
-        return [life for life, _ in lives_of(history, PLAN, replace(SPEC, events=codes))]
+        return [life for life, _ in lives_of(history, PLAN, spec)]
 
     def test_without_a_log_there_is_one_life_that_runs_since_its_first_row(self) -> None:
         (life,) = self.lives()
@@ -188,7 +188,8 @@ class TestLives:
 
     def test_components_share_rows_and_not_ages(self) -> None:
         log = [event("replacement", -100, "bearing"), event("failure", 5, "gear")]
-        bearing, old_gear, gear = self.lives(*log)
+        axle, bearing, old_gear, gear = self.lives(*log, spec=GEARED)
+        assert (axle.component, axle.age[0], axle.age[-1], axle.end) == ("axle", 0.0, 19.0, End.RUNNING)
         assert (bearing.component, bearing.age[0], bearing.age[-1]) == ("bearing", 101.0, 120.0)
         assert (old_gear.end, old_gear.age[-1], old_gear.end_age) == (End.FAILED, 3.0, 4.0)
         assert (gear.component, gear.age[0], gear.age[-1]) == ("gear", 1.0, 15.0)
@@ -209,8 +210,7 @@ class TestLives:
             event("maintenance", 12, "machine", "oiled"),
             event("maintenance", 30, "machine", "oiled"),
         ]
-        gear, first, second = self.lives(*log)
-        assert gear.component == "gear"
+        first, second = self.lives(*log)
         assert first.events == (
             LifeEvent(2.0, EventKind.MAINTENANCE, "oiled"),
             LifeEvent(3.0, EventKind.ERROR, "oiled"),
@@ -220,9 +220,12 @@ class TestLives:
     def test_a_component_sees_the_ends_of_others_where_its_type_does(self) -> None:
         log = [event("failure", 8, "gear"), event("replacement", 12, "axle")]
         codes = ("gear_failed", "axle_failed", "axle_replaced")
-        axle = self.lives(*log, codes=codes)[0]
+        axle = self.lives(*log, spec=replace(GEARED, events=codes))[0]
         assert axle.events == (LifeEvent(7.0, EventKind.ERROR, "gear_failed"),)
-        assert self.lives(*log)[0].events == ()
+        assert self.lives(*log, spec=GEARED)[0].events == ()
+
+    def test_a_component_that_the_type_does_not_know_has_no_life(self) -> None:
+        assert [life.component for life in self.lives(event("failure", 8, "gear"))] == ["machine"]
 
     def test_a_model_can_read_them(self) -> None:
         inputs = assemble(self.lives(event("failure", 8.5)), INPUTS)

@@ -20,9 +20,11 @@ from cloud.store.machine_events import store_events
 from cloud.store.writer import StoreWriter
 from cloud.stream import MESSAGES, Record, StoredRecord
 from contract.errors import ConfigError
+from contract.forecast import InputSpec
 from contract.registry import ModelLine, Registry
 from tests.cloud.life_samples import (
     DEVICE,
+    GEARED,
     MIXER,
     NOTE,
     at,
@@ -101,14 +103,27 @@ def test_a_row_is_forecast_once_and_the_next_one_again(rig: Rig) -> None:
 
 
 def test_each_component_has_its_own_age(rig: Rig) -> None:
-    publish(rig.registry, make_bundle(100.0))
+    publish(rig.registry, make_bundle(100.0, InputSpec(GEARED, n_rows=24, n_events=2)))
     rig.hear(born(), *talk(30))
     with rig.database.transaction() as session:
         store_events(session, [event("replacement", -20, "gear"), event("failure", 12, "axle")], at(13))
-    assert rig.forecast(30.5) == 2
-    axle, gear = rig.newest()
-    assert (axle.component, gear.component) == ("axle", "gear")
-    assert (axle.forecast.p50, gear.forecast.p50) == pytest.approx((82.0, 50.0))
+    assert rig.forecast(30.5) == 3
+    axle, bearing, gear = rig.newest()
+    assert (axle.component, bearing.component, gear.component) == ("axle", "bearing", "gear")
+    assert [each.forecast.p50 for each in (axle, bearing, gear)] == pytest.approx([82.0, 71.0, 50.0])
+
+
+def test_a_component_that_the_model_does_not_know_is_said_once(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(rig.registry, make_bundle(100.0))
+    rig.hear(born(), *talk(30))
+    with rig.database.transaction() as session:
+        store_events(session, [event("failure", 12, "axle")], at(13))
+    with caplog.at_level(logging.WARNING):
+        assert [rig.forecast(30.5), rig.forecast(30.6)] == [1, 0]
+    said = [vars(record)["reason"] for record in caplog.records if record.name == "cloud.rul"]
+    assert said == ["the model of dough_mixer does not know axle; train it anew"]
 
 
 def test_more_machines_than_a_batch_are_all_forecast(rig: Rig) -> None:

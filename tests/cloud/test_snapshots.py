@@ -60,6 +60,9 @@ def test_lives_that_failed_were_replaced_and_run(filled: Database, tmp_path: Pat
     assert mine[0]["age"][0] == 11.0
     assert mine[1]["event_code"] == ["oiled"] and mine[1]["event_age"] == [9.5]
     assert manifest.spec.events == ("oiled",)
+    assert manifest.spec.components == ("bearing",)
+    other = [life for life in found if life["machine"] != pseudonym(DEVICE, KEY)]
+    assert [(life["component"], life["age"][0], life["end"]) for life in other] == [("bearing", 0, "running")]
     assert set(mine[0]) >= {"setting_mean_speed_level", "sensor_mean_temp_level"}
 
 

@@ -12,6 +12,7 @@ SPEC = LifeSpec(
     machine_type="pump",
     time_unit="h",
     horizon=500.0,
+    components=("bearing",),
     settings=("speed_level",),
     sensors=("vib_h_rms", "temperature_level"),
     events=("oil_change", "e12"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from tests.contract.life_strategies import SPEC, lives, pump
 
 N_ROWS, N_EVENTS = HEAD_ROWS + 4, 3
 INPUTS = InputSpec(SPEC, N_ROWS, N_EVENTS)
+ONLY_SEALS = replace(SPEC, components=("seal",))
 ROW_INPUTS = ("age", "settings", "sensors")
 
 
@@ -87,7 +89,7 @@ def test_how_a_life_ended_is_not_read(life: Life) -> None:
     part = life.cut(1)
     later = pump(
         machine=life.machine,
-        component="seal",
+        component=life.component,
         age=part.age,
         settings=part.settings,
         sensors=part.sensors,
@@ -119,12 +121,22 @@ def test_types_and_shapes_are_those_of_the_model() -> None:
         "sensors": ("float32", (2, N_ROWS, 2)),
         "event_code": ("int32", (2, N_EVENTS)),
         "event_ago": ("float32", (2, N_EVENTS)),
+        "component": ("int32", (2,)),
     }
+
+
+def test_each_life_says_its_component() -> None:
+    several = [pump(component=name) for name in ("bearing", "seal", "bearing")]
+    assert assemble(several, INPUTS)["component"].tolist() == [1, 0, 1]
+
+
+def test_a_type_with_one_component_has_no_input_for_it() -> None:
+    assert "component" not in assemble([pump()], InputSpec(ONLY_SEALS, N_ROWS, N_EVENTS))
 
 
 def test_a_type_without_events_has_no_inputs_for_them() -> None:
     event = LifeEvent(1, EventKind.ERROR, "overheated")
-    assert set(assemble([pump(events=(event,))], InputSpec(SPEC, N_ROWS, 0))) == {
+    assert set(assemble([pump(events=(event,))], InputSpec(ONLY_SEALS, N_ROWS, 0))) == {
         "age",
         "mask",
         "settings",
@@ -185,6 +197,13 @@ def test_each_range_has_its_own_correction() -> None:
     low, high = calibration.apply(median, median, median, 125.0)
     assert low.tolist() == pytest.approx([0, 48.9, 40, 70])
     assert high.tolist() == pytest.approx([2, 51.9, 70, 100])
+
+
+def test_a_median_beyond_the_horizon_counts_as_the_horizon() -> None:
+    calibration = Calibration((Bin(0, 5, 5), Bin(130, 100, 100)))
+    low, high = calibration.apply(np.array([-9.0, 900.0]), np.array([-9.0, 120.0]), np.full(2, 950.0), 125.0)
+    assert low.tolist() == [0, 115]
+    assert high.tolist() == [125, 125]
 
 
 @given(calibrations())

@@ -108,6 +108,10 @@ DEFECTS = {
         change("setting_speed", values=np.full(10, math.inf, np.float32)),
         "column setting_speed: machine 'a': holds an infinite",
     ),
+    "component": (
+        change("component", values=["seal", "rotor"]),
+        "column component: machine 'b': 'rotor' is none of seal, bearing",
+    ),
     "end": (change("end", values=["failed", "lost"]), "column end: machine 'b': 'lost' is none of failed"),
     "code": (change("event_code", values=["burnt"]), "column event_code: machine 'a': 'burnt' is unknown"),
     "event kind": (

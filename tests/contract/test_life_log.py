@@ -18,7 +18,7 @@ from contract.snapshot import SECONDS, as_known_at, key_of
 from tests.contract.life_strategies import told
 
 COMPONENTS, CODES = ("seal", "bearing"), ("greased", "overheated")
-SPEC = LifeSpec("pump", "h", 100.0, (), ("temp",), event_codes(COMPONENTS, CODES))
+SPEC = LifeSpec("pump", "h", 100.0, (), ("temp",), event_codes(COMPONENTS, CODES), components=COMPONENTS)
 HOUR = SECONDS["h"]
 FAILURE, REPLACEMENT = LogKind.FAILURE, LogKind.REPLACEMENT
 

@@ -27,6 +27,9 @@ GREASED = EventKind.MAINTENANCE, "greased"
         ({"events": ("a-b",)}, "a-b"),
         ({"sensors": ("temp", "temp")}, "sensors: .*all different"),
         ({"events": tuple(f"e{n}" for n in range(MAX_NAMES + 1))}, f"events: at most {MAX_NAMES}"),
+        ({"components": ("Seal 1",)}, "'Seal 1'"),
+        ({"components": ("seal", "seal")}, "components: .*all different"),
+        ({"components": ()}, "needs a component"),
         ({"sensors": (), "events": ()}, "a sensor or an event"),
         ({"horizon": 0.0}, "horizon"),
         ({"horizon": math.nan}, "horizon"),
@@ -34,14 +37,20 @@ GREASED = EventKind.MAINTENANCE, "greased"
     ],
 )
 def test_a_type_that_cannot_be_is_refused(changes: dict[str, Any], why: str) -> None:
-    values: dict[str, Any] = {"machine_type": "pump", "time_unit": "h", "horizon": 10.0, "sensors": ("temp",)}
+    values: dict[str, Any] = {
+        "machine_type": "pump",
+        "time_unit": "h",
+        "horizon": 10.0,
+        "components": ("seal",),
+        "sensors": ("temp",),
+    }
     with pytest.raises(DataError, match=why) as caught:
         LifeSpec(**values | changes)
     assert "\n" not in str(caught.value)
 
 
 def test_a_type_may_be_told_by_events_alone() -> None:
-    assert LifeSpec("pump", "h", 10.0, events=("overheated",)).sensors == ()
+    assert LifeSpec("pump", "h", 10.0, events=("overheated",), components=("seal",)).sensors == ()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +59,12 @@ def test_a_type_may_be_told_by_events_alone() -> None:
         ({"machine": "a/b"}, "ids are"),
         ({"machine": ""}, "ids are"),
         ({"component": "Seal 1"}, "component 'Seal 1'"),
+        ({"number": -1}, "seal -1: lives are counted from 0"),
+        ({"group": "Müller & Sons, hall 3"}, "group 'Müller"),
+        ({"group": "g" * 65}, "groups are up to 64"),
+        ({"age": np.arange(5, dtype=np.float32)}, "ages must be float64, not float32"),
+        ({"settings": np.zeros((5, 1))}, "settings must be float32, not float64"),
+        ({"sensors": np.zeros((5, 2), np.int32)}, "sensors must be float32, not int32"),
         ({"age": np.zeros((5, 1))}, "one age for each row"),
         ({"age": np.array([0.0, 1, 2, 3, math.nan])}, "finite"),
         ({"age": np.array([0.0, 1, 1, 3, 4])}, "rise strictly"),
@@ -64,6 +79,8 @@ def test_a_type_may_be_told_by_events_alone() -> None:
         ({"events": (LifeEvent(3, *GREASED), LifeEvent(1, *GREASED))}, "in order of age"),
         ({"events": (LifeEvent(4.5, *GREASED),)}, "outside its rows"),
         ({"events": (LifeEvent(-1, *GREASED),)}, "outside its rows"),
+        ({"events": (LifeEvent(math.nan, *GREASED),)}, "outside its rows"),
+        ({"events": tuple(LifeEvent(age, *GREASED) for age in (1, math.nan, 2))}, "outside its rows"),
     ],
 )
 def test_a_life_that_cannot_be_is_refused_by_name(changes: dict[str, Any], why: str) -> None:
@@ -150,6 +167,7 @@ def test_a_life_fits_its_own_type(life: Life) -> None:
     [
         ({"settings": np.zeros((5, 2), np.float32)}, "other settings"),
         ({"sensors": np.zeros((5, 1), np.float32)}, "other sensors"),
+        ({"component": "rotor"}, "rotor is no component of pump"),
         ({"events": (LifeEvent(1, EventKind.ERROR, "burnt"),)}, "event burnt"),
     ],
 )

@@ -19,18 +19,19 @@ from hypothesis.extra.numpy import arrays
 from contract import bundle as edge_bundle
 from contract.archive import format_tensor, pack, unpack
 from contract.errors import BundleError
-from contract.forecast import LEVELS, InputSpec
+from contract.forecast import LEVELS, InputSpec, assemble
 from contract.lives import LifeSpec
 from contract.rul_bundle import (
     FORMAT,
     MAX_PART_BYTES,
     RulBundle,
     format_rul_bundle,
+    input_kinds,
     parse_rul_bundle,
     read_rul_bundle,
     write_rul_bundle,
 )
-from tests.contract.rul_samples import MODEL, PLAIN, SPEC, make_bundle, make_manifest
+from tests.contract.rul_samples import MODEL, PLAIN, SPEC, make_bundle, make_life, make_manifest
 
 PARTS = ("manifest.json", "model.tflite", "golden.npz")
 WHOLE = format_rul_bundle(make_bundle())
@@ -80,7 +81,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 
 def test_a_type_without_events_or_settings_is_read_too() -> None:
-    spec = LifeSpec("fan", "cycle", 125, sensors=("s_1",))
+    spec = LifeSpec("fan", "cycle", 125, sensors=("s_1",), components=("rotor",))
     manifest = make_manifest(InputSpec(spec, 30, 0, head_rows=3))
     golden = {
         "age": np.zeros((1, 30), np.float32),
@@ -91,6 +92,19 @@ def test_a_type_without_events_or_settings_is_read_too() -> None:
     answer = {"quantiles": np.zeros((1, 7), np.float32), "mean": np.zeros((1, 1), np.float32)}
     bundle = RulBundle(manifest, MODEL, golden, answer)
     assert_same(parse_rul_bundle(format_rul_bundle(bundle)), bundle)
+
+
+def test_a_model_of_several_components_asks_which_one() -> None:
+    inputs = InputSpec(replace(SPEC, components=("bearing", "gear")), n_rows=24, n_events=3)
+    lives = [make_life(5, component=name) for name in ("gear", "bearing")]
+    bundle = replace(make_bundle(manifest=make_manifest(inputs)), golden_input=assemble(lives, inputs))
+    assert input_kinds(inputs)["component"] == (np.int32, ())
+    assert bundle.golden_input["component"].tolist() == [1, 0]
+    data = format_rul_bundle(bundle)
+    assert_same(parse_rul_bundle(data), bundle)
+    refuse(with_manifest(lambda m: m["life"].update(components=["bearing"]), data), "and nothing else")
+    refuse(with_manifest(lambda m: m["life"].update(components=[]), data), "needs a component")
+    refuse(with_manifest(lambda m: m["life"].pop("components"), data), "components")
 
 
 def test_the_same_content_gives_the_same_bytes() -> None:

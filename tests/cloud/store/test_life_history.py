@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,10 +16,12 @@ from cloud.store.database import Database, open_database
 from cloud.store.life_history import fill_rows, restore_rows
 from cloud.store.observations import read_observed
 from cloud.store.writer import StoreWriter
-from contract.forecast import assemble
+from contract.forecast import InputSpec, assemble
 from contract.lives import End
-from tests.cloud.life_samples import DEVICE, INPUTS, PLAN, SPEC, at, event, observed, said, talk
+from tests.cloud.life_samples import DEVICE, GEARED, PLAN, at, event, observed, said, talk
 
+LIFE = replace(GEARED, components=(*GEARED.components, "machine"))
+INPUTS = InputSpec(LIFE, n_rows=24, n_events=2)
 NOW = at(5000)
 
 
@@ -40,7 +44,7 @@ def model_inputs(builder: LifeBuilder, *events: MachineEvent) -> dict[str, dict[
     history = MachineHistory(DEVICE, builder.rows(NOW), events)
     return {
         life.component: assemble([life], INPUTS)
-        for life, _ in lives_of(history, PLAN, SPEC)
+        for life, _ in lives_of(history, PLAN, LIFE)
         if life.end is End.RUNNING
     }
 

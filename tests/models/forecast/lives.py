@@ -1,11 +1,13 @@
 """Lives that wear in a known way, under conditions that shift every sensor."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from contract.lives import End, EventKind, Life, LifeEvent, LifeSpec
 
-SPEC = LifeSpec("pump", "cycle", 50.0, ("speed", "load"), ("heat", "noise", "wear_rms"))
-WITH_EVENTS = LifeSpec("pump", "cycle", 50.0, ("speed", "load"), ("heat", "noise", "wear_rms"), ("e1", "e2"))
+SPEC = LifeSpec("pump", "cycle", 50.0, ("speed", "load"), ("heat", "noise", "wear_rms"), components=("seal",))
+WITH_EVENTS = replace(SPEC, events=("e1", "e2"))
 SPEEDS = (1000.0, 1500.0, 3000.0)
 
 

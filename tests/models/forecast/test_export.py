@@ -20,7 +20,7 @@ from tests.models.forecast.networks import with_events
 
 pytestmark = pytest.mark.slow
 
-BARE = LifeSpec("valve", "h", 40.0, (), ("heat", "noise"), ("e1", "e2"))
+BARE = LifeSpec("valve", "h", 40.0, (), ("heat", "noise"), ("e1", "e2"), components=("seal",))
 SAME = 1e-3
 """Of the horizon: what kernels may add up differently."""
 

@@ -22,7 +22,7 @@ from models.forecast.trend import (
 )
 from tests.models.forecast.lives import SPEC
 
-BEARING = LifeSpec("bearing", "s", 1e5, (), ("h_rms", "v_rms", "temp"))
+BEARING = LifeSpec("bearing", "s", 1e5, (), ("h_rms", "v_rms", "temp"), components=("bearing",))
 EXPONENTIAL = TrendSpec(0, is_relative=False, is_exponential=True, window=1.0, onset=0.0)
 
 

@@ -89,12 +89,12 @@ def test_ages_of_neighbours_are_those_of_the_row(tmp_path: Path) -> None:
     assert np.isnan(column(only, "comp3_age_days")[:4]).all()
 
 
-def test_settings_say_age_model_and_component(tmp_path: Path) -> None:
+def test_settings_say_age_and_model(tmp_path: Path) -> None:
     (only,) = lives_of(write(tmp_path), "comp4")
     rows = dict(zip(SPEC.settings, only.settings.T.tolist(), strict=True))
     assert rows["machine_years"] == pytest.approx([18 + day / 365.25 for day in range(8)])
     ones = {name for name, values in rows.items() if values == [1.0] * 8}
-    assert ones == {"model3", "comp4"}
+    assert ones == {"model3"}
     assert (only.machine, only.group) == ("azure-001", "model3")
 
 

@@ -118,8 +118,8 @@ def test_lives_without_rows_are_said(folder: Path) -> None:
     ("file", "old", "new", "why"),
     [
         ("machine.toml", "horizon", "horizont", r"machine\.toml: machine: unknown key 'horizont'"),
-        ("machine.toml", '"h" ', '"d" ', r"machine\.toml: needs a component, and a time_unit that is s or h"),
-        ("machine.toml", '["seal", "pump"]', "[]", r"machine\.toml: needs a component"),
+        ("machine.toml", '"h" ', '"d" ', r"machine\.toml: needs a time_unit that is s or h"),
+        ("machine.toml", '["seal", "pump"]', "[]", r"machine\.toml: a machine type needs a component"),
         ("machine.toml", "500", "-1", r"machine\.toml: horizon must be positive"),
         ("machine.toml", '"oil_temp"', '"Oil temp"', r"machine\.toml: 'Oil temp'"),
         (

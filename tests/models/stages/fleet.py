@@ -15,7 +15,9 @@ from models.parquet import write_lives
 from models.stages.life_examples import encode_row
 from models.stages.schema import draft_schema, write_schema
 
-SPEC = LifeSpec("press", "h", 60.0, ("load",), ("heat", "shake", "flow"), ("greased",))
+SPEC = LifeSpec(
+    "press", "h", 60.0, ("load",), ("heat", "shake", "flow"), ("greased",), components=("bearing",)
+)
 UNITS = {"heat": "degC", "load": "kN"}
 CUT = datetime(2026, 3, 1, tzinfo=UTC)
 SIDES = {"train": range(16), "calibrate": range(16, 22), "eval": range(22, 32)}

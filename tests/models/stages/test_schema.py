@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_words_are_the_types_own(tmp_path: Path) -> None:
     assert list(features["event_code"].string_domain.value) == ["greased"]
     assert list(features["end"].string_domain.value) == ["failed", "replaced", "running"]
     assert list(features["component"].string_domain.value) == ["bearing"]
+
+
+def test_components_are_those_of_the_type_in_its_order() -> None:
+    spec = replace(SPEC, components=("rotor", "bearing"))
+    schema = draft_schema(make_sides()["train"], spec, {})
+    assert spec_of(schema).components == ("rotor", "bearing")
+    (feature,) = (each for each in schema.feature if each.name == "component")
+    feature.ClearField("string_domain")
+    with pytest.raises(ConfigError, match="needs a component"):
+        spec_of(schema)
 
 
 def test_only_what_may_be_absent_may_be_absent() -> None:
