@@ -81,7 +81,7 @@ def test_a_life_beyond_the_horizon_is_said_to_be(horizon: float) -> None:
     chance = np.array([[0.0] * 25 + [1.0]], np.float32)
     said = to_numpy(Answer(horizon, 25)(ops.convert_to_tensor(chance)))
     as_said = Calibration((Bin(0.0, 0.0, 0.0),))
-    life = LifeSpec("pump", "cycle", horizon, (), ("heat",))
+    life = LifeSpec("pump", "cycle", horizon, sensors=("heat",), components=("pump",))
     manifest = RulManifest("pump", "1", InputSpec(life, 40, 0), as_said, as_said)
     forecast = manifest.forecasts(said)[0]
     assert forecast is not None
