@@ -2,9 +2,8 @@
 
 Rule: machines count, not rows. Quantile forecasts of machines that the model has not learned from are
 compared with what came (conformalised quantile regression: Romano, Patterson, Candès 2019), the lower and the
-upper side apart, in ranges of the forecast median (Mondrian). What may be missed is divided between the sides
-so that intervals are narrow: of five divisions, by width alone. All cuts of a machine together weigh as much
-as one: see `machine_weights`.
+upper side apart, in ranges of the forecast median (Mondrian). All cuts of a machine together weigh as much as
+one: see `machine_weights`.
 
 Why that is enough: let p be the share of a machine's cuts that fall into a range, and m(t) the share that
 do so and lie outside after a correction t. The correction is the smallest with sum m(t) + 1 <= a (sum p +
@@ -35,7 +34,7 @@ class ConformalSpec:
     """
 
     missed: float = 0.1
-    """Share of truths that may lie outside (alpha), of both sides together; above 0, below 1."""
+    """Share of truths that may lie outside (alpha), half of it on each side; above 0, below 1."""
     edges: tuple[float, ...] = (0.0, 0.08, 0.16, 0.24, 0.36, 0.48, 0.6, 0.72, 0.84, 0.96)
     """Where ranges of the forecast median may begin, as shares of the horizon."""
     min_machines: float = 30.0
@@ -47,8 +46,6 @@ class ConformalSpec:
             raise ValueError("calibration needs a share between 0 and 1 and edges that rise from 0")
 
 
-SHARES = (0.5, 0.25, 0.75, 0.0, 1.0)
-"""Of what may be missed: the lower side's."""
 STANDARD = ConformalSpec()
 
 
@@ -66,7 +63,7 @@ def calibrate(forecasts: Forecasts, truths: Truths, spec: ConformalSpec = STANDA
 
     Returns:
         One row for each range, in the time unit. Where a range holds too few machines for its share (fewer
-        than 9 for 10 %) the correction is the horizon: the interval says nothing, which is true.
+        than 19 for 5 % a side) the correction is the horizon: the interval says nothing, which is true.
 
     Raises:
         ValueError: no forecasts, or not one for each truth.
@@ -76,33 +73,16 @@ def calibrate(forecasts: Forecasts, truths: Truths, spec: ConformalSpec = STANDA
     weights = machine_weights(truths.machines)
     edges = choose_edges(forecasts.median, weights, spec, truths.horizon)
     which = np.searchsorted(edges, forecasts.median, side="right") - 1
+    below = forecasts.lower - truths.capped
+    above = truths.capped - forecasts.upper
     bins = []
     for number, edge in enumerate(edges):
         inside: Bools = which == number
-        bins.append(
-            _narrowest(edge, forecasts.take(inside), truths.take(inside), weights[inside], spec.missed)
-        )
+        ended: Bools = inside & truths.is_known
+        lower = correction(below[inside], weights[inside], spec.missed / 2, truths.horizon)
+        upper = correction(above[ended], weights[ended], spec.missed / 2, truths.horizon)
+        bins.append(Bin(edge, lower, upper))
     return Calibration(tuple(bins))
-
-
-def _narrowest(edge: float, forecasts: Forecasts, truths: Truths, weights: Floats, missed: float) -> Bin:
-    """The division of what may be missed between the two sides that gives the narrowest intervals.
-
-    Where most lives outlast the horizon, an interval that ends there misses nobody above, and all that may be
-    missed is the lower side's.
-    """
-    below, above = forecasts.lower - truths.capped, truths.capped - forecasts.upper
-    known = truths.is_known
-    best, narrowest = np.inf, Bin(edge, truths.horizon, truths.horizon)
-    for share in SHARES:
-        lower = correction(below, weights, missed * share, truths.horizon)
-        upper = correction(above[known], weights[known], missed * (1 - share), truths.horizon)
-        found = Calibration((Bin(0.0, lower, upper),))
-        ends = found.apply(forecasts.median, forecasts.lower, forecasts.upper, truths.horizon)
-        width = float(weights @ (ends[1] - ends[0]))
-        if width < best:
-            best, narrowest = width, Bin(edge, lower, upper)
-    return narrowest
 
 
 def machine_weights(machines: Names) -> Floats:
