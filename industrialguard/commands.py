@@ -94,6 +94,13 @@ PARTS = (
         "write the lives of a data set as a training snapshot",
         ("pyarrow",),
     ),
+    Command(
+        "train continuous",
+        "industrialguard.continuous_command",
+        "pipeline",
+        "train a forecast again when its age, new failures, drift or live errors ask for it",
+        ("pyarrow", "sqlmodel", "tfx"),
+    ),
 )
 """Two words typed one after the other, where the second one's work is not the first one's package's."""
 
