@@ -7,24 +7,23 @@ charge. One run at a time; how each ended stands in the journal, however it ende
 from __future__ import annotations
 
 import argparse
-import getpass
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from contract.errors import DataError, IndustrialGuardError
 from industrialguard.continuous_evidence import Places, gather
-from models.code_version import find_code_version
 from models.continuous import Policy, Result, Trigger, Wait, decide, read_policy
 from models.continuous_journal import Journal
-from models.pipeline_command import NOT_BLESSED, shipped_schemas, take_span
+from models.pipeline_command import NOT_BLESSED, add_run_options, config_of, take_span
 from models.pipeline_config import Outcome, PipelineConfig
 from models.pipeline_process import run_in_child
 
@@ -88,19 +87,19 @@ def main(argv: Sequence[str]) -> int:
     from models.stages.schema import read_schema, spec_of
 
     policy = Policy() if arguments.policy is None else read_policy(arguments.policy)
-    schema = shipped_schemas().get(str(arguments.schema), arguments.schema)
+    config = config_of(arguments, "continuous training")
     places = Places(
-        machine_type=spec_of(read_schema(schema)).machine_type,
+        machine_type=spec_of(read_schema(config.schema)).machine_type,
         snapshots=arguments.snapshots,
-        spans=arguments.spans,
-        root=arguments.root,
-        registry=arguments.registry,
+        spans=config.spans,
+        root=config.root,
+        registry=config.registry,
         store=arguments.data,
     )
     if arguments.dry_run:
         print(look(places, policy, utc_now()))
         return 0
-    run = pipeline_runner(places, schema)
+    run = pipeline_runner(config)
     with _stopped_in_order():
         if arguments.once:
             step = take_step(places, policy, run)
@@ -119,16 +118,14 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    shipped = ", ".join(shipped_schemas())
-    for name, what in (
-        ("snapshots", "folder of snapshots; the newest of the machine type is trained on"),
-        ("spans", "folder of spans, as of `train pipeline`"),
-        ("schema", f"the machine type's curated schema, or the name of one that ships ({shipped})"),
-        ("root", "folder of artifacts, metadata and logs, as of `train pipeline`"),
-        ("registry", "folder of published models"),
-    ):
-        metavar = "FILE" if name == "schema" else "DIR"
-        parser.add_argument(f"--{name}", required=True, type=Path, metavar=metavar, help=what)
+    parser.add_argument(
+        "--snapshots",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder of snapshots; the newest of the machine type is trained on",
+    )
+    add_run_options(parser)
     parser.add_argument("--data", type=Path, metavar="DIR", help="the cloud's data, for the live error")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="when to train again, see below")
     how = parser.add_mutually_exclusive_group()
@@ -196,24 +193,24 @@ def steps(
 
 def who() -> str:
     """On whose behalf a run begins: user and machine."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    user = os.environ.get("USER") or f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
-def pipeline_runner(places: Places, schema: Path) -> Runner:
-    """Runs the training pipeline, in a process of its own."""
+def pipeline_runner(config: PipelineConfig) -> Runner:
+    """Runs the training pipeline, in a process of its own.
+
+    Args:
+        config: The run; its reason is that of each trigger.
+    """
 
     def run(trigger: Trigger, snapshot: Path) -> Outcome:
-        take_span(snapshot, places.spans)
-        config = PipelineConfig(
-            spans=places.spans,
-            schema=schema,
-            root=places.root,
-            registry=places.registry,
-            reason=str(trigger),
-            code_version=find_code_version(),
-        )
         print(trigger, file=sys.stderr, flush=True)
-        return run_in_child(config, lambda stage: print(f"  {stage}", file=sys.stderr, flush=True))
+        take_span(snapshot, config.spans)
+        return run_in_child(
+            replace(config, reason=str(trigger)),
+            lambda stage: print(f"  {stage}", file=sys.stderr, flush=True),
+        )
 
     return run
 

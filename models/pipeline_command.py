@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options that every way to start a run has; `config_of` reads them."""
     limits, shipped = Thresholds(), ", ".join(shipped_schemas())
-    parser.add_argument(
-        "--snapshot", type=Path, metavar="DIR", help="write the next span from this snapshot first"
-    )
     for name, what in (
         ("spans", "folder of spans (span-00001, …)"),
         ("schema", f"the machine type's curated schema, or the name of one that ships ({shipped})"),
@@ -96,10 +95,6 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
     ):
         metavar = "FILE" if name == "schema" else "DIR"
         parser.add_argument(f"--{name}", required=True, type=Path, metavar=metavar, help=what)
-    parser.add_argument("--span", type=int, metavar="N", help="which span (default: the newest)")
-    parser.add_argument(
-        "--reason", default="a person asked for it", metavar="TEXT", help="why, for the history"
-    )
     parser.add_argument(
         "--settings", type=Path, metavar="FILE", help="JSON with settings of the training (default: its own)"
     )
@@ -125,6 +120,37 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
         metavar="OPTION",
         help="an option of Apache Beam, as --beam=--runner=…",
     )
+
+
+def config_of(arguments: argparse.Namespace, reason: str) -> PipelineConfig:
+    """A run of the newest span, from what `add_run_options` understood.
+
+    Raises:
+        ConfigError: values that make no sense.
+    """
+    return PipelineConfig(
+        spans=arguments.spans,
+        schema=shipped_schemas().get(str(arguments.schema), arguments.schema),
+        root=arguments.root,
+        registry=arguments.registry,
+        reason=reason,
+        thresholds=Thresholds(rmse_share=arguments.max_rmse, coverage=arguments.min_coverage),
+        training=arguments.training,
+        settings=_read_settings(arguments.settings),
+        beam_args=tuple(arguments.beam),
+        code_version=find_code_version(),
+    )
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--snapshot", type=Path, metavar="DIR", help="write the next span from this snapshot first"
+    )
+    add_run_options(parser)
+    parser.add_argument("--span", type=int, metavar="N", help="which span (default: the newest)")
+    parser.add_argument(
+        "--reason", default="a person asked for it", metavar="TEXT", help="why, for the history"
+    )
     parser.add_argument(
         "--compile", type=Path, metavar="FILE", help="write the graph for Kubeflow (JSON) and run nothing"
     )
@@ -135,19 +161,7 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
 def _pipeline(arguments: argparse.Namespace) -> int:
     if arguments.snapshot is not None:
         print(f"  {take_span(arguments.snapshot, arguments.spans)}")
-    config = PipelineConfig(
-        spans=arguments.spans,
-        schema=shipped_schemas().get(str(arguments.schema), arguments.schema),
-        root=arguments.root,
-        registry=arguments.registry,
-        span=arguments.span,
-        reason=arguments.reason,
-        thresholds=Thresholds(rmse_share=arguments.max_rmse, coverage=arguments.min_coverage),
-        training=arguments.training,
-        settings=_read_settings(arguments.settings),
-        beam_args=tuple(arguments.beam),
-        code_version=find_code_version(),
-    )
+    config = replace(config_of(arguments, arguments.reason), span=arguments.span)
     if arguments.compile is not None:
         compile_in_child(config, arguments.compile, arguments.image)
         print(f"wrote {arguments.compile}")

@@ -221,10 +221,14 @@ def test_the_pipeline_is_told_why(plant: Plant, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(command, "run_in_child", run_in_child)
     plant.take_snapshot("first")
-    run = command.pipeline_runner(plant.places, plant.folder / "pump.pbtxt")
+    places = plant.places
+    schema = plant.folder / "pump.pbtxt"
+    run = command.pipeline_runner(
+        PipelineConfig(places.spans, schema, places.root, places.registry, settings={"n_folds": 3})
+    )
     run(Trigger(Cause.DRIFT, "it drifted"), plant.places.snapshots / "first")
     (config,) = asked
-    assert (config.reason, config.root) == ("drift: it drifted", plant.places.root)
+    assert (config.reason, config.settings) == ("drift: it drifted", {"n_folds": 3})
     assert (plant.places.spans / "span-00001").is_dir()
 
 
