@@ -121,7 +121,7 @@ def load_ensemble(folder: Path) -> Ensemble:
         config = _parse_config(content["config"])
         constants = Constants(**{k: np.array(v, np.float32) for k, v in content["constants"].items()})
         prepare, encoders = build_parts(config, constants, content["n_encoders"])
-        with np.load(folder / WEIGHTS) as weights:
+        with (folder / WEIGHTS).open("rb") as file, np.load(file) as weights:
             for number, encoder in enumerate(encoders):
                 n_weights = len(encoder.get_weights())
                 encoder.set_weights([weights[f"{number}/{place}"] for place in range(n_weights)])
