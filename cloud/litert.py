@@ -14,10 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from cloud.errors import ModelError
 from contract.forecast import Inputs
-from contract.rul_bundle import OUTPUTS, RulBundle
-
-TOLERANCE = 1e-3
-"""How far an answer may lie from the golden one, as a share of the horizon: machines round differently."""
+from contract.rul_bundle import MAX_DIFFERENCE, OUTPUTS, RulBundle
 
 
 class LiteModel:
@@ -64,7 +61,7 @@ def load_model(bundle: RulBundle, threads: int = 1) -> LiteModel:
         if name not in answers or answers[name].shape != bundle.golden_output[name].shape:
             raise ModelError(f"the model has no output {name} of the golden one's shape")
         distance = np.abs(answers[name] - bundle.golden_output[name])
-        if not np.all(distance <= TOLERANCE * horizon):
+        if not np.all(distance <= MAX_DIFFERENCE * horizon):
             raise ModelError(f"the model's {name} differ from the golden ones on this machine")
     return model
 

@@ -31,6 +31,9 @@ MAX_PART_BYTES = 64 * 1024 * 1024
 QUANTILES, MEAN = OUTPUTS = ("quantiles", "mean")
 """What a model answers: float32 (n, 7), the quantiles of `LEVELS`, and float32 (n, 1), the expected RUL; both
 in the type's time unit."""
+MAX_DIFFERENCE = 1e-3
+"""Of the horizon: how far an answer may lie from what the network said. Machines and runtimes round
+differently, by much less; whoever loads or releases a file holds it to this."""
 
 _MODEL, _GOLDEN = "model.tflite", "golden.npz"
 _SEAL = Seal(FORMAT, "update this program, or train the model anew", (_MODEL, _GOLDEN), (), MAX_PART_BYTES)

@@ -73,7 +73,7 @@ COMMANDS = (
         "train",
         "models.__main__",
         "train",
-        "train, quantize and bundle the model of a machine profile",
+        "train the model of a machine profile, or forecasts of remaining life",
         ("tensorflow", "tf_keras"),
     ),
     Command(

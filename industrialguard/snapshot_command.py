@@ -30,7 +30,7 @@ from contract.snapshot import (
     pseudonym,
     split_of,
 )
-from industrialguard.bench.report import find_commit
+from models.code_version import find_code_version
 from models.lives import FORMATS, LifeSet, open_lives
 
 EXAMPLES = """\
@@ -124,7 +124,7 @@ def take_snapshot(
         cut=config.cut or now,
         created=now,
         source=lives.source,
-        code_version=find_commit(),
+        code_version=find_code_version(),
         key_id=key_id,
     )
     manifest = write_snapshot(config.out, SnapshotContent(lives.spec, lives.lives, lives.installed), origin)

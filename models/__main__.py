@@ -86,7 +86,9 @@ def main(argv: Sequence[str]) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of `industrialguard train`; needs no TensorFlow."""
     parser = argparse.ArgumentParser(
-        prog="industrialguard train", description="Train a model of a profile, or check one."
+        prog="industrialguard train",
+        description="Train the edge model of a profile or a forecast of remaining life, or check a model.",
+        epilog="See also `industrialguard train snapshot --help` and `... train continuous --help`.",
     )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     _add_check(kinds)

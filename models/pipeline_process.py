@@ -63,7 +63,7 @@ def _ask_child(request: Mapping[str, str], config: PipelineConfig, progress: Pro
     logs = config.root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{started:%Y%m%dT%H%M%S%fZ}.log"
-    with _only_run(config), tempfile.TemporaryDirectory(prefix="industrialguard-pipeline-") as folder:
+    with tempfile.TemporaryDirectory(prefix="industrialguard-pipeline-") as folder:
         asked, answered = Path(folder) / "request.json", Path(folder) / "answer.json"
         asked.write_text(json.dumps(request), encoding="utf-8")
         stage = _watch(
@@ -80,7 +80,10 @@ def _ask_child(request: Mapping[str, str], config: PipelineConfig, progress: Pro
 
 @contextmanager
 def _only_run(config: PipelineConfig) -> Iterator[None]:
-    """Two runs would start from the same model, and the later one would judge by an old baseline."""
+    """Two runs would start from the same model, and the later one would judge by an old baseline.
+
+    The child holds the lock: it may outlive a parent that was killed.
+    """
     with ExitStack() as held:
         try:
             held.enter_context(exclusive(config.root / "lock", 0))
@@ -114,6 +117,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _act(request: Mapping[str, str]) -> dict[str, Any]:
     run = Run.prepare(PipelineConfig.from_json(request["config"]), datetime.now(UTC))
+    with _only_run(run.config):
+        return _act_alone(request, run)
+
+
+def _act_alone(request: Mapping[str, str], run: Run) -> dict[str, Any]:
     from absl import logging as absl_logging
 
     import models.keras3  # noqa: F401  # before TFX wakes up TensorFlow: settles its environment

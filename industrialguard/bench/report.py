@@ -10,9 +10,7 @@ import json
 import math
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +20,7 @@ from typing import Any
 
 from contract.archive import write_atomically
 from contract.errors import ConfigError
-from industrialguard.__main__ import version
-
-PROJECT_FOLDER = Path(__file__).resolve().parents[2]
+from models.code_version import find_code_version
 
 
 class Role(StrEnum):
@@ -117,7 +113,8 @@ class Run:
     @classmethod
     def since(cls, started: datetime) -> Run:
         """A run that ends now."""
-        return cls(find_commit(), Machine.this(), started, (datetime.now(UTC) - started).total_seconds())
+        duration_s = (datetime.now(UTC) - started).total_seconds()
+        return cls(find_code_version(), Machine.this(), started, duration_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,16 +238,6 @@ def format_metric(metric: Metric) -> str:
     decimals = max(0, min(3, 3 - math.floor(math.log10(abs(metric.mean))))) if metric.mean else 3
     text = f"{metric.mean:.{decimals}f}"
     return text if len(metric.values) == 1 else f"{text} ± {metric.std:.{decimals}f}"
-
-
-def find_commit(folder: Path = PROJECT_FOLDER) -> str:
-    """The commit of the code that runs, `-dirty` when it was changed since; outside git its version."""
-    git = shutil.which("git")
-    if git is None or not (folder / ".git").exists():
-        return version()
-    line = [git, "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--match", ""]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else version()
 
 
 def _cpu_name() -> str:

@@ -84,9 +84,8 @@ def draw_evenly(lives: Sequence[Life], n_cuts: int, random: np.random.Generator)
 
 def prepare_cuts(prepare: Prepare, spec: InputSpec, lives: Sequence[Life]) -> Cuts:
     """What encoders read of lives as they stand, and what is to be learned of each."""
-    order = np.argsort(
-        [len(life.age) for life in lives], kind="stable"
-    )  # alike in length, so little is empty
+    # Side by side stand lives of like length, so that little is empty.
+    order = np.argsort([len(life.age) for life in lives], kind="stable")
     parts: list[Arrays] = []
     for start in range(0, len(lives), CHUNK):
         some = [lives[place] for place in order[start : start + CHUNK]]

@@ -12,11 +12,9 @@ import numpy as np
 
 from contract.forecast import Inputs, assemble
 from contract.lives import Life
-from contract.rul_bundle import OUTPUTS, RulBundle
+from contract.rul_bundle import MAX_DIFFERENCE, OUTPUTS, RulBundle
 from models.errors import ModelFileError, NotReleasableError
 
-MAX_DIFFERENCE = 1e-3
-"""Of the horizon: float32 sums in another order differ by 1e-5, a wrong operation by more than 1e-2."""
 BATCH = 128
 """Lives at a time: bounds memory, whatever the number of lives."""
 

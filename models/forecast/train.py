@@ -34,8 +34,6 @@ SEEDS_APART = 1000
 MISSED_OF_80, MISSED_OF_90 = 0.2, 0.1
 Watch = Callable[[int, int, float], None]
 """Told a member's number, its epoch, from 1, and its loss on machines that it does not learn from."""
-
-
 TUNING = FitSpec(epochs=4, rate=5e-4)
 """How a forecast that is good already goes on."""
 
@@ -50,6 +48,7 @@ class TrainSpec:
     n_rows: int = 512
     """Rows that a model reads; a longer life keeps its first `head_rows` and its last."""
     head_rows: int = HEAD_ROWS
+    """See `contract.forecast.InputSpec`."""
     n_events: int = 16
     """Newest events that it reads, where the type has any."""
     n_cuts: int = 40_000

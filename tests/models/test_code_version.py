@@ -29,6 +29,7 @@ def test_a_checkout_names_its_commit_and_whether_it_was_changed(tmp_path: Path) 
     (tmp_path / "a.txt").write_text("1")
     run("add", "a.txt")
     run("commit", "-qm", "first")
+    run("tag", "v1")  # a tag is not a commit
     commit = run("rev-parse", "HEAD")
     assert find_code_version(tmp_path) == commit
     (tmp_path / "a.txt").write_text("2")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,33 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
         pytest.raises(PipelineError, match="another run is under way"),
     ):
         run_in_child(config(tmp_path), print)
+
+
+def test_a_child_whose_parent_was_killed_keeps_others_out(tmp_path: Path) -> None:
+    make_span(tmp_path)
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps({"act": "run", "config": config(tmp_path).to_json()}), "utf-8")
+    (tmp_path / "root").mkdir()
+    line = [sys.executable, "-m", "models.pipeline_process", str(request), str(tmp_path / "answer.json")]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as orphan:
+        try:
+            await_lock(tmp_path / "root" / "lock")
+            with pytest.raises(PipelineError, match="another run is under way"):
+                run_in_child(config(tmp_path), print)
+        finally:
+            orphan.kill()
+
+
+def await_lock(lock: Path) -> None:
+    for _ in range(600):
+        if lock.exists():
+            try:
+                with exclusive(lock, 0):
+                    pass
+            except TimeoutError:
+                return
+        time.sleep(0.05)
+    pytest.fail("the child never took the lock")
 
 
 def test_errors_lose_what_beam_adds() -> None:

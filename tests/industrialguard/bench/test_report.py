@@ -2,7 +2,6 @@
 
 import json
 import math
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import ConfigError
-from industrialguard.__main__ import version
 from industrialguard.bench.report import (
     Machine,
     Metric,
@@ -19,7 +17,6 @@ from industrialguard.bench.report import (
     Role,
     Row,
     Run,
-    find_commit,
     format_markdown,
     format_metric,
     format_report,
@@ -167,29 +164,6 @@ def test_a_run_says_which_code_and_which_machine() -> None:
     assert run.machine.cores >= 1
     assert run.machine.cpu
     assert run.machine.python.startswith("3.")
-
-
-def test_outside_git_the_version_stands_for_the_commit(tmp_path: Path) -> None:
-    assert find_commit(tmp_path) == version()
-
-
-def test_changed_code_is_not_passed_off_as_its_commit(tmp_path: Path) -> None:
-    def git(*line: str) -> str:
-        identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-        done = subprocess.run(
-            ["git", *identity, *line], cwd=tmp_path, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    git("init", "-q")
-    (tmp_path / "a").write_text("1")
-    git("add", "a")
-    git("commit", "-qm", "first")
-    git("tag", "v1")
-    commit = git("rev-parse", "HEAD")
-    assert find_commit(tmp_path) == commit
-    (tmp_path / "a").write_text("2")
-    assert find_commit(tmp_path) == f"{commit}-dirty"
 
 
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,20 @@ def test_trained_exported_and_read_back_it_answers_the_same(tmp_path: Path) -> N
     served = ServingModel(build_bundle(trained, sides["eval"], "press-1", {})).answer(inputs)
     require_same(served, trained.answer(inputs), names, SPEC.horizon)
     require_same(served, forecast_training.load(tmp_path).answer(inputs), names, SPEC.horizon)
+    again = forecast_training.train(replace(task, warm_start=tmp_path))
+    assert again.fold_of == forecast_training.load(tmp_path).fold_of, (
+        "it went on with the networks that know these machines"
+    )
+
+
+def test_networks_that_cannot_be_read_cost_the_warm_start_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "forecast.json").write_text("{}")
+    sides = make_sides()
+    task = TrainingTask(SPEC, sides["train"], sides["calibrate"], measured(), TINY, tmp_path)
+    assert forecast_training.train(task).encoders
+    assert "training starts from scratch" in caplog.text
 
 
 def test_settings_that_the_training_does_not_have_are_refused() -> None:
