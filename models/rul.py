@@ -4,8 +4,10 @@ Rule: what `contract.forecast.assemble` fills is all that goes in, raw and in ph
 conditions, missing values, time and the statistics of the whole history are dealt with inside the graph, so
 that the exported file gives what training saw. Only `keras.ops` are used: it trains on any Keras 3 backend.
 
-Three parts, joined by `build_model`: `Prepare`, which learns nothing, turns rows into tokens and one summary;
-an encoder (`build_encoder`) reads them; `Answer` turns chances into quantiles that cannot cross.
+Three parts, joined by `build_model`: `models.forecast.prepare.Prepare`, which learns nothing, turns rows into
+tokens and one summary; an encoder (`build_encoder`) reads them; `Answer` turns chances into quantiles that
+cannot cross. An encoder holds two readers, because they err on different machines: a transformer, which looks
+up in the course of the life what its summary asks for, and a plain network of the summary's statistics.
 """
 
 from __future__ import annotations
@@ -17,31 +19,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contract.forecast import HEAD_ROWS, LEVELS, InputSpec
-from contract.lives import LARGEST
+from contract.forecast import LEVELS, InputSpec
 from contract.rul_bundle import input_kinds
 from models.keras3 import keras, ops
 
 Floats = npt.NDArray[np.float32]
-PASSED_ON = ("event_code", "event_ago", "component")
-"""Inputs that the encoder reads as they are."""
 Tensor = Any
 
 LOOK_BACK = (0, 4, 8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 400, 512)
 """Where tokens begin and end, in rows before the newest: fine for the recent past, coarse for the distant."""
 FEW_ROWS = 40
-WINDOWS = (5, 15, 30, 60, 10**9)
-"""Rows over which the summary holds means; the last one is the whole life."""
-SLOPES = (40, 10**9)
-"""Rows over which the summary holds slopes."""
-SPREAD_ROWS = 30
 CLIP = 8.0
 """Standard deviations beyond which a sensor says no more than this."""
-RIDGE = 0.02
-"""Steadies a slope over few rows: as if each had an error of its own, in squared 100 rows."""
 CONSTANT = 1e-6
 FAR = 1e9
 TINY = 1e-9
+PIECES, CURVES = 8, 4
+"""Of each statistic."""
 TIMES = (1.0, 2.0, 4.0, 8.0)
 """Frequencies of the time code, in turns per (1 + log of the time, in horizons)."""
 
@@ -73,6 +67,8 @@ class RulConfig:
     """Of RUL between 0 and the horizon."""
     uses_age: bool = True
     look_back: tuple[int, ...] = LOOK_BACK
+    statistics_width: int = 256
+    """Of the reader of statistics."""
 
     @property
     def n_tokens(self) -> int:
@@ -94,148 +90,6 @@ class Constants:
     """float32 (n_conditions, n_sensors)."""
     gain: Floats
     """float32 (n_conditions, n_sensors), 1 / standard deviation; 0: constant."""
-
-
-@keras.saving.register_keras_serializable("industrialguard")
-class Prepare(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-    """Rows of a life -> tokens, their mask, and one summary of the whole history.
-
-    Every number is a weighted sum over rows; since rows stand at the right, the weights are constants.
-    """
-
-    def __init__(self, config: RulConfig, constants: Constants, **options: Any) -> None:
-        super().__init__(trainable=False, **options)
-        self._config = config
-        self._constants = constants
-
-    def call(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """See the class; shapes in the comments: B lives, R rows, N tokens, C sensors, S settings.
-
-        R is free: a life that fits into fewer rows than `InputSpec.n_rows` gives the same in them.
-        """
-        mask = inputs["mask"]  # (B, R)
-        edges = self._config.look_back
-        past = _Past.of(*self._normalise(inputs["settings"], inputs["sensors"], mask))
-        inside = _between(mask.shape[1], edges[:-1], edges[1:])  # (R, N)
-        rows = ops.matmul(mask, inside)  # (B, N), rows in each token
-        known = ops.cast(rows > 0, "float32")
-        level, spread, has = past.means(inside)  # (B, C, N)
-        new = self._when_new(past, mask)  # (B, C)
-        parts = [
-            _swap(level),
-            _swap((level - new[..., None]) * has),
-            _swap(spread),
-            self._settings_in(past.settings, mask, inside, rows),
-            (rows / np.diff(np.array(edges, np.float32)))[..., None],
-            *self._times(inputs["age"], mask, inside, rows),
-        ]
-        tokens = ops.concatenate(parts, -1) * known[..., None]
-        summary = self._summary(past, new, inputs["age"][:, -1:])
-        as_is = {name: inputs[name] for name in PASSED_ON if name in inputs}
-        return {"tokens": tokens, "mask": known, "summary": summary, **as_is}
-
-    def _normalise(self, settings: Tensor, sensors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Sensors as distances from what is usual in their row's operating condition."""
-        constants = self._constants
-        offset = ops.convert_to_tensor(constants.offset)
-        settings = (ops.where(_is_known(settings), settings, offset) - offset) * constants.scale  # (B, R, S)
-        if len(constants.centres) > 1:
-            centres = ops.convert_to_tensor(constants.centres)  # (K, S)
-            near = ops.sum(centres * centres, -1) - 2.0 * ops.matmul(settings, ops.transpose(centres))
-            nearest = ops.top_k(-near, 1)[1][..., 0]  # argmin is not built into TFLite as Keras writes it
-            which = ops.one_hot(nearest, len(constants.centres))  # (B, R, K)
-            usual, gain = ops.matmul(which, constants.mean), ops.matmul(which, constants.gain)  # (B, R, C)
-        else:
-            usual, gain = constants.mean[0], constants.gain[0]
-        known = _is_known(sensors)
-        z = ops.clip((ops.where(known, sensors, ops.zeros_like(sensors)) - usual) * gain, -CLIP, CLIP)
-        seen = mask[..., None] * ops.cast(known, "float32")  # (B, R, C)
-        return settings, z * seen, seen
-
-    @staticmethod
-    def _settings_in(settings: Tensor, mask: Tensor, inside: Floats, rows: Tensor) -> Tensor:
-        """Mean settings of each token: (B, N, S)."""
-        sums = _swap(ops.matmul(_swap(settings * mask[..., None]), inside))
-        return sums / ops.maximum(rows, 1.0)[..., None]
-
-    def _times(self, age: Tensor, mask: Tensor, inside: Floats, rows: Tensor) -> list[Tensor]:
-        """How long ago each token was, and at what age: (B, N, .) each."""
-        known = ops.cast(rows > 0, "float32")
-        at = ops.matmul(age * mask, inside) / ops.maximum(rows, 1.0)  # (B, N), mean age
-        horizon = self._config.inputs.life.horizon
-        times = [_time_code((age[:, -1:] - at) * known / horizon)]
-        return [*times, (at / horizon)[..., None]] if self._config.uses_age else times
-
-    @staticmethod
-    def _when_new(past: _Past, mask: Tensor) -> Tensor:
-        """Mean of the first rows: (B, C)."""
-        first = mask * ops.cast(ops.cumsum(mask, 1) <= HEAD_ROWS, "float32")  # (B, R)
-        n = ops.sum(past.seen * first[..., None], 1)
-        return ops.sum(past.z * first[..., None], 1) / ops.maximum(n, 1.0)
-
-    def _summary(self, past: _Past, new: Tensor, now: Tensor) -> Tensor:
-        """Statistics of the whole history, such as gradient-boosted trees are given: (B, F)."""
-        level, _, _ = past.means(_last(past.n_rows, WINDOWS))  # (B, C, W)
-        _, spread, _ = past.means(_last(past.n_rows, (SPREAD_ROWS,)))  # (B, C, 1)
-        slope = past.slopes(_last(past.n_rows, SLOPES))  # (B, C, W)
-        parts = [level[:, :, i] for i in range(len(WINDOWS))]
-        parts += [level[:, :, 1] - new, level[:, :, 0] - level[:, :, 2], spread[:, :, 0]]
-        parts += [slope[:, :, i] for i in range(len(SLOPES))]
-        if self._config.uses_age:
-            lived = now / self._config.inputs.life.horizon  # (B, 1)
-            parts += [lived, ops.log1p(lived)]
-        return ops.concatenate(parts, -1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Past:
-    """Rows of lives, normalised, and weighted sums over them."""
-
-    settings: Tensor
-    """(B, R, S)."""
-    z: Tensor
-    """(B, R, C), 0 where not seen."""
-    seen: Tensor
-    """(B, R, C), 1 or 0."""
-    both: Tensor
-    """(B, 2C, R): z and its square."""
-    count: Tensor
-    """(B, C, R): seen."""
-
-    @classmethod
-    def of(cls, settings: Tensor, z: Tensor, seen: Tensor) -> _Past:
-        return cls(settings, z, seen, _swap(ops.concatenate([z, z * z], -1)), _swap(seen))
-
-    @property
-    def n_rows(self) -> int:
-        return int(self.z.shape[1])
-
-    def means(self, weights: Floats) -> tuple[Tensor, Tensor, Tensor]:
-        """Means, standard deviations and whether there is any, over rows weighted by (R, W): (B, C, W)."""
-        n_sensors = self.z.shape[-1]
-        n = ops.matmul(self.count, weights)
-        sums = ops.matmul(self.both, weights)
-        level, square = (part / ops.maximum(n, 1.0) for part in (sums[:, :n_sensors], sums[:, n_sensors:]))
-        spread = ops.sqrt(ops.maximum(square - level * level, 0.0))
-        return level, spread, ops.cast(n > 0, "float32")
-
-    def slopes(self, weights: Floats) -> Tensor:
-        """Least squares over rows, in standard deviations per 100 rows: (B, C, W)."""
-        t = -np.arange(self.n_rows, dtype=np.float32)[::-1, None] / 100.0  # rises with time
-        n_sensors = self.z.shape[-1]
-        n, st, stt = (ops.matmul(self.count, weights * t**power) for power in (0, 1, 2))
-        sy, sty = (ops.matmul(self.both[:, :n_sensors], weights * t**power) for power in (0, 1))
-        return (n * sty - st * sy) / (n * stt - st * st + RIDGE * ops.maximum(n, 1.0))
-
-
-def _between(n_rows: int, near: Sequence[int], far: Sequence[int]) -> Floats:
-    """1 where a row lies so far before the newest: float32 (n_rows, len(near))."""
-    back = np.arange(n_rows)[::-1, None]
-    return ((back >= np.array(near)) & (back < np.array(far))).astype(np.float32)
-
-
-def _last(n_rows: int, lengths: Sequence[int]) -> Floats:
-    return _between(n_rows, [0] * len(lengths), lengths)
 
 
 @keras.saving.register_keras_serializable("industrialguard")
@@ -272,43 +126,123 @@ class Standardise(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return ops.clip((values - self._mean) * self._gain, -CLIP, CLIP)
 
 
-def build_encoder(config: RulConfig, prepare: Prepare, name: str = "encoder") -> keras.Model:
-    """The network that is trained: what `Prepare` gives -> `logits` float32 (B, n_bins + 1).
+@keras.saving.register_keras_serializable("industrialguard")
+class Curves(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
+    """Each number as a few learned curves of it, as trees see it: steep in places, blind to its scale.
 
-    The summary, which knows the component, asks; tokens answer. Bin k holds an end between k and k + 1 parts
-    of the horizon; the last one an end beyond it.
+    A number is said by how far it has passed through each of its pieces, which are cut at quantiles of the
+    examples, and each of its curves is linear in every piece (Gorishniy, Rubachev, Babenko 2022, "On
+    embeddings for numerical features in tabular deep learning").
     """
-    width = config.width
+
+    def __init__(self, n_pieces: int = PIECES, n_curves: int = CURVES, **options: Any) -> None:
+        super().__init__(**options)
+        self._n_pieces, self._n_curves = n_pieces, n_curves
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Make its knots, which are set once, and its slopes, which are trained."""
+        n, steep = shape[-1], self._n_pieces**-0.5
+        spread = keras.initializers.RandomUniform(-steep, steep)
+        self._knots = self.add_weight(
+            name="knots", shape=(n, self._n_pieces + 1), initializer="zeros", trainable=False
+        )
+        self._slopes = self.add_weight(
+            name="slopes", shape=(n, self._n_pieces, self._n_curves), initializer=spread
+        )
+        self._heights = self.add_weight(name="heights", shape=(n, self._n_curves), initializer="zeros")
+
+    def learn(self, values: Floats) -> None:
+        """Cut the pieces so that each holds as many of the examples, float32 (n, F)."""
+        self._knots.assign(np.quantile(values, np.linspace(0, 1, self._n_pieces + 1), axis=0).T)
+
+    def call(self, values: Tensor) -> Tensor:
+        """(B, F) -> (B, F * n_curves)."""
+        start, size = self._knots[:, :-1], self._knots[:, 1:] - self._knots[:, :-1]  # (F, P)
+        passed = ops.clip((values[..., None] - start) / ops.maximum(size, CONSTANT), 0.0, 1.0)
+        passed = passed * ops.cast(size > CONSTANT, "float32")  # (B, F, P)
+        curves = ops.sum(passed[..., None] * self._slopes, 2) + self._heights  # (B, F, C)
+        return ops.reshape(ops.relu(curves), (-1, values.shape[-1] * self._n_curves))
+
+
+def learn_summaries(encoder: keras.Model, summaries: Floats) -> None:
+    """Tell an encoder what summaries are like, from examples: float32 (n, F); before it is fitted."""
+    for name in ("standardise", "curves"):
+        encoder.get_layer(name).learn(summaries)
+
+
+def build_encoder(config: RulConfig, prepare: keras.layers.Layer, name: str = "encoder") -> keras.Model:
+    """The network that is trained: what `prepare` gives -> `logits` float32 (B, n_readers, n_bins + 1).
+
+    Bin k holds an end between k and k + 1 parts of the horizon; the last one an end beyond it.
+    """
     inputs = {
         part: keras.Input(place.shape[1:], dtype=place.dtype, name=part)
         for part, place in prepare(raw_inputs(config.inputs)).items()
     }
-    noisy = keras.layers.GaussianNoise(config.noise)
-    h = keras.layers.Dense(width, name="embed")(noisy(inputs["tokens"]))  # (B, N, D)
-    h = Place(name="place")(h)
-    mask = inputs["mask"]
-    if config.inputs.n_events:
-        h, mask = _add_events(config, inputs, h)
+    events = _read_events(config, inputs) if config.inputs.n_events else None
     summary = Standardise(name="standardise")(inputs["summary"])
-    s = keras.layers.Dropout(config.dropout / 2)(noisy(summary))
+    summary = keras.layers.GaussianNoise(config.noise)(summary)
+    summary = ops.concatenate(
+        [summary, Curves(name="curves")(inputs["summary"])], -1
+    )  # (B, F)
+    said = [_read_course(config, inputs, summary, events), _read_statistics(config, inputs, summary, events)]
+    return keras.Model(inputs, ops.stack(said, 1), name=name)
+
+
+def _read_course(
+    config: RulConfig, inputs: dict[str, Tensor], summary: Tensor, events: Tensor | None
+) -> Tensor:
+    """The transformer: the summary, which knows the component, asks; tokens answer. (B, n_bins + 1)."""
+    width = config.width
+    h = keras.layers.Dense(width, name="embed")(keras.layers.GaussianNoise(config.noise)(inputs["tokens"]))
+    h, mask = Place(name="place")(h), inputs["mask"]  # (B, N, D)
+    if events is not None:
+        h = ops.concatenate([h, events], 1)
+        mask = ops.concatenate([mask, ops.cast(inputs["event_code"] > 0, "float32")], 1)
+    s = keras.layers.Dropout(config.dropout / 2)(summary)
     s = keras.layers.Dense(width, name="embed_summary")(s)  # (B, D)
-    if "component" in inputs:
-        n_components = len(config.inputs.life.components)
-        s = s + keras.layers.Embedding(n_components, width, name="embed_component")(inputs["component"])
+    s = _add_component(config, inputs, s, "embed_component")
     h, mask = ops.concatenate([s[:, None], h], 1), ops.concatenate([ops.ones_like(mask[:, :1]), mask], 1)
     for index in range(config.layers):
         h = _block(config, f"layer{index}", h, h, mask)
     s = _block(config, "readout", h[:, :1], h, mask)[:, 0]  # (B, D)
     s = keras.layers.Dense(width, "gelu", name="head")(keras.layers.LayerNormalization()(s))
-    return keras.Model(inputs, keras.layers.Dense(config.n_bins + 1, name="logits")(s), name=name)
+    return keras.layers.Dense(config.n_bins + 1, name="logits")(s)
 
 
-def _add_events(config: RulConfig, inputs: dict[str, Tensor], h: Tensor) -> tuple[Tensor, Tensor]:
+def _read_statistics(
+    config: RulConfig, inputs: dict[str, Tensor], summary: Tensor, events: Tensor | None
+) -> Tensor:
+    """The plain network: residual layers over statistics and the sum of events. (B, n_bins + 1)."""
+    wide, drop = config.statistics_width, config.dropout
+    if events is not None:
+        there = ops.cast(inputs["event_code"] > 0, "float32")[..., None]
+        summary = ops.concatenate([summary, ops.sum(events * there, 1)], -1)
+    s = keras.layers.Dropout(drop / 2)(summary)
+    h = keras.layers.Dense(wide, "gelu", name="mix")(s)  # (B, W)
+    h = _add_component(config, inputs, h, "mix_component")
+    for index in range(config.layers):
+        f = keras.layers.LayerNormalization(name=f"mix{index}_norm")(h)
+        f = keras.layers.Dropout(drop)(keras.layers.Dense(wide, "gelu", name=f"mix{index}_wide")(f))
+        h = h + keras.layers.Dense(wide, name=f"mix{index}_back")(f)
+    h = keras.layers.LayerNormalization(name="mix_norm")(h)
+    return keras.layers.Dense(config.n_bins + 1, name="mix_logits")(h)
+
+
+def _add_component(config: RulConfig, inputs: dict[str, Tensor], said: Tensor, name: str) -> Tensor:
+    if "component" not in inputs:
+        return said
+    n_components = len(config.inputs.life.components)
+    return said + keras.layers.Embedding(n_components, said.shape[-1], name=name)(inputs["component"])
+
+
+def _read_events(config: RulConfig, inputs: dict[str, Tensor]) -> Tensor:
+    """What happened, and when: (B, n_events, D)."""
     code, ago = inputs["event_code"], inputs["event_ago"]
     named = keras.layers.Embedding(len(config.inputs.life.events) + 1, config.width, name="event")(code)
-    timed = keras.layers.Dense(config.width, name="event_time")(_time_code(ago / config.inputs.life.horizon))
-    there = ops.cast(code > 0, "float32")
-    return ops.concatenate([h, named + timed], 1), ops.concatenate([inputs["mask"], there], 1)
+    return named + keras.layers.Dense(config.width, name="event_time")(
+        time_code(ago / config.inputs.life.horizon)
+    )
 
 
 def _block(config: RulConfig, name: str, asking: Tensor, asked: Tensor, mask: Tensor) -> Tensor:
@@ -318,7 +252,8 @@ def _block(config: RulConfig, name: str, asking: Tensor, asked: Tensor, mask: Te
     h = asking + keras.layers.Dropout(drop)(_attend(config, name, norm(asking), norm(asked), mask))
     f = keras.layers.LayerNormalization(name=f"{name}_norm2")(h)
     f = keras.layers.Dense(2 * width, "gelu", name=f"{name}_wide")(f)
-    return h + keras.layers.Dropout(drop)(keras.layers.Dense(width, name=f"{name}_back")(f))
+    f = keras.layers.Dropout(drop)(keras.layers.Dense(width, name=f"{name}_back")(f))
+    return keras.layers.Add(name=name)([h, f])
 
 
 def _attend(config: RulConfig, name: str, asking: Tensor, asked: Tensor, mask: Tensor) -> Tensor:
@@ -362,27 +297,25 @@ class Answer(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return {"quantiles": quantiles, "mean": mean}
 
 
-def _swap(values: Tensor) -> Tensor:
-    return ops.transpose(values, (0, 2, 1))
-
-
-def _is_known(values: Tensor) -> Tensor:
-    """Not NaN; said so that every TFLite runtime has it built in: NaN is smaller than nothing."""
-    return ops.less_equal(ops.abs(values), LARGEST)
-
-
-def _time_code(ago: Tensor) -> Tensor:
+def time_code(ago: Tensor) -> Tensor:
     """Continuous time, in horizons: its logarithm and waves of it; (...) -> (..., 1 + 2 * len(TIMES))."""
     t = ops.log1p(ago)[..., None]
     angle = t * (2.0 * np.pi * np.array(TIMES, np.float32))
     return ops.concatenate([t, ops.sin(angle), ops.cos(angle)], -1)
 
 
-def build_model(config: RulConfig, prepare: Prepare, encoders: Sequence[keras.Model]) -> keras.Model:
-    """The graph that is served, from raw inputs to `quantiles` and `mean`: encoders' chances are averaged."""
+def chance_of(logits: Tensor) -> Tensor:
+    """What an encoder's readers say together: (B, n_readers, K + 1) -> (B, K + 1)."""
+    return ops.mean(ops.softmax(logits, -1), 1)
+
+
+def build_model(
+    config: RulConfig, prepare: keras.layers.Layer, encoders: Sequence[keras.Model]
+) -> keras.Model:
+    """The graph that is served, from raw inputs to `quantiles` and `mean`: what all readers say, averaged."""
     raw = raw_inputs(config.inputs)
     ready = prepare(raw)
-    chances = [ops.softmax(encoder(ready), -1) for encoder in encoders]
+    chances = [chance_of(encoder(ready)) for encoder in encoders]
     chance = sum(chances[1:], chances[0]) / float(len(chances))
     return keras.Model(raw, Answer(config.inputs.life.horizon, config.n_bins)(chance), name="rul")
 

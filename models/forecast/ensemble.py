@@ -21,9 +21,10 @@ from contract.lives import NAME_LISTS, Life, LifeSpec
 from models.errors import ModelFileError
 from models.forecast.fit import CHUNK
 from models.forecast.metrics import Figure
+from models.forecast.prepare import Prepare
 from models.forecast.truths import Forecasts
 from models.keras3 import keras, ops
-from models.rul import Constants, Prepare, RulConfig, build_encoder, build_model
+from models.rul import Constants, RulConfig, build_encoder, build_model
 
 _DAMAGED = (
     *(OSError, EOFError, zipfile.BadZipFile),  # no file, or half of one

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from contract.forecast import InputSpec, assemble
 from contract.lives import Life
+from models.forecast.prepare import Prepare
 from models.keras3 import keras, ops
-from models.rul import Prepare
+from models.rul import chance_of
 
 Arrays = dict[str, npt.NDArray[Any]]
 Targets = npt.NDArray[np.float32]
@@ -146,16 +147,17 @@ class Fitter:
         judge = keras.callbacks.LambdaCallback(on_epoch_end=judge_epoch)
         self._encoder.fit(batches, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[judge])
 
-    def logits(self, encoder: keras.Model, cuts: Cuts) -> npt.NDArray[np.float32]:
-        """What an encoder answers, float32 (n, n_bins + 1)."""
+    def chances(self, encoder: keras.Model, cuts: Cuts) -> npt.NDArray[np.float32]:
+        """What an encoder's readers say together, float32 (n, n_bins + 1)."""
         self._encoder.set_weights(encoder.get_weights())
         return self._answer(cuts)
 
     def _answer(self, cuts: Cuts) -> npt.NDArray[np.float32]:
-        return np.asarray(self._encoder.predict(cuts.inputs, batch_size=CHUNK, verbose=0), np.float32)
+        said = self._encoder.predict(cuts.inputs, batch_size=CHUNK, verbose=0)
+        return np.asarray(ops.convert_to_numpy(chance_of(said)), np.float32)
 
     def _judge(self, held: Cuts) -> float:
-        return float(ops.mean(self._loss.call(held.targets, self._answer(held))))
+        return float(ops.mean(self._loss.of_chance(held.targets, self._answer(held))))
 
     def _start_over(self, encoder: keras.Model, seed: int) -> None:
         """Forget the last fit: weights, averages, what the optimiser knows, and the noise."""
@@ -214,16 +216,19 @@ class SurvivalLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
         self._middles = ((np.arange(n_bins) + 0.5) / n_bins).astype(np.float32)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """(B, 2) and logits (B, n_bins + 1) -> (B,)."""
+        """Of each reader by itself: (B, 2) and logits (B, n_readers, n_bins + 1) -> (B,)."""
         chance = ops.softmax(ops.cast(y_pred, "float32"), -1)
-        reached = ops.cumsum(chance[:, :-1], -1)  # (B, K), distribution function at the upper edges
-        left, censored = ops.minimum(y_true[:, :1], 1.0), y_true[:, 1:]
+        return ops.mean(self.of_chance(y_true[:, None], chance), -1)
+
+    def of_chance(self, y_true: Tensor, chance: Tensor) -> Tensor:
+        """Of distributions: (..., 2) and (..., n_bins + 1) -> (...)."""
+        reached = ops.cumsum(chance[..., :-1], -1)  # (..., K), distribution function at the upper edges
+        left, censored = ops.minimum(y_true[..., :1], 1.0), y_true[..., 1:]
         # What the function should be: a step, averaged over the bin around each edge, so that it is not late.
-        ended = ops.clip((self._edges - left) * self._n_bins + 0.5, 0.0, 1.0) * ops.cast(
-            left < 1.0, "float32"
-        )
+        ended = ops.clip((self._edges - left) * self._n_bins + 0.5, 0.0, 1.0)
+        ended = ended * ops.cast(left < 1.0, "float32")
         known = 1.0 - censored * ops.cast(ended > 0, "float32")  # after a censored life's bound nothing is
         score = ops.sum(ops.square(reached - ended) * known, -1) / self._n_bins
-        mean = ops.sum(chance[:, :-1] * self._middles, -1) + chance[:, -1]
-        has_end = ops.maximum(1.0 - censored, ops.cast(left >= 1.0, "float32"))[:, 0]
-        return score + has_end * ops.square(mean - left[:, 0])
+        mean = ops.sum(chance[..., :-1] * self._middles, -1) + chance[..., -1]
+        has_end = ops.maximum(1.0 - censored, ops.cast(left >= 1.0, "float32"))[..., 0]
+        return score + has_end * ops.square(mean - left[..., 0])

@@ -24,7 +24,7 @@ from models.forecast.fit import Cuts, FitSpec, Fitter, draw_cuts, draw_evenly, p
 from models.forecast.metrics import judge
 from models.forecast.truths import Forecasts, Truths
 from models.keras3 import keras, ops
-from models.rul import Answer, Constants, RulConfig, build_encoder, build_model, look_back
+from models.rul import Answer, Constants, RulConfig, build_encoder, build_model, learn_summaries, look_back
 
 MIN_MACHINES = 4
 AS_SAID = Calibration((Bin(0.0, 0.0, 0.0),))
@@ -116,7 +116,7 @@ def _begin(encoders: Sequence[keras.Model], cuts: Cuts, start: Ensemble | None) 
     """From the start's weights, else from scratch."""
     for number, encoder in enumerate(encoders):
         if start is None:
-            encoder.get_layer("standardise").learn(cuts.inputs["summary"])
+            learn_summaries(encoder, cuts.inputs["summary"])
         else:
             encoder.set_weights(start.encoders[number].get_weights())
 
@@ -213,7 +213,7 @@ def _fit_each(
             continue  # no machine here that it has not learned from: it stays as it is
         if learns.any():
             fitter.fit(encoder, cuts.take(learns), held, seed * SEEDS_APART + number, partial(watch, number))
-        chance[left_out] = ops.convert_to_numpy(ops.softmax(fitter.logits(encoder, held), -1))
+        chance[left_out] = fitter.chances(encoder, held)
     answer = Answer(lesson.horizon, n_bins)(ops.convert_to_tensor(chance))
     return {name: ops.convert_to_numpy(value) for name, value in answer.items()}
 

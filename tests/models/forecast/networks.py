@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from contract.forecast import Inputs, InputSpec, assemble
 from contract.lives import Life, LifeSpec
+from models.forecast.prepare import Prepare
 from models.forecast.train import measure_lives
 from models.keras3 import keras, ops
-from models.rul import Answer, Constants, Prepare, RulConfig, build_encoder, look_back
+from models.rul import Answer, Constants, RulConfig, build_encoder, learn_summaries, look_back
 from tests.models.forecast.lives import SPEC, WITH_EVENTS, event, fleet
 
 N_EVENTS = 4
@@ -29,7 +30,14 @@ def config(
 ) -> RulConfig:
     """Of a network that reads so many rows, and events where the type has any."""
     inputs = InputSpec(life, n_rows, N_EVENTS if life.events else 0, head_rows)
-    return RulConfig(inputs, layers=1, n_bins=N_BINS, uses_age=uses_age, look_back=look_back(n_rows))
+    return RulConfig(
+        inputs,
+        layers=1,
+        n_bins=N_BINS,
+        uses_age=uses_age,
+        look_back=look_back(n_rows),
+        statistics_width=32,
+    )
 
 
 def prepared(lives: Sequence[Life], prepare: Prepare, inputs: InputSpec) -> Inputs:
@@ -53,7 +61,10 @@ def event_encoder() -> tuple[RulConfig, Prepare, keras.Model]:
     """An encoder that reads rows and events, and what comes before it."""
     sizes = config(WITH_EVENTS)
     prepare = Prepare(sizes, constants())
-    return sizes, prepare, build_encoder(sizes, prepare)
+    encoder = build_encoder(sizes, prepare)
+    seen = [life.cut(n_rows) for life in with_events(fleet(6)) for n_rows in range(1, len(life.age), 5)]
+    learn_summaries(encoder, prepared(seen, prepare, sizes.inputs)["summary"])
+    return sizes, prepare, encoder
 
 
 def distribution(chance: npt.ArrayLike, horizon: float) -> Inputs:

@@ -17,7 +17,7 @@ from models.forecast.fit import FitSpec, Fitter, draw_cuts, prepare_cuts
 from models.forecast.serving import ServingModel, require_same
 from models.forecast.train import AS_SAID, measure_lives
 from models.forecast.trees import FULL, Reader
-from models.rul import RulConfig, build_encoder, build_model, look_back
+from models.rul import RulConfig, build_encoder, build_model, learn_summaries, look_back
 from tests.models.forecast.lives import SPEC, wearing
 
 ENDS = {"seal": 32.0, "rotor": 48.0}
@@ -47,7 +47,7 @@ def trained() -> Ensemble:
         prepare_cuts(prepare, INPUTS, draw_cuts(some, 1000, np.random.default_rng(0)))
         for some in (lives, machines(range(30, 36)))
     )
-    encoders[0].get_layer("standardise").learn(learned.inputs["summary"])
+    learn_summaries(encoders[0], learned.inputs["summary"])
     fitter = Fitter(
         build_encoder(CONFIG, prepare, "workpiece"), FitSpec(epochs=4, steps=30, batch=64, rate=1e-2, ema=0.9)
     )

@@ -20,8 +20,9 @@ from models.forecast.fit import (
     draw_evenly,
     prepare_cuts,
 )
+from models.forecast.prepare import Prepare
 from models.keras3 import keras
-from models.rul import Prepare, build_encoder
+from models.rul import build_encoder, learn_summaries
 from tests.models.forecast.lives import SPEC, fleet, wearing
 from tests.models.forecast.networks import N_BINS, config, constants, prepared
 
@@ -106,7 +107,7 @@ def fitter(prepare: Prepare) -> Fitter:
 def fresh(prepare: Prepare, train: Cuts) -> Callable[[], keras.Model]:
     """Makes encoders that know nothing yet, all alike."""
     first = build_encoder(config(), prepare)
-    first.get_layer("standardise").learn(train.inputs["summary"])
+    learn_summaries(first, train.inputs["summary"])
 
     def make() -> keras.Model:
         encoder = build_encoder(config(), prepare)
@@ -128,7 +129,7 @@ def learned(
 
 def judge(fitter: Fitter, encoder: keras.Model, cuts: Cuts) -> float:
     """Mean loss of an encoder on cuts."""
-    return float(loss_of(fitter.logits(encoder, cuts), cuts.targets).mean())
+    return float(loss_of(logits_of(fitter.chances(encoder, cuts)), cuts.targets).mean())
 
 
 def is_same(a: keras.Model, b: keras.Model, tolerance: float = 1e-6) -> bool:
@@ -240,8 +241,8 @@ def test_where_an_epoch_ends_changes_nothing(
 
 def loss_of(logits: npt.ArrayLike, targets: npt.ArrayLike) -> Floats:
     """Loss of each life."""
-    said = np.asarray(logits, np.float32)
-    loss = SurvivalLoss(said.shape[1] - 1)
+    said = np.asarray(logits, np.float32)[:, None]  # one reader
+    loss = SurvivalLoss(said.shape[-1] - 1)
     return np.asarray(loss.call(np.asarray(targets, np.float32), said), np.float64)
 
 
@@ -321,7 +322,7 @@ def test_a_life_beyond_the_horizon_is_known_to_be(is_censored: int) -> None:
 def test_gradients_are_numbers_whatever_is_said() -> None:
     said = np.random.default_rng(0).normal(0, 1, (40, N_BINS + 1)) * np.logspace(-3, 5, 40)[:, None]
     ends = np.tile([[0, 0], [0, 1], [0.1, 1], [1, 0], [3e5, 1]], (8, 1))
-    logits = tf.Variable(said.astype(np.float32))
+    logits = tf.Variable(said.astype(np.float32)[:, None])
     with tf.GradientTape() as tape:
         cost = SurvivalLoss(N_BINS).call(tf.constant(ends, tf.float32), logits)
     assert np.isfinite(cost).all()

@@ -14,6 +14,7 @@ from models.forecast.conditions import Usual
 from models.forecast.ensemble import Ensemble
 from models.forecast.fit import Cuts, FitSpec, Fitter
 from models.forecast.metrics import METRICS
+from models.forecast.prepare import Prepare
 from models.forecast.train import (
     Material,
     TrainSpec,
@@ -23,8 +24,7 @@ from models.forecast.train import (
     measure_lives,
     train,
 )
-from models.keras3 import ops
-from models.rul import Answer, Prepare, look_back
+from models.rul import Answer, chance_of, look_back
 from tests.models.forecast.conftest import QUICK
 from tests.models.forecast.lives import SPEC, WITH_EVENTS, fleet, wearing
 from tests.models.forecast.networks import to_numpy, with_events
@@ -51,7 +51,7 @@ def lessons(monkeypatch: pytest.MonkeyPatch) -> Lessons:
 def said_by(ensemble: Ensemble, lives: Sequence[Life], member: int) -> Inputs:
     """What one of its networks says."""
     ready = Prepare(ensemble.config, ensemble.constants)(assemble(lives, ensemble.inputs))
-    chance = ops.softmax(ensemble.encoders[member](ready, training=False), -1)
+    chance = chance_of(ensemble.encoders[member](ready, training=False))
     return to_numpy(Answer(ensemble.inputs.life.horizon, ensemble.config.n_bins)(chance))
 
 
