@@ -182,9 +182,7 @@ def build_encoder(config: RulConfig, prepare: keras.layers.Layer, name: str = "e
     events = _read_events(config, inputs) if config.inputs.n_events else None
     summary = Standardise(name="standardise")(inputs["summary"])
     summary = keras.layers.GaussianNoise(config.noise)(summary)
-    summary = ops.concatenate(
-        [summary, Curves(name="curves")(inputs["summary"])], -1
-    )  # (B, F)
+    summary = ops.concatenate([summary, Curves(name="curves")(inputs["summary"])], -1)  # (B, F)
     said = [_read_course(config, inputs, summary, events), _read_statistics(config, inputs, summary, events)]
     return keras.Model(inputs, ops.stack(said, 1), name=name)
 

@@ -10,9 +10,12 @@ do so and lie outside after a correction t. The correction is the smallest with 
 1), summed over the calibration machines. The added ones stand for the next machine at its worst, so with
 that machine in the sums the bound holds too; machines are exchangeable, hence E m <= a E p: of the next
 machine's random cuts in that range at most a share a is missed. (Lee, Barber, Willett 2023, "Distribution-
-free inference with hierarchical data", have it for one range.) With forecasts from cross-validation, each
-machine forecast by a model of the other folds, it holds as far as those models are alike (Vovk 2015,
-"Cross-conformal predictors").
+free inference with hierarchical data", have it for one range.)
+
+With forecasts from cross-validation, each machine forecast by a model of the other folds, there is no such
+bound (Vovk 2015, "Cross-conformal predictors"): what is served has learned from more, or averages several, and
+errs less than what it was calibrated by. There the next machine is not added, since intervals are too wide by
+about as much already; a range still needs as many machines to say anything at all.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ class ConformalSpec:
     """Where ranges of the forecast median may begin, as shares of the horizon."""
     min_machines: float = 30.0
     """Machines that a range must hold, parts counted; smaller ones are joined to their neighbours."""
+    is_cross: bool = False
+    """Whether forecasts come from cross-validation, and not from the very model that is served."""
 
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False))
@@ -79,8 +84,8 @@ def calibrate(forecasts: Forecasts, truths: Truths, spec: ConformalSpec = STANDA
     for number, edge in enumerate(edges):
         inside: Bools = which == number
         ended: Bools = inside & truths.is_known
-        lower = correction(below[inside], weights[inside], spec.missed / 2, truths.horizon)
-        upper = correction(above[ended], weights[ended], spec.missed / 2, truths.horizon)
+        lower = correction(below[inside], weights[inside], spec, truths.horizon)
+        upper = correction(above[ended], weights[ended], spec, truths.horizon)
         bins.append(Bin(edge, lower, upper))
     return Calibration(tuple(bins))
 
@@ -116,22 +121,27 @@ def choose_edges(median: Floats, weights: Floats, spec: ConformalSpec, horizon: 
     return tuple(edges)
 
 
-def correction(outside: Floats, weights: Floats, missed: float, horizon: float) -> float:
+def correction(outside: Floats, weights: Floats, spec: ConformalSpec, horizon: float) -> float:
     """The smallest t with (weights where outside > t, and one more) <= missed * (all weights, and one more).
+
+    `missed` is half of what the spec allows, and the one more is left out where it says so.
 
     Args:
         outside: float64 (n,): by how much each truth lies outside on one side; negative: it lies inside.
         weights: float64 (n,): parts of machines.
-        missed: Share that may lie outside on this side.
+        spec: What share may be missed.
         horizon: The answer where no t is large enough, and the largest one.
 
     Returns:
         In the time unit, -horizon to horizon.
     """
     order = np.argsort(outside, kind="stable")
-    allowed = missed * (float(weights.sum()) + 1) - 1
+    missed, all_weights = spec.missed / 2, float(weights.sum())
+    allowed = missed * (all_weights + 1) - 1
     if allowed < 0:
         return horizon
+    if spec.is_cross:
+        allowed = missed * all_weights
     # What lies above the i-th smallest: the weights of all that come after it.
     above = np.cumsum(weights[order][::-1])[::-1] - weights[order]
     enough = int(np.argmax(above <= allowed + 1e-9))

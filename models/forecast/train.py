@@ -109,7 +109,7 @@ def train(
     if material.calibrate_on:
         judged = draw_evenly(material.calibrate_on, spec.n_judged, random)
         said = ensemble.answer_lives(judged)
-    return make_true(ensemble, said, judged)
+    return make_true(ensemble, said, judged, is_cross=not material.calibrate_on)
 
 
 def _begin(encoders: Sequence[keras.Model], cuts: Cuts, start: Ensemble | None) -> None:
@@ -218,8 +218,17 @@ def _fit_each(
     return {name: ops.convert_to_numpy(value) for name, value in answer.items()}
 
 
-def make_true(ensemble: Ensemble, said: Inputs, judged: Sequence[Life]) -> Ensemble:
-    """Calibrate both intervals by what was said of machines that nobody had learned from."""
+def make_true(
+    ensemble: Ensemble, said: Inputs, judged: Sequence[Life], *, is_cross: bool = False
+) -> Ensemble:
+    """Calibrate both intervals by what was said of machines that nobody had learned from.
+
+    Args:
+        ensemble: Whose.
+        said: Of each life, by the ensemble, or where `is_cross` by the network that did not learn from it.
+        judged: The lives.
+        is_cross: See `said`.
+    """
     horizon = ensemble.inputs.life.horizon
     truths = Truths.of(judged, horizon)
     levels = list(LEVELS)
@@ -228,7 +237,7 @@ def make_true(ensemble: Ensemble, said: Inputs, judged: Sequence[Life]) -> Ensem
         quantiles = said["quantiles"].astype(np.float64)
         sides = quantiles[:, levels.index(lower)], quantiles[:, levels.index(upper)]
         forecasts = Forecasts(said["mean"][:, 0].astype(np.float64), quantiles, *sides)
-        return calibrate(forecasts, truths, ConformalSpec(missed=missed))
+        return calibrate(forecasts, truths, ConformalSpec(missed=missed, is_cross=is_cross))
 
     of_90 = interval("p05", "p95", MISSED_OF_90)
     forecasts = Forecasts.of_model(said["mean"][:, 0], said["quantiles"], horizon, of_90)

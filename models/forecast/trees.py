@@ -21,7 +21,7 @@ from contract.forecast import LEVELS, Calibration
 from contract.lives import Life, LifeSpec
 from models.errors import TooLittleDataError
 from models.forecast.conditions import Usual
-from models.forecast.conformal import calibrate
+from models.forecast.conformal import ConformalSpec, calibrate
 from models.forecast.life_statistics import StatisticsSpec, compute_statistics, event_statistics
 from models.forecast.truths import Floats, Forecasts, Names, Truths
 
@@ -239,7 +239,8 @@ def _calibrate(table: _Table, spec: TreeSpec, draw: _Draw, advance: Advance) -> 
             advance()
     lower, median, upper = np.sort(said, axis=1).T
     spread = np.stack([lower, *[median] * (len(LEVELS) - 2), upper], axis=1)
-    return calibrate(Forecasts.of_model(median, spread, table.truths.horizon), table.truths)
+    forecasts = Forecasts.of_model(median, spread, table.truths.horizon)
+    return calibrate(forecasts, table.truths, ConformalSpec(is_cross=True))
 
 
 def _grow(spec: TreeSpec, seed: int, level: float | None = None) -> Any:

@@ -118,7 +118,7 @@ def test_a_correction_is_the_rank_of_split_conformal(outside: list[float], misse
     # With one cut a machine: the ceil((n + 1)(1 - a))-th smallest, infinite where there is none.
     rank = math.ceil((len(outside) + 1) * (1 - missed) - 1e-9)
     expected = sorted(outside)[rank - 1] if rank <= len(outside) else HORIZON
-    found = correction(np.array(outside), np.ones(len(outside)), missed, HORIZON)
+    found = correction(np.array(outside), np.ones(len(outside)), ConformalSpec(2 * missed), HORIZON)
     assert found == pytest.approx(expected)
 
 
@@ -126,9 +126,22 @@ def test_a_correction_is_the_rank_of_split_conformal(outside: list[float], misse
 def test_a_correction_never_misses_more_than_allowed(cuts: list[tuple[float, int]]) -> None:
     outside = np.array([cut[0] for cut in cuts])
     weights = machine_weights(np.array([f"m{cut[1]}" for cut in cuts]))
-    found = correction(outside, weights, 0.25, HORIZON)
+    found = correction(outside, weights, ConformalSpec(0.5), HORIZON)
     missed = weights[outside > found].sum() + 1
     assert found == HORIZON or missed <= 0.25 * (weights.sum() + 1) + 1e-6
+
+
+@given(st.lists(st.tuples(st.floats(-99, 99), st.integers(0, 50)), min_size=1, max_size=400))
+def test_cross_conformal_misses_what_is_allowed_and_no_less(cuts: list[tuple[float, int]]) -> None:
+    outside = np.array([cut[0] for cut in cuts])
+    weights = machine_weights(np.array([f"m{cut[1]}" for cut in cuts]))
+    found = correction(outside, weights, ConformalSpec(0.2, is_cross=True), HORIZON)
+    allowed = 0.1 * weights.sum() + 1e-6
+    if weights.sum() < 9 - 1e-6:
+        assert found == HORIZON, "so few machines say nothing"
+    else:
+        assert weights[outside > found].sum() <= allowed
+        assert weights[outside >= found].sum() > allowed - 1e-3
 
 
 def test_a_life_that_has_not_ended_counts_for_the_lower_side_alone() -> None:

@@ -96,7 +96,7 @@ def test_each_cut_is_answered_by_the_network_that_did_not_learn_from_it(
             name: np.stack([said[member][name][row] for row, member in enumerate(members)])
             for name in ("quantiles", "mean")
         }
-        return make_true(ensemble, answers, cuts)
+        return make_true(ensemble, answers, cuts, is_cross=True)
 
     honest, flattered = chosen(0), chosen(1)
     for name, figure in ensemble.figures.items():
