@@ -166,7 +166,7 @@ class Curves(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
 
 def learn_summaries(encoder: keras.Model, summaries: Floats) -> None:
     """Tell an encoder what summaries are like, from examples: float32 (n, F); before it is fitted."""
-    for name in ("standardise", "curves"):
+    for name in ("standardise", "curves", "mix_curves"):
         encoder.get_layer(name).learn(summaries)
 
 
@@ -181,8 +181,6 @@ def build_encoder(config: RulConfig, prepare: keras.layers.Layer, name: str = "e
     }
     events = _read_events(config, inputs) if config.inputs.n_events else None
     summary = Standardise(name="standardise")(inputs["summary"])
-    summary = keras.layers.GaussianNoise(config.noise)(summary)
-    summary = ops.concatenate([summary, Curves(name="curves")(inputs["summary"])], -1)  # (B, F)
     said = [_read_course(config, inputs, summary, events), _read_statistics(config, inputs, summary, events)]
     return keras.Model(inputs, ops.stack(said, 1), name=name)
 
@@ -197,7 +195,7 @@ def _read_course(
     if events is not None:
         h = ops.concatenate([h, events], 1)
         mask = ops.concatenate([mask, ops.cast(inputs["event_code"] > 0, "float32")], 1)
-    s = keras.layers.Dropout(config.dropout / 2)(summary)
+    s = _read_summary(config, inputs, summary, "curves")
     s = keras.layers.Dense(width, name="embed_summary")(s)  # (B, D)
     s = _add_component(config, inputs, s, "embed_component")
     h, mask = ops.concatenate([s[:, None], h], 1), ops.concatenate([ops.ones_like(mask[:, :1]), mask], 1)
@@ -213,10 +211,10 @@ def _read_statistics(
 ) -> Tensor:
     """The plain network: residual layers over statistics and the sum of events. (B, n_bins + 1)."""
     wide, drop = config.statistics_width, config.dropout
+    s = _read_summary(config, inputs, summary, "mix_curves")
     if events is not None:
         there = ops.cast(inputs["event_code"] > 0, "float32")[..., None]
-        summary = ops.concatenate([summary, ops.sum(events * there, 1)], -1)
-    s = keras.layers.Dropout(drop / 2)(summary)
+        s = ops.concatenate([s, ops.sum(events * there, 1)], -1)
     h = keras.layers.Dense(wide, "gelu", name="mix")(s)  # (B, W)
     h = _add_component(config, inputs, h, "mix_component")
     for index in range(config.layers):
@@ -225,6 +223,13 @@ def _read_statistics(
         h = h + keras.layers.Dense(wide, name=f"mix{index}_back")(f)
     h = keras.layers.LayerNormalization(name="mix_norm")(h)
     return keras.layers.Dense(config.n_bins + 1, name="mix_logits")(h)
+
+
+def _read_summary(config: RulConfig, inputs: dict[str, Tensor], summary: Tensor, name: str) -> Tensor:
+    """What stands in the summary, standardised, and curves of it, which no other reader shares."""
+    noisy = keras.layers.GaussianNoise(config.noise)(summary)
+    parts = ops.concatenate([noisy, Curves(name=name)(inputs["summary"])], -1)
+    return keras.layers.Dropout(config.dropout / 2)(parts)
 
 
 def _add_component(config: RulConfig, inputs: dict[str, Tensor], said: Tensor, name: str) -> Tensor:

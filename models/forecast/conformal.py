@@ -13,7 +13,7 @@ machine's random cuts in that range at most a share a is missed. (Lee, Barber, W
 free inference with hierarchical data", have it for one range.)
 
 With forecasts from cross-validation, each machine forecast by a model of the other folds, there is no such
-bound (Vovk 2015, "Cross-conformal predictors"): what is served has learned from more, or averages several, and
+bound (Vovk 2015, "Cross-conformal predictors"): what is served learned from more, or averages several, and
 errs less than what it was calibrated by. There the next machine is not added, since intervals are too wide by
 about as much already; a range still needs as many machines to say anything at all.
 """

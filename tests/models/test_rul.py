@@ -88,7 +88,7 @@ def test_all_weights_are_trained_but_what_inputs_are_like(
     reader: tuple[RulConfig, Prepare, keras.Model],
 ) -> None:
     kept = {weight.path for weight in reader[2].non_trainable_variables if "seed" not in weight.path}
-    assert kept == {"standardise/mean", "standardise/gain", "curves/knots"}
+    assert kept == {"standardise/mean", "standardise/gain", "curves/knots", "mix_curves/knots"}
     names = {weight.path for weight in reader[2].trainable_variables}
     assert {"place/places", "event/embeddings", "embed/kernel", "logits/bias", "curves/slopes"} <= names
 
