@@ -13,6 +13,8 @@ from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Role
 from industrialguard.bench.rul_rows import Contender, Tune
 from models.forecast.ensemble import Ensemble
+from models.forecast.release import build_bundle
+from models.forecast.serving import ServingModel
 from models.forecast.train import TUNING, Material, TrainSpec, train
 from models.forecast.trees import RECENT_ROWS
 from models.forecast.watching import watch_training
@@ -39,6 +41,11 @@ def our_contenders() -> tuple[Contender, ...]:
             tune=tuned(RECENT),
         ),
     )
+
+
+def serve(trained: Ensemble, lives: Sequence[Life]) -> Callable[[Sequence[Life]], object]:
+    """What was trained, as the file that the cloud runs, in its runtime."""
+    return ServingModel(build_bundle(trained, lives, "timed", {})).answer_lives
 
 
 def fitted(name: str, spec: TrainSpec) -> Train:

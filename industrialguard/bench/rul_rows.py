@@ -7,8 +7,10 @@ is made once and serves each of them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from typing import Any
 
 from contract.lives import Life, LifeSpec
@@ -24,6 +26,13 @@ Fit = Callable[[Sequence[Life], LifeSpec, int], Forecaster]
 """From training lives, their type and a seed."""
 Tune = Callable[[Any, Sequence[Life], LifeSpec, int], Forecaster]
 """The same, but from what was fitted before."""
+Serve = Callable[[Any, Sequence[Life]], Callable[[Sequence[Life]], object]]
+"""From what was fitted, and lives of its type, to what answers as the cloud does, on one core."""
+
+SERVED = 10_000
+"""Machines whose forecasts are timed."""
+SERVED_AT_ONCE = 1_000
+"""As many as are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,8 @@ class Contender:
     is_main: bool = False
     tune: Tune | None = None
     """Goes on with what all subsets taught, on the training lives of the one that is judged."""
+    serve: Serve | None = None
+    """Exports what was fitted; its time is measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,16 +92,37 @@ def run_contenders(
     for contender in contenders:
         figures: dict[str, list[dict[str, Figure]]] = {subset.name: [] for subset in subsets}
         for seed in seeds if contender.is_seeded else seeds[:1]:
-            shared = contender.fit(everyone, spec, seed) if contender.learns_from_all else None
+            shared = _fit(contender, everyone, spec, seed) if contender.learns_from_all else None
             for subset in subsets:
-                fitted = shared or contender.fit(subset.train, spec, seed)
+                fitted, fit_s = shared or _fit(contender, subset.train, spec, seed)
                 if contender.tune is not None:
+                    started = time.perf_counter()
                     fitted = contender.tune(fitted, subset.train, spec, seed)
+                    fit_s = time.perf_counter() - started
                 watch(contender, seed, subset, fitted)
-                figures[subset.name].append(judge_lives(fitted, subset.test, spec))
+                judged = judge_lives(fitted, subset.test, spec) | {"fit_s": fit_s}
+                if contender.serve is not None:
+                    judged["serve_10000_s"] = time_serving(contender.serve(fitted, subset.train), subset)
+                figures[subset.name].append(judged)
         for name, found in figures.items():
             rows[name].append(Row(contender.name, contender.role, as_metrics(found), contender.is_main))
     return {name: tuple(found) for name, found in rows.items()}
+
+
+def _fit(contender: Contender, lives: Sequence[Life], spec: LifeSpec, seed: int) -> tuple[Forecaster, float]:
+    started = time.perf_counter()
+    fitted = contender.fit(lives, spec, seed)
+    return fitted, time.perf_counter() - started
+
+
+def time_serving(answer: Callable[[Sequence[Life]], object], subset: Subset) -> float:
+    """How long `SERVED` forecasts take, from lives to answers, in s."""
+    lives = list(islice(cycle(subset.test), SERVED))
+    answer(lives[:1])
+    started = time.perf_counter()
+    for place in range(0, SERVED, SERVED_AT_ONCE):
+        answer(lives[place : place + SERVED_AT_ONCE])
+    return time.perf_counter() - started
 
 
 def judge_lives(fitted: Forecaster, lives: Sequence[Life], spec: LifeSpec) -> dict[str, Figure]:

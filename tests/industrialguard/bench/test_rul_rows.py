@@ -1,6 +1,6 @@
 """Contenders are fitted to what they may see, and judged alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,6 +9,8 @@ import pytest
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Role, Row
 from industrialguard.bench.rul_rows import (
+    SERVED,
+    SERVED_AT_ONCE,
     Contender,
     Subset,
     as_metrics,
@@ -125,6 +127,25 @@ def test_the_floor_has_every_variant_and_the_lengths_alone() -> None:
         "lives' lengths and the age alone",
         "always the same",
     ]
+
+
+def test_what_is_served_is_asked_of_ten_thousand_machines() -> None:
+    exported: list[int] = []
+    asked: list[int] = []
+
+    def serve(fitted: Says, lives: Sequence[Life]) -> Callable[[Sequence[Life]], object]:
+        exported.append(len(lives))
+        return lambda some: asked.append(len(some))
+
+    everyone = [
+        Contender("ours", Role.OURS, Notebook().fit, is_main=True, serve=serve),
+        Contender("floor", Role.BASELINE, Notebook().fit),
+    ]
+    ours, floor = run_contenders(subsets()[:1], fleet(6), SPEC, everyone, [0])["a"]
+    assert exported == [4], "golden examples are of the training lives"
+    assert sum(asked) - 1 == SERVED and max(asked) <= SERVED_AT_ONCE
+    assert "serve_10000_s" in ours.metrics and "serve_10000_s" not in floor.metrics
+    assert {"fit_s"} < set(ours.metrics) & set(floor.metrics)
 
 
 def test_trees_say_how_far_they_are(capsys: pytest.CaptureFixture[str]) -> None:
