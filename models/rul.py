@@ -32,7 +32,10 @@ FEW_ROWS = 40
 CLIP = 8.0
 """Standard deviations beyond which a sensor says no more than this."""
 CONSTANT = 1e-6
-FAR = 1e9
+FAR = 3e4
+"""Kept out of a softmax; half of a float's bits hold it."""
+PRECISE = "float32"
+"""Of what is lost in half precision: statistics, and the answer."""
 TINY = 1e-9
 PIECES, CURVES = 8, 4
 """Of each statistic."""
@@ -180,7 +183,7 @@ def build_encoder(config: RulConfig, prepare: keras.layers.Layer, name: str = "e
         for part, place in prepare(raw_inputs(config.inputs)).items()
     }
     events = _read_events(config, inputs) if config.inputs.n_events else None
-    summary = Standardise(name="standardise")(inputs["summary"])
+    summary = Standardise(name="standardise", dtype=PRECISE)(inputs["summary"])
     said = [_read_course(config, inputs, summary, events), _read_statistics(config, inputs, summary, events)]
     return keras.Model(inputs, ops.stack(said, 1), name=name)
 
@@ -203,7 +206,7 @@ def _read_course(
         h = _block(config, f"layer{index}", h, h, mask)
     s = _block(config, "readout", h[:, :1], h, mask)[:, 0]  # (B, D)
     s = keras.layers.Dense(width, "gelu", name="head")(keras.layers.LayerNormalization()(s))
-    return keras.layers.Dense(config.n_bins + 1, name="logits")(s)
+    return keras.layers.Dense(config.n_bins + 1, name="logits", dtype=PRECISE)(s)
 
 
 def _read_statistics(
@@ -222,13 +225,13 @@ def _read_statistics(
         f = keras.layers.Dropout(drop)(keras.layers.Dense(wide, "gelu", name=f"mix{index}_wide")(f))
         h = h + keras.layers.Dense(wide, name=f"mix{index}_back")(f)
     h = keras.layers.LayerNormalization(name="mix_norm")(h)
-    return keras.layers.Dense(config.n_bins + 1, name="mix_logits")(h)
+    return keras.layers.Dense(config.n_bins + 1, name="mix_logits", dtype=PRECISE)(h)
 
 
 def _read_summary(config: RulConfig, inputs: dict[str, Tensor], summary: Tensor, name: str) -> Tensor:
     """What stands in the summary, standardised, and curves of it, which no other reader shares."""
     noisy = keras.layers.GaussianNoise(config.noise)(summary)
-    parts = ops.concatenate([noisy, Curves(name=name)(inputs["summary"])], -1)
+    parts = ops.concatenate([noisy, Curves(name=name, dtype=PRECISE)(inputs["summary"])], -1)
     return keras.layers.Dropout(config.dropout / 2)(parts)
 
 

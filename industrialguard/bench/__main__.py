@@ -24,6 +24,9 @@ class Kind:
 KINDS = {
     "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
     "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
+    "pretraining": Kind(
+        "industrialguard.bench.pretraining", "what rows alone teach, where few ends are known"
+    ),
     "rul": Kind("industrialguard.bench.rul", "how well remaining life is forecast, beside trees and trends"),
 }
 
@@ -53,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the kind alone; each kind reads the rest itself."""
-    known = "\n".join(f"  {name:<9}{kind.summary}" for name, kind in KINDS.items())
+    known = "\n".join(f"  {name:<13}{kind.summary}" for name, kind in KINDS.items())
     parser = argparse.ArgumentParser(
         prog="industrialguard bench",
         usage="industrialguard bench [--help] KIND ...",

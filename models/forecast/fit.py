@@ -61,17 +61,31 @@ class Cuts:
         inputs = {name: values[which] for name, values in self.inputs.items()}
         return Cuts(inputs, self.targets[which], self.machines[which])
 
+    def join(self, other: Cuts) -> Cuts:
+        """These and others, in this order."""
+        inputs = {name: np.concatenate([values, other.inputs[name]]) for name, values in self.inputs.items()}
+        targets, machines = (
+            np.concatenate([getattr(each, name) for each in (self, other)])
+            for name in ("targets", "machines")
+        )
+        return Cuts(inputs, targets, machines)
+
     def __len__(self) -> int:
         return len(self.targets)
 
 
 def draw_cuts(lives: Sequence[Life], n_cuts: int, random: np.random.Generator) -> list[Life]:
     """Lives as they stood at random rows, every row of every life alike; none twice."""
+    return [lives[place].cut(n_rows) for place, n_rows in draw_rows(lives, n_cuts, random)]
+
+
+def draw_rows(lives: Sequence[Life], n_cuts: int, random: np.random.Generator) -> list[tuple[int, int]]:
+    """Where they are cut: the life's place, and how many rows are kept; in order of both."""
     ends = np.cumsum([len(life.age) for life in lives])
     picked = np.sort(random.permutation(int(ends[-1]))[:n_cuts])
     places = np.searchsorted(ends, picked, side="right")
     rows = picked - np.concatenate([[0], ends])[places] + 1
-    return [lives[place].cut(int(n_rows)) for place, n_rows in zip(places, rows, strict=True)]
+    return list(zip(places.tolist(), rows.tolist(), strict=True))
 
 
 def draw_evenly(lives: Sequence[Life], n_cuts: int, random: np.random.Generator) -> list[Life]:
@@ -100,6 +114,38 @@ def prepare_cuts(prepare: Prepare, spec: InputSpec, lives: Sequence[Life]) -> Cu
     return Cuts(inputs, targets, np.array([life.machine for life in lives], np.str_))
 
 
+class Workpiece:
+    """A network that is worked on again and again; its graph is built once.
+
+    Args:
+        network: What is trained.
+        spec: How.
+        loss: What Keras takes as one.
+    """
+
+    def __init__(self, network: keras.Model, spec: FitSpec, loss: Any) -> None:
+        self._network = network
+        self._optimizer = build_optimizer(spec)
+        network.compile(self._optimizer, loss, jit_compile=False)
+        self._optimizer.build(network.trainable_variables)
+        self._fresh = [ops.convert_to_numpy(each) for each in self._optimizer.variables]
+        self._noises = [layer.seed_generator for layer in network.layers if hasattr(layer, "seed_generator")]
+
+    def start_over(self, seed: int) -> None:
+        """Forget the last fit but for the weights: averages, what the optimiser knows, and the noise."""
+        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+        averages = self._optimizer._model_variables_moving_average
+        for average, variable in zip(averages, self._network.trainable_variables, strict=True):
+            average.assign(variable)
+        for number, noise in enumerate(self._noises):
+            noise.state.assign(np.array([seed * len(self._noises) + number, 0], np.uint32))
+
+    def take_averages(self) -> None:
+        """Put the averages of the weights in their places."""
+        self._optimizer.finalize_variable_values(self._network.trainable_variables)
+
+
 class Fitter:
     """Fits encoders of one shape; its graph is built once and serves them all.
 
@@ -110,12 +156,8 @@ class Fitter:
 
     def __init__(self, encoder: keras.Model, spec: FitSpec) -> None:
         self._encoder, self._spec = encoder, spec
-        self._optimizer = build_optimizer(spec)
         self._loss = SurvivalLoss(encoder.output.shape[-1] - 1)
-        encoder.compile(self._optimizer, self._loss, jit_compile=False)
-        self._optimizer.build(encoder.trainable_variables)
-        self._fresh = [ops.convert_to_numpy(each) for each in self._optimizer.variables]
-        self._noises = [layer.seed_generator for layer in encoder.layers if hasattr(layer, "seed_generator")]
+        self._workpiece = Workpiece(encoder, spec, self._loss)
 
     def fit(
         self, encoder: keras.Model, train: Cuts, held: Cuts, seed: int, watch: Callable[[int, float], None]
@@ -129,13 +171,14 @@ class Fitter:
             seed: Of all that is random.
             watch: Told the epoch, from 1, and the loss on `held` after it.
         """
-        self._start_over(encoder, seed)
+        self._encoder.set_weights(encoder.get_weights())
+        self._workpiece.start_over(seed)
         best = self._judge(held)
 
         def judge_epoch(epoch: int, _: object) -> None:
             nonlocal best
             going = self._encoder.get_weights()
-            self._optimizer.finalize_variable_values(self._encoder.trainable_variables)  # the averages
+            self._workpiece.take_averages()
             loss = self._judge(held)
             if loss < best:
                 best = loss
@@ -158,18 +201,6 @@ class Fitter:
 
     def _judge(self, held: Cuts) -> float:
         return float(ops.mean(self._loss.of_chance(held.targets, self._answer(held))))
-
-    def _start_over(self, encoder: keras.Model, seed: int) -> None:
-        """Forget the last fit: weights, averages, what the optimiser knows, and the noise."""
-        work = self._encoder
-        work.set_weights(encoder.get_weights())
-        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
-            variable.assign(value)
-        averages = self._optimizer._model_variables_moving_average
-        for average, variable in zip(averages, work.trainable_variables, strict=True):
-            average.assign(variable)
-        for number, noise in enumerate(self._noises):
-            noise.state.assign(np.array([seed * len(self._noises) + number, 0], np.uint32))
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped

@@ -7,6 +7,7 @@ what each member says of its own fold. Nothing else is chosen here, and no test 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,6 +23,7 @@ from models.forecast.conformal import ConformalSpec, calibrate
 from models.forecast.ensemble import Ensemble, build_parts
 from models.forecast.fit import Cuts, FitSpec, Fitter, draw_cuts, draw_evenly, prepare_cuts
 from models.forecast.metrics import judge
+from models.forecast.pretrain import Histories, Pretrainer, draw_histories
 from models.forecast.truths import Forecasts, Truths
 from models.keras3 import keras, ops
 from models.rul import Answer, Constants, RulConfig, build_encoder, build_model, learn_summaries, look_back
@@ -33,7 +35,8 @@ SEEDS_APART = 1000
 """Between the seeds of two trainings: each encoder has its own."""
 MISSED_OF_80, MISSED_OF_90 = 0.2, 0.1
 Watch = Callable[[int, int, float], None]
-"""Told a member's number, its epoch, from 1, and its loss on machines that it does not learn from."""
+"""Told a member's number, its epoch, from 1, and its loss on machines that it does not learn from; the epochs
+of its pre-training come first, with a loss that is not a number, since nobody judges it by them."""
 TUNING = FitSpec(epochs=4, rate=5e-4)
 """How a forecast that is good already goes on."""
 
@@ -57,6 +60,9 @@ class TrainSpec:
     """Random cuts of each life by which an epoch is chosen and intervals are made true."""
     uses_age: bool = True
     fit: FitSpec = field(default_factory=FitSpec)
+    pretrain_below: float = 0.25
+    """Share of lives that failed. Where it is smaller, and there is no start, encoders learn from rows first,
+    for as long as from ends after; 0: never."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +108,10 @@ def train(
     asked = prepare_cuts(prepare, config.inputs, judged)
     cuts = prepare_cuts(prepare, config.inputs, draw_cuts(lives, spec.n_cuts, random))
     _begin(encoders, cuts, start)
+    if start is None and is_pretrained(lives, spec):
+        histories = draw_histories(prepare, config.inputs, lives, spec.n_cuts, random)
+        pretrainer = Pretrainer(config, prepare, spec.fit)
+        _pretrain_each(encoders, pretrainer, histories, folds, spec.seed, watch)
     fitter = Fitter(build_encoder(config, prepare, "workpiece"), spec.fit)
     said = _fit_each(encoders, _Lesson(cuts, asked, folds, life.horizon), fitter, spec.seed, watch)
     network = build_model(config, prepare, encoders)
@@ -119,6 +129,12 @@ def _begin(encoders: Sequence[keras.Model], cuts: Cuts, start: Ensemble | None) 
             learn_summaries(encoder, cuts.inputs["summary"])
         else:
             encoder.set_weights(start.encoders[number].get_weights())
+
+
+def is_pretrained(lives: Sequence[Life], spec: TrainSpec) -> bool:
+    """Whether so few of them failed that encoders learn from rows first, if there are sensors to tell."""
+    share = sum(not each.is_censored for each in lives) / len(lives)
+    return share < spec.pretrain_below and lives[0].sensors.shape[1] > 0
 
 
 def build_config(life: LifeSpec, spec: TrainSpec) -> RulConfig:
@@ -185,8 +201,27 @@ class _Folds:
         dealt = (random.permutation(len(new)) % number).tolist()
         return cls(number, dict(start.fold_of) | dict(zip(new, dealt, strict=True)))
 
-    def of(self, cuts: Cuts) -> npt.NDArray[np.intp]:
+    def of(self, cuts: Cuts | Histories) -> npt.NDArray[np.intp]:
         return np.array([self.of_machine[str(name)] for name in cuts.machines], np.intp)
+
+
+def _pretrain_each(
+    encoders: Sequence[keras.Model],
+    pretrainer: Pretrainer,
+    histories: Histories,
+    folds: _Folds,
+    seed: int,
+    watch: Watch,
+) -> None:
+    """Each learns from rows of the machines that it will be fitted to, and of no others."""
+    for number, encoder in enumerate(encoders):
+        learns = histories.take(folds.of(histories) != number)
+        told = partial(_tell_unjudged, watch, number)
+        pretrainer.fit(encoder, learns, seed * SEEDS_APART + number, told)
+
+
+def _tell_unjudged(watch: Watch, member: int, epoch: int, _: float) -> None:
+    watch(member, epoch, math.nan)
 
 
 @dataclass(frozen=True, slots=True)

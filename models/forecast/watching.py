@@ -5,10 +5,11 @@ Rule: all encoders are one step with one count, because nobody who waits cares w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from contract.lives import Life
-from models.forecast.train import TrainSpec, Watch
+from models.forecast.train import TrainSpec, Watch, is_pretrained
 from models.progress import Progress
 
 
@@ -20,11 +21,13 @@ def watch_training(label: str, lives: Sequence[Life], spec: TrainSpec) -> Watch:
         lives: What it learns from; few machines make fewer folds.
         spec: How.
     """
-    epochs = spec.fit.epochs
+    epochs = spec.fit.epochs * (2 if is_pretrained(lives, spec) else 1)
     n_folds = max(1, min(spec.n_folds, len({life.machine for life in lives}) // 2))
-    progress = Progress(label, n_folds * epochs)
+    progress, done = Progress(label, n_folds * epochs), 0
 
-    def watch(member: int, epoch: int, loss: float) -> None:
-        progress.advance(member * epochs + epoch, f"loss left out {loss:.4f}")
+    def watch(_member: int, _epoch: int, loss: float) -> None:
+        nonlocal done
+        done += 1
+        progress.advance(done, "pre-training" if math.isnan(loss) else f"loss left out {loss:.4f}")
 
     return watch

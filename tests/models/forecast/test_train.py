@@ -1,6 +1,6 @@
 """Machines are never split, and no network is judged on machines that it learned from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -15,21 +15,27 @@ from models.forecast.ensemble import Ensemble
 from models.forecast.fit import Cuts, FitSpec, Fitter
 from models.forecast.metrics import METRICS
 from models.forecast.prepare import Prepare
+from models.forecast.pretrain import Histories, Pretrainer
 from models.forecast.train import (
     Material,
     TrainSpec,
     build_config,
+    is_pretrained,
     make_true,
     measure,
     measure_lives,
     train,
 )
+from models.keras3 import keras
 from models.rul import Answer, chance_of, look_back
 from tests.models.forecast.conftest import QUICK
 from tests.models.forecast.lives import SPEC, WITH_EVENTS, fleet, wearing
 from tests.models.forecast.networks import to_numpy, with_events
 
 UNSEEN = [life.cut(n) for life, n in product(with_events(fleet(6, first=100)), (10, 25, 38))]
+
+
+Watching = Callable[[int, float], None]
 
 
 class Lessons(list[tuple[set[str], set[str]]]):
@@ -118,6 +124,65 @@ def test_intervals_are_made_true_on_machines_of_their_own(lessons: Lessons) -> N
     forecasts = trained.forecast(cuts)
     assert (forecasts.upper == SPEC.horizon).mean() >= 0.9
     assert not {life.machine for life in others} & set(trained.fold_of)
+
+
+# Pre-training
+
+
+def mostly_running() -> list[Life]:
+    """One of them failed."""
+    return [replace(life, end=End.RUNNING) if number else life for number, life in enumerate(fleet(7))]
+
+
+@pytest.fixture
+def pretraining(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Machines that each network was pre-trained on; its first layer is marked with how many came before."""
+    noted: list[set[str]] = []
+
+    def note(_: Pretrainer, encoder: keras.Model, histories: Histories, __: int, watch: Watching) -> None:
+        embed = encoder.get_layer("embed")
+        embed.set_weights([np.full_like(each, len(noted)) for each in embed.get_weights()])
+        noted.append(set(histories.machines.tolist()))
+        watch(1, 0.5)
+
+    monkeypatch.setattr(Pretrainer, "fit", note)
+    return noted
+
+
+def test_where_few_failed_rows_teach_first_and_never_those_of_left_out_machines(
+    lessons: Lessons, pretraining: list[set[str]]
+) -> None:
+    told: list[tuple[int, int, float]] = []
+    trained = train(
+        Material(SPEC, mostly_running()), replace(QUICK, n_folds=3), watch=lambda *a: told.append(a)
+    )
+    assert pretraining == [learned for learned, _ in lessons]
+    for number, encoder in enumerate(trained.encoders):
+        assert (encoder.get_layer("embed").get_weights()[0] == number).all()
+    assert [each[:2] for each in told] == [(0, 1), (1, 1), (2, 1)]
+    assert np.isnan([loss for *_, loss in told]).all()
+
+
+@pytest.mark.parametrize(
+    ("n_running", "below", "expected"), [(5, 0.25, False), (6, 0.25, True), (6, 0.0, False)]
+)
+def test_whether_few_failed_is_a_share(n_running: int, below: float, *, expected: bool) -> None:
+    lives = [replace(life, end=End.RUNNING) if n < n_running else life for n, life in enumerate(fleet(7))]
+    assert is_pretrained(lives, replace(QUICK, pretrain_below=below)) == expected
+
+
+def test_without_a_sensor_there_is_nothing_to_tell() -> None:
+    lives = [replace(life, sensors=life.sensors[:, :0]) for life in mostly_running()]
+    assert not is_pretrained(lives, QUICK)
+
+
+@pytest.mark.slow
+def test_what_has_learned_already_is_not_pre_trained(
+    ensemble: Ensemble, lessons: Lessons, pretraining: list[set[str]]
+) -> None:
+    train(Material(WITH_EVENTS, with_events(mostly_running())), QUICK, start=ensemble)
+    assert lessons
+    assert not pretraining
 
 
 # What it needs
