@@ -21,10 +21,11 @@ from models.code_version import find_code_version
 from models.forecast.figures import format_figures
 from models.lives import FORMATS, open_lives
 from models.lives.life_set import ALL
+from models.lives.load_clock import LoadClock
 from models.snapshot import read_snapshot
 
 if TYPE_CHECKING:
-    from models.forecast.ensemble import Ensemble
+    from models.forecast.choose import Chosen
     from models.forecast.train import TrainSpec
 
 EXAMPLES = """\
@@ -83,6 +84,8 @@ class Source:
     """Of machines that stay out of everything; none: each fold serves here, too."""
     notes: Sequence[str] = ()
     """What a person should know of them."""
+    clock: LoadClock = field(default=LoadClock())
+    """What wears these components."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -157,7 +160,7 @@ def train_rul(request: RulRequest, spec: TrainSpec | None = None) -> None:
 
     Args:
         request: What.
-        spec: How, but for the seed; None: the defaults.
+        spec: How, but for the seed; None: as suits so many machines.
 
     Raises:
         DataError: lives that cannot be read, or too few.
@@ -165,23 +168,27 @@ def train_rul(request: RulRequest, spec: TrainSpec | None = None) -> None:
         ConfigError: the picture cannot be written.
     """
     source = read_source(request)
+    from models.forecast.choose import spec_for, train_best
     from models.forecast.release import build_bundle
     from models.forecast.serving import require_golden
-    from models.forecast.train import Material, TrainSpec, train
+    from models.forecast.train import Material
     from models.forecast.watching import watch_training
 
-    spec = replace(spec or TrainSpec(), seed=request.seed)
+    spec = replace(spec or spec_for(source.train), seed=request.seed)
     started = datetime.now(UTC)
     label = f"{source.spec.machine_type}, {len(source.train)} lives"
     material = Material(source.spec, source.train, source.calibrate)
-    ensemble = train(material, spec, watch=watch_training(label, source.train, spec))
+    choice = train_best(material, source.clock, spec, watch_training(label, source.train, spec))
+    best = choice.best
     version = f"{source.spec.machine_type}-{started:%Y%m%dT%H%M%SZ}"
-    bundle = build_bundle(ensemble, source.train, version, describe_lineage(request, source, started))
+    bundle = build_bundle(best, source.train, version, describe_lineage(request, source, started))
     require_golden(bundle)
     write_rul_bundle(request.out, bundle)
-    print(format_result(request, source, version, ensemble.figures))
+    print(format_result(request, source, version, best.figures))
+    for line in choice.tell():
+        print(line)
     if request.plot is not None:
-        print(f"wrote {request.plot}: {draw(request.plot, source, ensemble)} machines")
+        print(f"wrote {request.plot}: {draw(request.plot, source, best)} machines")
 
 
 def read_source(request: RulRequest) -> Source:
@@ -192,7 +199,7 @@ def read_source(request: RulRequest) -> Source:
     """
     if request.snapshot is None:
         lives = open_lives(request.dataset, request.subset)
-        return Source(lives.spec, lives.source, lives.lives, notes=lives.notes)
+        return Source(lives.spec, lives.source, lives.lives, notes=lives.notes, clock=lives.clock)
     snapshot = read_snapshot(request.snapshot)
     train, calibrate, unseen = (snapshot.split(side) for side in Split)
     notes = [
@@ -217,18 +224,19 @@ def describe_lineage(request: RulRequest, source: Source, started: datetime) -> 
     }
 
 
-def draw(plot: Path, source: Source, ensemble: Ensemble) -> int:
+def draw(plot: Path, source: Source, trained: Chosen) -> int:
     """Draw some machines; returns how many.
 
     Raises:
         ConfigError: the picture cannot be written.
     """
+    from models.forecast.choose import unseen_by
     from models.forecast.courses import choose_shown, follow_unseen
     from models.forecast.plots import draw_courses
 
     shown = choose_shown(source.unseen, N_SHOWN) or choose_shown(source.train, N_SHOWN)
-    title = f"{source.spec.machine_type}: forecasts by networks that did not learn from the machine"
-    draw_courses(plot, title, source.spec.time_unit, follow_unseen(ensemble, shown))
+    title = f"{source.spec.machine_type}: each machine forecast by what others taught"
+    draw_courses(plot, title, source.spec.time_unit, follow_unseen(unseen_by(trained), shown, source.spec))
     return len(shown)
 
 

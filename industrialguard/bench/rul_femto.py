@@ -6,8 +6,7 @@ of how long it lasted, without a cap, so that short lives and long ones weigh th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,59 +14,43 @@ import numpy as np
 
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.errors import NothingToJudgeError
-from industrialguard.bench.report import Report, Role, Row, Run
+from industrialguard.bench.report import Report, Row, Run
+from industrialguard.bench.rul_followers import Follower, Said, our_followers, simple_followers
 from industrialguard.bench.rul_rows import as_metrics
 from models.forecast.metrics import Figure
 from models.forecast.plots import Course, draw_courses
-from models.forecast.trend import error_pct_of_life, fit_trend, residual_life, usual_life
 from models.forecast.truths import Floats
 from models.lives.life_set import LifeSet
 from models.lives.registry import open_lives
 
 CUTS = 60
 """Rows of a bearing's life that it is judged at, evenly spaced from the first to the last."""
-MIN_BEARINGS = 3
-
-Follow = Callable[[Life], Floats]
-"""From a life to its RUL after each row, float64 (n_rows,), causal."""
+MIN_BEARINGS = 5
+"""Leaving one out leaves four, which is what a forecast is trained on at least."""
 
 PROTOCOL = (
     "Leave one bearing out: it is forecast by a model of the others, which never saw it. Whatever is chosen "
     "is chosen within the others.",
     f"A bearing is judged at {CUTS} rows, evenly spaced over its life. error_pct_of_life is the mean of "
     "|said - true| in % of how long it lasted, then the mean over bearings; uncapped. last_half counts the "
-    "rows of its second half.",
+    "rows of its second half. picp and nmpiw are the 90 % interval's coverage and its mean width as a share "
+    "of the horizon, for those that have one; five bearings cannot promise 90 %.",
+    "Ours is what `industrialguard train rul` writes of the same lives. It trains a network and counts how "
+    "long they lasted by load, and writes whichever errs less, in % of life, on training bearings that were "
+    "left out. The answer is the RUL of least expected error in %, read off the served quantiles.",
+    "By load: ages count revolutions times the cube of the load (ISO 281, ball bearings). The powers are the "
+    "standard's, not fitted. One row gives the trend the same clock, which no textbook trend has: what it "
+    "gains by it is the clock's, not ours.",
     "The trend is the best of a few textbook variants (which indicator, itself or its logarithm, against its "
     "own start or not, over how much of the life, from which rise on), chosen by leaving out each training "
     "bearing in turn.",
+    "How much to believe: six bearings, two under each load. While ours was made, the errors of 13 variants "
+    "on these very bearings were looked at: lengths with and without the clock, plain and smoothed (8); "
+    "states and alarms by vibration, none of which helped (4); a network on stretched lives, which was no "
+    "better than a trend (1). The clock was thought of after the lengths were known. It is physics, but that "
+    "it fits these six so well is partly luck.",
     "Operating conditions differ between bearings; every model may use them. All ended, none is censored.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Follower:
-    """One row of the comparison."""
-
-    name: str
-    role: Role
-    fit: Callable[[Sequence[Life], LifeSpec, int], Follow]
-    """From training lives, their type and a seed."""
-    is_seeded: bool = False
-    is_main: bool = False
-
-
-def our_followers() -> tuple[Follower, ...]:
-    """Ours."""
-    return ()
-
-
-def simple_followers() -> tuple[Follower, ...]:
-    """What ours must beat."""
-    return (
-        Follower("trend extrapolation", Role.BASELINE, _fit_trend),
-        Follower("lives' lengths: least error in %", Role.BASELINE, _fit_lengths(usual_life)),
-        Follower("lives' lengths: mean", Role.BASELINE, _fit_lengths(residual_life)),
-    )
 
 
 def bench_femto_rul(
@@ -76,7 +59,7 @@ def bench_femto_rul(
     """All contenders on the learning set, one bearing left out at a time.
 
     Raises:
-        DataError: no table, a malformed one, or fewer than three bearings in it.
+        DataError: no table, a malformed one, or too few bearings in it.
         ConfigError: the picture cannot be written.
     """
     started = datetime.now(UTC)
@@ -86,10 +69,11 @@ def bench_femto_rul(
         raise NothingToJudgeError(
             f"{folder}: {len(bearings)} bearings ended; leaving one out needs {MIN_BEARINGS} or more"
         )
-    everyone = _with_main(followers if followers is not None else (*our_followers(), *simple_followers()))
-    rows = tuple(_judge(each, bearings, lives.spec, seeds) for each in everyone)
+    if followers is None:
+        followers = (*our_followers(lives.clock), *simple_followers(lives.clock))
+    rows = tuple(_judge(each, bearings, lives.spec, seeds) for each in followers)
     if plot is not None:
-        (main,) = [each for each in everyone if each.is_main]
+        (main,) = [each for each in followers if each.is_main]
         _draw(plot, main, bearings, lives, seeds[0])
     first = f"{len(bearings)} bearings: {', '.join(life.machine for life in bearings)}."
     return [Report("rul", "femto", (first, *PROTOCOL), tuple(seeds), rows, Run.since(started))]
@@ -108,15 +92,18 @@ def judged_rows(life: Life) -> tuple[int, ...]:
 def _judge(follower: Follower, bearings: Sequence[Life], spec: LifeSpec, seeds: Sequence[int]) -> Row:
     runs = []
     for seed in seeds if follower.is_seeded else seeds[:1]:
-        errors = {}
-        for life in bearings:
-            said = follower.fit(left_out(bearings, life.machine), spec, seed)(life)
-            errors[life.machine] = error_pct_of_life(said, life)[list(judged_rows(life))]
-        runs.append(_figures(errors))
+        said = {
+            life.machine: follower.fit(left_out(bearings, life.machine), spec, seed)(life, judged_rows(life))
+            for life in bearings
+        }
+        runs.append(_figures(bearings, said, spec.horizon))
     return Row(follower.name, follower.role, as_metrics(runs), follower.is_main)
 
 
-def _figures(errors: Mapping[str, Floats]) -> dict[str, Figure]:
+def _figures(bearings: Sequence[Life], said: Mapping[str, Said], horizon: float) -> dict[str, Figure]:
+    errors = {
+        life.machine: 100 * np.abs(said[life.machine].rul - _truth(life)) / life.end_age for life in bearings
+    }
     return {
         "error_pct_of_life": float(np.mean([each.mean() for each in errors.values()])),
         "error_pct_of_life_last_half": float(
@@ -125,31 +112,35 @@ def _figures(errors: Mapping[str, Floats]) -> dict[str, Figure]:
         **{
             f"error_pct_{name.lower().replace('-', '_')}": float(each.mean()) for name, each in errors.items()
         },
+        **_interval_figures(bearings, said, horizon),
     }
 
 
-def _fit_trend(lives: Sequence[Life], spec: LifeSpec, _: int) -> Follow:
-    return fit_trend(lives, spec).follow
+def _interval_figures(
+    bearings: Sequence[Life], said: Mapping[str, Said], horizon: float
+) -> dict[str, Figure]:
+    """Coverage and width, every bearing weighing the same; none where nobody gave an interval."""
+    covered, widths = [], []
+    for life in bearings:
+        interval = said[life.machine].interval
+        if interval is None:
+            return {}
+        lower, upper = interval
+        truth = _truth(life)
+        covered.append(((lower <= truth) & (truth <= upper)).mean())
+        widths.append((upper - lower).mean() / horizon)
+    return {"picp": float(np.mean(covered)), "nmpiw": float(np.mean(widths))}
 
 
-def _fit_lengths(rule: Callable[[Floats, Floats], Floats]) -> Callable[..., Follow]:
-    def fit(lives: Sequence[Life], _spec: LifeSpec, _seed: int) -> Follow:
-        lengths = np.sort([life.end_age for life in lives])
-        return lambda life: rule(lengths, life.age)
-
-    return fit
-
-
-def _with_main(followers: Sequence[Follower]) -> tuple[Follower, ...]:
-    if any(each.is_main for each in followers):
-        return tuple(followers)
-    first = followers[0]
-    return (Follower(first.name, first.role, first.fit, first.is_seeded, is_main=True), *followers[1:])
+def _truth(life: Life) -> Floats:
+    """RUL after each judged row."""
+    return life.end_age - life.age[list(judged_rows(life))]
 
 
 def _draw(plot: Path, main: Follower, bearings: Sequence[Life], lives: LifeSet, seed: int) -> None:
     courses = []
     for life in bearings:
-        said = main.fit(left_out(bearings, life.machine), lives.spec, seed)(life)
-        courses.append(Course(life.machine, life.age, life.end_age - life.age, said, said, said))
-    draw_courses(plot, f"{main.name}, each bearing by the others", lives.spec.time_unit, courses)
+        rows = judged_rows(life)
+        said = main.fit(left_out(bearings, life.machine), lives.spec, seed)(life, rows)
+        courses.append(Course(life.machine, life.age[list(rows)], _truth(life), said.rul, said.interval))
+    draw_courses(plot, f"{main.name}; each bearing by the others", lives.spec.time_unit, courses)

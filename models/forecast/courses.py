@@ -6,7 +6,7 @@ has seen its end, nothing can be learned about how well ends are foreseen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +28,7 @@ def follow(fitted: Forecaster, life: Life, spec: LifeSpec) -> Course:
     cuts = [life.cut(int(row) + 1) for row in rows]
     said = fitted.forecast(cuts)
     truth = Truths.of(cuts, spec.horizon).capped
-    return Course(life.machine, life.age[rows], truth, said.mean, said.lower, said.upper)
+    return Course(life.machine, life.age[rows], truth, said.mean, (said.lower, said.upper))
 
 
 def leave_out(ensemble: Ensemble, machine: str) -> Ensemble:
@@ -57,7 +57,14 @@ def choose_shown(lives: Sequence[Life], most: int) -> list[Life]:
     return [found[place] for place in places]
 
 
-def follow_unseen(ensemble: Ensemble, lives: Sequence[Life]) -> list[Course]:
-    """Each life as it was forecast by networks that did not learn from its machine."""
-    spec = ensemble.inputs.life
-    return [follow(leave_out(ensemble, life.machine), life, spec) for life in lives]
+def follow_unseen(
+    unseen_by: Callable[[str], Forecaster], lives: Sequence[Life], spec: LifeSpec
+) -> list[Course]:
+    """Each life as it was forecast by what had not learned from its machine.
+
+    Args:
+        unseen_by: From a machine to that; `leave_out` for an ensemble.
+        lives: Whole lives.
+        spec: Their type.
+    """
+    return [follow(unseen_by(life.machine), life, spec) for life in lives]

@@ -61,13 +61,16 @@ def rmse_uncapped(forecasts: Forecasts, truths: Truths) -> Figure:
 def nasa_score(forecasts: Forecasts, truths: Truths) -> Figure:
     """Sum over lives of exp(-d/13) - 1 where d < 0, else exp(d/10) - 1; d = said - true, capped, in cycles.
 
-    Late costs more than early. It is a sum: it grows with the number of lives.
+    Late costs more than early. It is a sum: it grows with the number of lives. None also where it is too
+    large for a number, as it soon is where the unit of time is a second.
     """
     forecasts, truths = _known(forecasts, truths)
     if not len(truths):
         return None
     late = forecasts.mean - truths.capped
-    return float(np.expm1(np.where(late < 0, -late / EARLY_SCALE, late / LATE_SCALE)).sum())
+    with np.errstate(over="ignore"):
+        score = float(np.expm1(np.where(late < 0, -late / EARLY_SCALE, late / LATE_SCALE)).sum())
+    return score if np.isfinite(score) else None
 
 
 def is_covered(forecasts: Forecasts, truths: Truths) -> Bools:

@@ -18,6 +18,9 @@ from models.forecast.truths import Floats
 
 COLUMNS = 3
 PANEL_INCHES = (4.0, 2.8)
+HEADROOM = 1.1
+"""Height of a panel, in what is highest of what was said and what came."""
+SMALLEST = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,10 +33,9 @@ class Course:
     truth: Floats = field(repr=False)
     """float64 (n,): RUL, in the same time unit, counted up to the horizon where there is one."""
     said: Floats = field(repr=False)
-    """float64 (n,): the mean forecast."""
-    lower: Floats = field(repr=False)
-    upper: Floats = field(repr=False)
-    """float64 (n,) each: the 90 % interval."""
+    """float64 (n,): what was forecast."""
+    interval: tuple[Floats, Floats] | None = field(default=None, repr=False)
+    """Ends of the 90 % interval, float64 (n,) each; None: it has none, and none is drawn."""
 
 
 def draw_courses(path: Path, title: str, unit: str, courses: Sequence[Course]) -> None:
@@ -61,10 +63,12 @@ def draw_courses(path: Path, title: str, unit: str, courses: Sequence[Course]) -
 
 
 def _draw(panel: Any, course: Course) -> None:
-    panel.fill_between(
-        course.age, course.lower, course.upper, color="#9ec1e3", alpha=0.6, linewidth=0, label="90 % interval"
-    )
+    if course.interval is not None:
+        panel.fill_between(
+            course.age, *course.interval, color="#9ec1e3", alpha=0.6, linewidth=0, label="90 % interval"
+        )
     panel.plot(course.age, course.said, color="#1f5a96", linewidth=1.2, label="said")
     panel.plot(course.age, course.truth, color="#222222", linestyle="--", linewidth=1, label="came")
-    panel.set_ylim(bottom=0)
+    # An interval of few lives reaches up to the horizon; what was said and what came must not shrink for it.
+    panel.set_ylim(0, HEADROOM * max(course.said.max(), course.truth.max(), SMALLEST))
     panel.set_title(course.name, fontsize=8)

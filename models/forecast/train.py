@@ -22,7 +22,7 @@ from models.forecast.conditions import Floats, Usual
 from models.forecast.conformal import ConformalSpec, calibrate
 from models.forecast.ensemble import Ensemble, build_parts
 from models.forecast.fit import Cuts, FitSpec, Fitter, draw_cuts, draw_evenly, prepare_cuts
-from models.forecast.metrics import judge
+from models.forecast.metrics import Figure, judge
 from models.forecast.pretrain import Histories, Pretrainer, draw_histories
 from models.forecast.truths import Forecasts, Truths
 from models.keras3 import keras, ops
@@ -264,7 +264,30 @@ def make_true(
         judged: The lives.
         is_cross: See `said`.
     """
-    horizon = ensemble.inputs.life.horizon
+    found = judge_said(said, judged, ensemble.inputs.life.horizon, is_cross=is_cross)
+    return replace(
+        ensemble, interval_80=found.interval_80, interval_90=found.interval_90, figures=found.figures
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What comes of answers about machines that nobody had learned from."""
+
+    interval_80: Calibration
+    interval_90: Calibration
+    figures: dict[str, Figure]
+
+
+def judge_said(said: Inputs, judged: Sequence[Life], horizon: float, *, is_cross: bool = False) -> Judged:
+    """Make both intervals of answers true, and judge them.
+
+    Args:
+        said: `quantiles` (n, 7) and `mean` (n, 1) of each life after its last row.
+        judged: The lives, none of which had been learned from.
+        horizon: Of their type.
+        is_cross: See `make_true`.
+    """
     truths = Truths.of(judged, horizon)
     levels = list(LEVELS)
 
@@ -276,9 +299,4 @@ def make_true(
 
     of_90 = interval("p05", "p95", MISSED_OF_90)
     forecasts = Forecasts.of_model(said["mean"][:, 0], said["quantiles"], horizon, of_90)
-    return replace(
-        ensemble,
-        interval_80=interval("p10", "p90", MISSED_OF_80),
-        interval_90=of_90,
-        figures=judge(forecasts, truths),
-    )
+    return Judged(interval("p10", "p90", MISSED_OF_80), of_90, judge(forecasts, truths))

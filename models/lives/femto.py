@@ -16,6 +16,7 @@ from contract.errors import DataError
 from contract.lives import End, Life, LifeSpec
 from models.lives.csv_table import CsvTable, read_csv
 from models.lives.life_set import ALL, LifeSet, keep_group
+from models.lives.load_clock import LoadClock, LoadFactor
 from models.recordings.folders import find_files
 from models.recordings.rows import safe_id
 from models.recordings.text import Numbers
@@ -34,6 +35,9 @@ SPEC = LifeSpec(
 )
 """`h_` is the horizontal axis, `v_` the vertical. The rig wears its bearings out within eight hours, so the
 horizon lies beyond the longest life."""
+CLOCK = LoadClock((LoadFactor("rpm", 1.0, 1800.0), LoadFactor("load_n", 3.0, 4000.0)))
+"""ISO 281:2007, basic rating life: a ball bearing lasts a number of revolutions that falls with the cube of
+its load. The references are the rig's first condition."""
 _KEYS = ("bearing", "condition", "t_s", "rul_s")
 _END_TOLERANCE_S = 0.5
 
@@ -72,7 +76,7 @@ def read_femto(place: Path, subset: str = ALL) -> LifeSet:
                 group=f"condition-{safe_id(conditions[rows[0]])}",
             )
         )
-    return keep_group(LifeSet(SPEC, "PRONOSTIA learning set", tuple(lives)), subset)
+    return keep_group(LifeSet(SPEC, "PRONOSTIA learning set", tuple(lives), clock=CLOCK), subset)
 
 
 def _read_times(table: CsvTable, names: npt.NDArray[np.str_]) -> Numbers:

@@ -14,6 +14,7 @@ from contract.life_columns import require_distinct
 from contract.life_log import ComponentLives
 from contract.lives import Life, LifeSpec, require_fit
 from contract.snapshot import Installed, key_of
+from models.lives.load_clock import LoadClock
 
 ALL = "all"
 
@@ -37,6 +38,8 @@ class LifeSet:
     """When each life began, where there is a calendar."""
     notes: tuple[str, ...] = ()
     """What was left out or could not be known, one sentence each."""
+    clock: LoadClock = field(default=LoadClock(), kw_only=True)
+    """What wears these components, as far as a standard says so."""
 
     def __post_init__(self) -> None:
         if not self.lives:

@@ -9,62 +9,80 @@ import pytest
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.report import Role
-from industrialguard.bench.rul_femto import (
-    CUTS,
-    Follow,
-    Follower,
-    bench_femto_rul,
-    judged_rows,
-    simple_followers,
-)
+from industrialguard.bench.rul_femto import CUTS, bench_femto_rul, judged_rows
+from industrialguard.bench.rul_followers import Follow, Follower, Said
 from models.lives.femto import read_femto
 from tests.industrialguard.bench.engines import write_bearings
+
+LENGTHS = (120, 140, 160, 200, 240)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("femto")
-    write_bearings(folder)
+    write_bearings(folder, LENGTHS)
     return folder
 
 
-def test_a_trend_beats_the_lengths_where_there_is_one(folder: Path) -> None:
-    (report,) = bench_femto_rul(folder, [0])
-    errors = {row.name: row.metrics["error_pct_of_life"].mean or 0 for row in report.rows}
-    assert report.dataset == "femto"
-    assert sum(row.is_main for row in report.rows) == 1
-    trend = errors.pop("trend extrapolation")
-    assert len(errors) == 2
-    assert all(trend < other for other in errors.values())
-    assert set(report.rows[0].metrics) == {
-        "error_pct_of_life",
-        "error_pct_of_life_last_half",
-        *(f"error_pct_femto_bearing1_{number}" for number in (1, 2, 3)),
-    }
+def truth(life: Life, rows: Sequence[int]) -> np.ndarray:  # type: ignore[type-arg]
+    """What came, after these rows."""
+    return life.end_age - life.age[list(rows)]
+
+
+def follower(follow: Follow) -> Follower:
+    """One that need not learn."""
+    return Follower("someone", Role.OURS, lambda *_: follow, is_main=True)
 
 
 def test_whoever_is_forecast_is_not_learned_from(folder: Path) -> None:
-    fitted: list[list[str]] = []
+    fitted: list[str] = []
 
     def fit(lives: Sequence[Life], _: LifeSpec, seed: int) -> Follow:
-        fitted.append([life.machine[-1] for life in lives])
-        return lambda life: np.full(len(life.age), float(seed))
+        fitted.append("".join(life.machine[-1] for life in lives))
+        return lambda life, rows: Said(np.full(len(rows), float(seed)))
 
-    follower = Follower("says its seed", Role.OURS, fit, is_seeded=True, is_main=True)
-    (report,) = bench_femto_rul(folder, [0, 7], followers=(follower,))
-    assert fitted == [["2", "3"], ["1", "3"], ["1", "2"]] * 2
+    says_its_seed = Follower("says its seed", Role.OURS, fit, is_seeded=True, is_main=True)
+    (report,) = bench_femto_rul(folder, [0, 7], followers=(says_its_seed,))
+    assert fitted == ["2345", "1345", "1245", "1235", "1234"] * 2
     values = report.rows[0].metrics["error_pct_of_life"].values
     assert len(values) == 2
     assert values[0] == pytest.approx(50, abs=2), "a forecast of 0 is half a life off on average"
 
 
 def test_errors_are_in_percent_of_the_life(folder: Path) -> None:
-    def fit(lives: Sequence[Life], _spec: LifeSpec, _seed: int) -> Follow:
-        return lambda life: life.end_age - life.age + 0.1 * life.end_age
+    late = follower(lambda life, rows: Said(truth(life, rows) + 0.1 * life.end_age))
+    (report,) = bench_femto_rul(folder, [0], followers=(late,))
+    assert (report.dataset, len(report.rows)) == ("femto", 1)
+    figures = {name: metric.mean for name, metric in report.rows[0].metrics.items()}
+    assert figures == pytest.approx(dict.fromkeys(figures, 10))
+    assert set(figures) == {
+        "error_pct_of_life",
+        "error_pct_of_life_last_half",
+        *(f"error_pct_femto_bearing1_{number}" for number in range(1, 6)),
+    }
 
-    (report,) = bench_femto_rul(folder, [0], followers=(Follower("late", Role.OURS, fit, is_main=True),))
-    for metric in report.rows[0].metrics.values():
-        assert metric.mean == pytest.approx(10)
+
+def test_the_last_half_counts_alone(folder: Path) -> None:
+    def follow(life: Life, rows: Sequence[int]) -> Said:
+        wrong = np.where(np.arange(len(rows)) < len(rows) / 2, 0.0, 0.2 * life.end_age)
+        return Said(truth(life, rows) + wrong)
+
+    (report,) = bench_femto_rul(folder, [0], followers=(follower(follow),))
+    metrics = report.rows[0].metrics
+    assert metrics["error_pct_of_life_last_half"].mean == pytest.approx(20)
+    assert metrics["error_pct_of_life"].mean == pytest.approx(10)
+
+
+def test_an_interval_is_judged_by_what_it_holds_and_how_wide_it_is(folder: Path) -> None:
+    def follow(life: Life, rows: Sequence[int]) -> Said:
+        came = np.asarray(truth(life, rows), np.float64)
+        holds = life.machine.endswith("1")
+        return Said(came, (came + (0 if holds else 1), came + 2880))
+
+    (report,) = bench_femto_rul(folder, [0], followers=(follower(follow),))
+    metrics = report.rows[0].metrics
+    assert metrics["picp"].mean == pytest.approx(1 / 5), "every bearing weighs the same"
+    assert metrics["nmpiw"].mean == pytest.approx(0.1, rel=1e-3)
 
 
 def test_rows_are_judged_from_the_first_to_the_last(folder: Path) -> None:
@@ -74,12 +92,19 @@ def test_rows_are_judged_from_the_first_to_the_last(folder: Path) -> None:
     assert judged_rows(life.cut(4)) == (0, 1, 2, 3)
 
 
-def test_a_picture_of_whole_lives(folder: Path, tmp_path: Path) -> None:
-    bench_femto_rul(folder, [0], tmp_path / "lives.svg", simple_followers()[1:])
-    assert b"<svg" in (tmp_path / "lives.svg").read_bytes()
+@pytest.mark.parametrize("interval", [True, False])
+def test_a_picture_of_whole_lives(folder: Path, tmp_path: Path, interval: bool) -> None:
+    def follow(life: Life, rows: Sequence[int]) -> Said:
+        said = np.ones(len(rows))
+        return Said(said, (said, said) if interval else None)
+
+    bench_femto_rul(folder, [0], tmp_path / "lives.svg", (follower(follow),))
+    drawn = (tmp_path / "lives.svg").read_text()
+    assert drawn.count("<!-- femto-bearing1-") == len(LENGTHS)
+    assert ("<!-- 90 % interval -->" in drawn) is interval
 
 
-def test_two_bearings_are_too_few(tmp_path: Path) -> None:
-    write_bearings(tmp_path, (120, 130))
-    with pytest.raises(NothingToJudgeError, match="2 bearings ended; leaving one out needs 3"):
+def test_four_bearings_are_too_few(tmp_path: Path) -> None:
+    write_bearings(tmp_path, LENGTHS[:4])
+    with pytest.raises(NothingToJudgeError, match="4 bearings ended; leaving one out needs 5"):
         bench_femto_rul(tmp_path, [0])

@@ -1,6 +1,7 @@
 """A life is followed by networks that did not learn from it, and by nobody else."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_a_new_machine_has_them_all(ensemble: Ensemble) -> None:
 @pytest.mark.slow
 def test_every_chosen_life_gets_its_course(ensemble: Ensemble) -> None:
     lives = [wearing(0, 9), replace(wearing(7, 8), machine="new")]
-    known, new = follow_unseen(ensemble, lives)
+    known, new = follow_unseen(partial(leave_out, ensemble), lives, SPEC)
     assert (known.name, new.name) == ("m0", "new")
     assert known.said.tolist() == follow(leave_out(ensemble, "m0"), lives[0], SPEC).said.tolist()
     assert new.said.tolist() == follow(ensemble, lives[1], SPEC).said.tolist()

@@ -11,7 +11,7 @@ from models.forecast.plots import Course, draw_courses
 
 def course(name: str) -> Course:
     age = np.arange(5.0)
-    return Course(name, age, 5 - age, 4.5 - age, 3 - age, 6 - age)
+    return Course(name, age, 5 - age, 4.5 - age, (3 - age, 60 - age))
 
 
 @pytest.mark.parametrize("n", [1, 3, 4])
