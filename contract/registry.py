@@ -29,7 +29,7 @@ from contract.errors import RegistryError
 
 LOCK_WAIT_S = 30.0
 """How long a writer waits for another one, in s."""
-_MACHINE_TYPE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_MACHINE_TYPE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _HISTORY, _VERSIONS, _CARD, _RECORD = "history.jsonl", "versions", "card.md", "record.json"
 _MAX_TEXT = 500
 
@@ -57,7 +57,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelLine:
-    """The models of one kind for one machine type; one of them at a time is in charge.
+    """The models of one kind for one machine type, or profile; one of them at a time is in charge.
 
     Raises:
         RegistryError: a machine type that is no name.
@@ -69,7 +69,7 @@ class ModelLine:
     def __post_init__(self) -> None:
         _require(
             bool(_MACHINE_TYPE.fullmatch(self.machine_type)),
-            f"machine type {self.machine_type[:60]!r}: up to 40 of a-z, 0-9 and _",
+            f"machine type {self.machine_type[:60]!r}: up to 40 of a-z, 0-9, _ and -",
         )
 
 

@@ -23,9 +23,10 @@ from contract.errors import DataError, IndustrialGuardError
 from industrialguard.continuous_evidence import Places, gather
 from models.continuous import Policy, Result, Trigger, Wait, decide, read_policy
 from models.continuous_journal import Journal
-from models.pipeline_command import NOT_BLESSED, add_run_options, config_of, take_span
+from models.pipeline_command import add_run_options, config_of, take_span
 from models.pipeline_config import Outcome, PipelineConfig
 from models.pipeline_process import run_in_child
+from models.pipeline_start import NOT_BLESSED
 
 EXAMPLES = """\
 examples:
@@ -84,7 +85,8 @@ def main(argv: Sequence[str]) -> int:
         arguments = build_parser().parse_args(argv)
     except SystemExit as finished:  # argparse has printed already
         return int(finished.code or 0)
-    from models.stages.schema import read_schema, spec_of
+    from models.stages.life_schema import spec_of
+    from models.stages.schema import read_schema
 
     policy = Policy() if arguments.policy is None else read_policy(arguments.policy)
     config = config_of(arguments, "continuous training")

@@ -15,7 +15,7 @@ from cloud.settings import CloudSettings
 from cloud.store.database import open_database, sqlite_url
 from cloud.store.forecasts import live_error_of
 from contract.errors import ConfigError, DataError, StateError
-from contract.registry import Act, ModelLine, Published, Registry
+from contract.registry import Act, ModelKind, ModelLine, Published, Registry
 from contract.snapshot import MANIFEST_FILE, SnapshotManifest, parse_manifest
 from models.continuous import Evidence, InCharge, Live, Newest, Policy
 from models.stages.names import VERDICT_FILE
@@ -104,7 +104,7 @@ def drifted_since(places: Places, champion: Published) -> tuple[str, ...]:
     Raises:
         StateError: the pipeline's verdict is damaged.
     """
-    folder = places.root / "artifacts" / places.machine_type / "DriftCheck" / "accepted"
+    folder = places.root / "artifacts" / ModelKind.RUL / places.machine_type / "DriftCheck" / "accepted"
     verdicts = [path for path in folder.glob(f"*/{VERDICT_FILE}") if path.parent.name.isdecimal()]
     if not verdicts:
         return ()

@@ -1,6 +1,6 @@
-"""`industrialguard train`: from recordings to a bundle that a device runs.
+"""`industrialguard train`: models for devices and for the cloud, and what they are made of.
 
-Rule: TensorFlow is loaded only after the command line was understood and the recordings were found.
+Rule: TensorFlow is loaded only after the command line was understood and the data were found.
 """
 
 from __future__ import annotations
@@ -9,24 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from contract.errors import ConfigError
-from contract.profiles import profile_names
-from models.config import FitConfig, TrainConfig
-from models.recordings import FORMATS
+from models.edge_command import add_edge, run_edge
 
-if TYPE_CHECKING:
-    from contract.bundle import Bundle
-
-EXAMPLES = """\
-examples:
-  industrialguard simulate record --help          how to record simulated machines
-  industrialguard train edge --profile pump --data npz:recordings/pump --out pump.igb
-  industrialguard train edge --profile turbofan --data cmapss:simulators/data/cmapss \\
-      --exclude 'test-*' --healthy-fraction 0.25 --out turbofan.igb
-  industrialguard train edge --profile mine.toml --data csv:line3.csv --out mine.igb
-"""
 PIPELINE_KINDS = {
     "pipeline": "train, judge and publish a forecast of remaining life from a span of lives",
     "schema": "draft the schema of a machine type for the pipeline, for a person to edit",
@@ -66,21 +52,7 @@ def main(argv: Sequence[str]) -> int:
         return int(finished.code or 0)
     if arguments.kind == "check":
         return _check(arguments)
-    if not arguments.out.parent.is_dir():
-        raise ConfigError(f"--out {arguments.out}: there is no folder {arguments.out.parent}; make it first")
-    config = TrainConfig(
-        profile=arguments.profile,
-        data=arguments.data,
-        out=arguments.out,
-        exclude=tuple(arguments.exclude),
-        healthy_fraction=arguments.healthy_fraction,
-        fit=FitConfig(epochs=arguments.epochs, seed=arguments.seed, threads=arguments.threads),
-    )
-    from models.trainer import train
-
-    bundle = train(config)
-    print(f"wrote {arguments.out}\n{format_result(bundle)}")
-    return 0
+    return run_edge(arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -94,33 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_check(kinds)
     for name, summary in {"rul": RUL_SUMMARY, **PIPELINE_KINDS}.items():
         kinds.add_parser(name, help=summary)
-    formats = "\n".join(f"  {f.usage:<12}{f.summary}" for f in FORMATS.values())
-    edge = kinds.add_parser(
-        "edge",
-        help="the int8 anomaly model that runs on a device",
-        description="Train, quantise and bundle the anomaly model of a machine profile.",
-        epilog=f"recordings:\n{formats}\n\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    shipped = ", ".join(profile_names())
-    edge.add_argument("--profile", required=True, help=f"a .toml file or one of {shipped}")
-    edge.add_argument("--data", required=True, metavar="SPEC", help="healthy machines, see below")
-    edge.add_argument("--out", required=True, type=Path, metavar="FILE", help="the bundle to write (.igb)")
-    edge.add_argument(
-        "--exclude", nargs="+", default=(), metavar="NAME", help="machines to leave out, * is any"
-    )
-    edge.add_argument(
-        "--healthy-fraction",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="share of each recording, from its start, that is healthy (default 1.0; run-to-failure: 0.25)",
-    )
-    edge.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="seed of all that is random (default 1)"
-    )
-    edge.add_argument("--epochs", type=int, default=60, metavar="N", help="most training rounds (default 60)")
-    edge.add_argument("--threads", type=int, default=2, metavar="N", help="threads to use (default 2)")
+    add_edge(kinds.add_parser("edge", help="the int8 anomaly model that runs on a device"))
     return parser
 
 
@@ -146,17 +92,6 @@ def _check(arguments: argparse.Namespace) -> int:
 
     run_check(arguments.model, arguments.json)
     return 0
-
-
-def format_result(bundle: Bundle) -> str:
-    """Metrics of a bundle as a table of plain text."""
-    manifest = bundle.manifest
-    rows = {"model version": manifest.version, "machines": str(len(manifest.lineage["machines"]))}
-    rows["validated on"] = str(manifest.lineage["validated_on"])
-    rows |= {name.replace("_", " "): f"{value:g}" for name, value in manifest.metrics.items()}
-    rows["fleet error spread"] = f"{manifest.fleet_error_spread:.3f}"
-    width = max(map(len, rows))
-    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows.items())
 
 
 if __name__ == "__main__":

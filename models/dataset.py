@@ -8,7 +8,7 @@ validation. Only where fewer than three were recorded do long stretches of time 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -20,7 +20,7 @@ from contract.extract import FeatureExtractor
 from contract.features import FeatureVector, feature_specs, showing_wear, to_model_space
 from contract.profiles import MachineProfile
 from contract.scoring import Baseline
-from contract.signals import PER_KELVIN, ScalarFeature
+from contract.signals import PER_KELVIN, Reading, ScalarFeature
 from contract.trust import believed
 from models.errors import TooLittleDataError
 from models.recordings import Recording
@@ -91,11 +91,26 @@ def read_vectors(
     Raises:
         DataError: the recording is damaged or has sensors that the profile has not.
     """
-    extractor = FeatureExtractor(profile)
-    closed = [vector for reading in recording.readings() for vector in extractor.add(reading)]
-    vectors = [believed(vector, profile) for vector in closed]
-    kept = max(1, round(len(vectors) * healthy_fraction))
+    vectors = list(iterate_vectors(recording.readings(), profile))
+    kept = healthy_count(len(vectors), healthy_fraction)
     return MachineVectors(recording.machine_id, tuple(vectors[:kept]))
+
+
+def iterate_vectors(readings: Iterable[Reading], profile: MachineProfile) -> Iterator[FeatureVector]:
+    """The windows that readings close, each as soon as it is closed, without sensors that are doubted in it.
+
+    Raises:
+        DataError: the profile has not one of the sensors, or a reading has no time.
+    """
+    extractor = FeatureExtractor(profile)
+    for reading in readings:
+        for vector in extractor.add(reading):
+            yield believed(vector, profile)
+
+
+def healthy_count(windows: int, healthy_fraction: float) -> int:
+    """How many windows of a recording, from its start, are believed healthy."""
+    return max(1, round(windows * healthy_fraction))
 
 
 def fleet_wander(machines: Sequence[MachineVectors], profile: MachineProfile) -> Wander:

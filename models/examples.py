@@ -8,24 +8,19 @@ so that two models are compared on the same examples. The columns are a snapshot
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from contract.errors import ConfigError, DataError
+from contract.errors import ConfigError
 from contract.lives import Life
-from contract.snapshot import LIVES_FILE, MANIFEST_FILE, Split, format_manifest
+from contract.snapshot import LIVES_FILE, Split, format_manifest
 from models.errors import TooLittleDataError
 from models.parquet import write_lives
 from models.snapshot import Snapshot
-
-_FOLDER_MODE = 0o755
-_MAX_SPAN = 99_999
+from models.span_folder import MAX_SPAN, place_span, span_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +38,8 @@ class ExampleConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 < self.span <= _MAX_SPAN or self.cuts < 1:
-            raise ConfigError(f"a span is 1 to {_MAX_SPAN} and has at least one cut of each life")
+        if not 0 < self.span <= MAX_SPAN or self.cuts < 1:
+            raise ConfigError(f"a span is 1 to {MAX_SPAN} and has at least one cut of each life")
 
 
 def write_examples(snapshot: Snapshot, root: Path, config: ExampleConfig) -> Path:
@@ -59,9 +54,7 @@ def write_examples(snapshot: Snapshot, root: Path, config: ExampleConfig) -> Pat
         TooLittleDataError: no machine falls on one of the sides; says on which.
         DataError: the span exists, or the disk refused.
     """
-    folder = root / f"span-{config.span:05d}"
-    if folder.exists():
-        raise DataError(f"{folder}: exists, and a span never changes; use the next number")
+    folder = span_folder(root, config.span)
     sides = {side: snapshot.split(side) for side in Split}
     empty = [side for side, lives in sides.items() if not lives]
     if empty:
@@ -70,11 +63,11 @@ def write_examples(snapshot: Snapshot, root: Path, config: ExampleConfig) -> Pat
             f"{' or '.join(empty)}; machines are split by a hash of their ids, so it takes more of them"
         )
     cut = [part for life in sides[Split.EVAL] for part in draw_cuts(life, config.cuts, config.seed)]
-    try:
-        _write_aside(folder, snapshot, {**sides, Split.EVAL: cut})
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error}") from error
-    return folder
+    writers = {
+        str(side): partial(write_lives, lives=lives, spec=snapshot.spec, installed=snapshot.installed)
+        for side, lives in {**sides, Split.EVAL: cut}.items()
+    }
+    return place_span(folder, LIVES_FILE, writers, format_manifest(snapshot.manifest))
 
 
 def draw_cuts(life: Life, n_cuts: int, seed: int) -> list[Life]:
@@ -88,20 +81,3 @@ def draw_cuts(life: Life, n_cuts: int, seed: int) -> list[Life]:
     n_rows = len(life.age)
     rows = random.choice(n_rows, size=min(n_cuts, n_rows), replace=False) + 1
     return [life.cut(int(row)) for row in np.sort(rows)]
-
-
-def _write_aside(folder: Path, snapshot: Snapshot, sides: dict[Split, Sequence[Life]]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        for side, lives in sides.items():
-            (aside / side).mkdir()
-            path = aside / side / LIVES_FILE
-            write_lives(path, lives, snapshot.spec, snapshot.installed)
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        (aside / MANIFEST_FILE).write_text(format_manifest(snapshot.manifest), encoding="utf-8")
-        aside.chmod(_FOLDER_MODE)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)  # renamed by now, unless something failed

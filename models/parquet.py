@@ -1,14 +1,15 @@
-"""Files of lives in Parquet: the one place where training reads and writes them, and its only Arrow importer.
+"""Files of lives and windows in Parquet: training's only Arrow importer.
 
-Rule: a file is taken for what it claims only after its columns were seen to be exactly those of its type;
-every defect is one `DataError` that names the file and the column.
+Rule: a file of lives is taken for what it claims only after its columns were seen to be exactly those of its
+type; every defect is one `DataError` that names the file and the column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +49,25 @@ def write_lives(path: Path, lives: Sequence[Life], spec: LifeSpec, installed: In
         raise DataError(f"{path}: cannot be written: {error}") from error
 
 
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of plain texts, numbers and lists of them as one file; the caller makes it appear whole.
+
+    Args:
+        path: Where.
+        rows: At least one; all with the same columns, each of one type throughout. Lists of numbers are kept
+            as float32, of whole numbers as int64.
+
+    Raises:
+        DataError: the disk refused.
+    """
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    table = pa.table({name: pa.array(values, _type_of(values)) for name, values in columns.items()})
+    try:
+        parquet.write_table(table, path, compression="zstd")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error}") from error
+
+
 def read_lives(path: Path, spec: LifeSpec) -> tuple[list[Life], dict[LifeKey, datetime]]:
     """Read a file of lives.
 
@@ -69,6 +89,15 @@ def read_lives(path: Path, spec: LifeSpec) -> tuple[list[Life], dict[LifeKey, da
         return to_lives(columns, spec)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _type_of(values: Sequence[Any]) -> pa.DataType:
+    """By the first value that is there; lists of nothing are lists of whole numbers."""
+    if isinstance(values[0], str):
+        return pa.string()
+    first = next((each for held in values for each in held), 0)
+    kinds = {str: pa.string(), int: pa.int64(), float: pa.float32()}
+    return pa.list_(kinds[type(first)])
 
 
 def _read_table(path: Path) -> pa.Table:

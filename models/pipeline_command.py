@@ -6,26 +6,33 @@ Rule: TFX is never loaded in this process; the pipeline runs in one of its own (
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from contract.errors import ConfigError
+from contract.profiles import load_profile
 from models.code_version import find_code_version
+from models.config import TrainConfig
 from models.examples import ExampleConfig, write_examples
-from models.pipeline_config import DEFAULT_TRAINING, Outcome, PipelineConfig, Thresholds
-from models.pipeline_process import compile_in_child, run_in_child
+from models.pipeline_config import PipelineConfig, Thresholds
+from models.pipeline_start import (
+    NOT_BLESSED,
+    add_beam_option,
+    add_start_options,
+    compile_or_run,
+    require_tfx,
+)
 from models.snapshot import read_snapshot
 from models.stages.spans import newest_span
 
 EXAMPLES = """\
 examples:
   industrialguard train schema --snapshot snapshots/turbofan --out turbofan.pbtxt --unit s02=degR
+  industrialguard train schema --profile pump --data npz:recordings/pump --out pump.pbtxt
   industrialguard train pipeline --snapshot snapshots/turbofan --spans spans/turbofan \\
       --schema turbofan.pbtxt --root pipeline --registry registry
   industrialguard train pipeline … --beam=--runner=FlinkRunner --beam=--flink_master=flink:8081
@@ -35,7 +42,6 @@ examples:
 Ends with 0 when the new model is in charge, with 5 when it was judged and not blessed, with 3 when the data
 were refused; the model in charge stays in all but the first case.
 """
-NOT_BLESSED = 5
 _SHIPPED = Path(__file__).parent / "schemas_shipped"
 
 
@@ -54,9 +60,7 @@ def main(argv: Sequence[str]) -> int:
         arguments = build_parser().parse_args(argv)
     except SystemExit as finished:  # argparse has printed already
         return int(finished.code or 0)
-    if importlib.util.find_spec("tfx") is None:
-        how = "pip install 'industrialguard[pipeline]'"
-        raise ConfigError(f"the training pipeline needs the extra 'pipeline'; install it with: {how}")
+    require_tfx()
     return int(arguments.run(arguments))
 
 
@@ -68,8 +72,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_pipeline(
         kinds.add_parser("pipeline", help="train, judge and publish a forecast from a span of lives")
     )
-    schema = kinds.add_parser("schema", help="draft a machine type's schema, for a person to edit")
-    schema.add_argument("--snapshot", required=True, type=Path, metavar="DIR", help="a first snapshot")
+    schema = kinds.add_parser("schema", help="draft the schema of lives or of a profile's windows, to edit")
+    source = schema.add_mutually_exclusive_group(required=True)
+    source.add_argument("--snapshot", type=Path, metavar="DIR", help="of lives: a first snapshot")
+    source.add_argument("--profile", metavar="NAME", help="of an edge model: a .toml file or a shipped one")
+    schema.add_argument(
+        "--data", metavar="SPEC", help="recordings to draft a profile's ranges around (as of `train edge`)"
+    )
     schema.add_argument(
         "--out", required=True, type=Path, metavar="FILE", help="the schema to write (.pbtxt)"
     )
@@ -98,7 +107,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settings", type=Path, metavar="FILE", help="JSON with settings of the training (default: its own)"
     )
-    parser.add_argument("--training", default=DEFAULT_TRAINING, help=argparse.SUPPRESS)
+    parser.add_argument("--training", default="", help=argparse.SUPPRESS)
     parser.add_argument(
         "--max-rmse",
         type=float,
@@ -113,13 +122,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help=f"smallest coverage of 90 %% intervals that is blessed (default {limits.coverage})",
     )
-    parser.add_argument(
-        "--beam",
-        action="append",
-        default=[],
-        metavar="OPTION",
-        help="an option of Apache Beam, as --beam=--runner=…",
-    )
+    add_beam_option(parser)
 
 
 def config_of(arguments: argparse.Namespace, reason: str) -> PipelineConfig:
@@ -147,14 +150,8 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
         "--snapshot", type=Path, metavar="DIR", help="write the next span from this snapshot first"
     )
     add_run_options(parser)
+    add_start_options(parser)
     parser.add_argument("--span", type=int, metavar="N", help="which span (default: the newest)")
-    parser.add_argument(
-        "--reason", default="a person asked for it", metavar="TEXT", help="why, for the history"
-    )
-    parser.add_argument(
-        "--compile", type=Path, metavar="FILE", help="write the graph for Kubeflow (JSON) and run nothing"
-    )
-    parser.add_argument("--image", default="industrialguard", metavar="IMAGE", help="container for --compile")
     parser.set_defaults(run=_pipeline)
 
 
@@ -162,16 +159,8 @@ def _pipeline(arguments: argparse.Namespace) -> int:
     if arguments.snapshot is not None:
         print(f"  {take_span(arguments.snapshot, arguments.spans)}")
     config = replace(config_of(arguments, arguments.reason), span=arguments.span)
-    if arguments.compile is not None:
-        compile_in_child(config, arguments.compile, arguments.image)
-        print(f"wrote {arguments.compile}")
-        return 0
-    started = time.monotonic()
-    outcome = run_in_child(
-        config, lambda stage: print(f"  {time.monotonic() - started:6.1f} s  {stage}", flush=True)
-    )
-    print(format_outcome(outcome))
-    return 0 if outcome.is_blessed else NOT_BLESSED
+    outcome = compile_or_run(config, arguments)
+    return 0 if outcome is None or outcome.is_blessed else NOT_BLESSED
 
 
 def take_span(snapshot_folder: Path, spans: Path) -> Path:
@@ -190,25 +179,39 @@ def take_span(snapshot_folder: Path, spans: Path) -> Path:
     return write_examples(snapshot, spans, ExampleConfig(span=newest.number + 1 if newest else 1))
 
 
-def format_outcome(outcome: Outcome) -> str:
-    """How a run ended, in a few lines."""
-    lines = [
-        f"{outcome.version} is in charge" if outcome.is_blessed else f"{outcome.version} was not blessed"
-    ]
-    lines += [f"  {reason}" for reason in outcome.refused_because]
-    return "\n".join([*lines, f"  model card: {outcome.card}"])
-
-
 def _schema(arguments: argparse.Namespace) -> int:
-    from models.stages.schema import draft_schema, write_schema
+    from models.stages.schema import write_schema
 
     if not arguments.out.parent.is_dir():
         raise ConfigError(f"--out {arguments.out}: there is no folder {arguments.out.parent}; make it first")
-    snapshot = read_snapshot(arguments.snapshot)
-    units = parse_units(arguments.unit, (*snapshot.spec.settings, *snapshot.spec.sensors))
-    write_schema(arguments.out, draft_schema(snapshot.lives, snapshot.spec, units))
+    draft = _draft_of_lives if arguments.profile is None else _draft_of_windows
+    write_schema(arguments.out, draft(arguments))
     print(f"wrote {arguments.out}; read its ranges and words, edit them, and check it in")
     return 0
+
+
+def _draft_of_lives(arguments: argparse.Namespace) -> Any:
+    from models.stages.life_schema import draft_schema
+
+    if arguments.data is not None:
+        raise ConfigError("--data goes with --profile; lives are drafted from --snapshot alone")
+    snapshot = read_snapshot(arguments.snapshot)
+    units = parse_units(arguments.unit, (*snapshot.spec.settings, *snapshot.spec.sensors))
+    return draft_schema(snapshot.lives, snapshot.spec, units)
+
+
+def _draft_of_windows(arguments: argparse.Namespace) -> Any:
+    from models.recorded_span import record_all
+    from models.stages.window_schema import draft_window_schema
+    from models.trainer import choose_recordings
+
+    if arguments.unit:
+        raise ConfigError("--unit goes with --snapshot; a profile says its units itself")
+    profile = load_profile(arguments.profile)
+    if arguments.data is None:
+        return draft_window_schema(profile)
+    recordings = choose_recordings(TrainConfig(arguments.profile, arguments.data, arguments.out), profile)
+    return draft_window_schema(profile, record_all(recordings, profile, 1.0).machines)
 
 
 def parse_units(texts: Sequence[str], names: Sequence[str]) -> dict[str, str]:

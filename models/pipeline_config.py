@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import ConfigError
-from contract.snapshot import SnapshotManifest
+from contract.registry import ModelKind
 from contract.toml_tables import build
-from models.stages.spans import Span, find_span
-
-DEFAULT_TRAINING = "models.stages.forecast_training"
+from models.stages.spans import Manifest, Span, find_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,43 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeThresholds:
+    """What an edge model must reach to be blessed.
+
+    Raises:
+        ConfigError: numbers that no model could reach or miss.
+    """
+
+    auc: float = 0.8
+    """At least: probability that a faulty window scores higher than a healthy one of the same machine."""
+    false_episodes_per_h: float = 0.1
+    """At most: alarms on healthy machines, at the threshold that was fixed in training."""
+    auc_slack: float = 0.01
+    """By how much the first may fall below the blessed model's on the same machines."""
+    false_episodes_slack: float = 0.0
+    """By how much the second may exceed it, in alarms per hour."""
+    found_slack_pct: float = 0.0
+    """By how many percent of the machines fewer faults may be found than by the blessed model."""
+
+    def __post_init__(self) -> None:
+        slacks = self.auc_slack, self.false_episodes_slack, self.found_slack_pct
+        if not (0 < self.auc < 1 and min(self.false_episodes_per_h, *slacks) >= 0):
+            raise ConfigError(f"thresholds that make no sense: {asdict(self)}")
+
+
+AnyThresholds = Thresholds | EdgeThresholds
+_THRESHOLDS: Mapping[ModelKind, type[AnyThresholds]] = {
+    ModelKind.RUL: Thresholds,
+    ModelKind.EDGE: EdgeThresholds,
+}
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineConfig:
     """One run.
 
     Raises:
-        ConfigError: a reason that is empty or long.
+        ConfigError: a reason that is empty or long, or thresholds of another kind of model.
     """
 
     spans: Path
@@ -64,16 +94,21 @@ class PipelineConfig:
     """None: the newest."""
     reason: str = "a person asked for it"
     """Why this run, up to 200 characters; stands in the registry's history."""
-    thresholds: Thresholds = field(default_factory=Thresholds)
-    training: str = DEFAULT_TRAINING
-    """Import path of the module that trains (`models.stages.trainer.ForecastTraining`)."""
+    thresholds: AnyThresholds = field(default_factory=Thresholds)
+    """Of the kind's own sort."""
+    training: str = ""
+    """Import path of the module that trains; empty: the kind's own."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """For the training; plain JSON."""
     beam_args: tuple[str, ...] = ()
     """Options of Apache Beam; none: its data-parallel stages run in this process."""
     code_version: str = "unknown"
+    kind: ModelKind = ModelKind.RUL
+    """What is trained."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.thresholds, _THRESHOLDS[self.kind]):
+            raise ConfigError(f"thresholds of another kind of model than {self.kind}")
         if not 0 < len(self.reason) <= 200:
             raise ConfigError("the reason of a run takes 1 to 200 characters")
 
@@ -91,7 +126,8 @@ class PipelineConfig:
         try:
             values: dict[str, Any] = json.loads(text)
             values |= {name: Path(values[name]) for name in ("spans", "schema", "root", "registry")}
-            values["thresholds"] = build(Thresholds, values["thresholds"], "thresholds")
+            values["kind"] = ModelKind(values["kind"])
+            values["thresholds"] = build(_THRESHOLDS[values["kind"]], values["thresholds"], "thresholds")
             values["beam_args"] = tuple(values["beam_args"])
             return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -122,8 +158,8 @@ class Run:
         return self.manifest.origin.cut if self.manifest else self.started
 
     @property
-    def manifest(self) -> SnapshotManifest | None:
-        """Of the snapshot behind the span, where the span has kept it."""
+    def manifest(self) -> Manifest | None:
+        """Of what lies behind the span, where the span has kept it."""
         return self.span.manifest
 
     @property

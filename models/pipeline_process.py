@@ -84,6 +84,7 @@ def _only_run(config: PipelineConfig) -> Iterator[None]:
 
     The child holds the lock: it may outlive a parent that was killed.
     """
+    config.root.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         try:
             held.enter_context(exclusive(config.root / "lock", 0))

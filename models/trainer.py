@@ -85,6 +85,37 @@ def prepare_machines(machines: Sequence[MachineVectors], profile: MachineProfile
     return TrainingData(profile, tuple(machines), wander, tuple(learning), tuple(held_out))
 
 
+def prepare_sides(
+    learning: Sequence[MachineVectors],
+    held_out: Sequence[MachineVectors],
+    profile: MachineProfile,
+    wander: Wander,
+) -> TrainingData:
+    """Standardise healthy machines that somebody else has divided.
+
+    Args:
+        learning: To learn from.
+        held_out: To stop by.
+        profile: Of all of them.
+        wander: Of those to learn from.
+
+    Raises:
+        TooLittleDataError: they are too little, or none that is held out was recorded beyond its warm-up.
+    """
+    make_baseline = baseline_factory(profile, wander)
+    sides = [
+        [cut_contexts(machine, profile, make_baseline, from_start=True) for machine in side]
+        for side in (learning, held_out)
+    ]
+    taught, asked = ([each for each in side if len(each.standardised)] for side in sides)
+    _require_enough(taught)
+    if not asked:
+        raise TooLittleDataError(
+            f"none of the {len(held_out)} machines to calibrate on was recorded beyond its warm-up"
+        )
+    return TrainingData(profile, (*learning, *held_out), wander, tuple(taught), tuple(asked))
+
+
 def baseline_factory(profile: MachineProfile, wander: Wander) -> Callable[[], Baseline]:
     """Empty baselines that know how far the fleet wanders."""
     return partial(Baseline, profile, wander.spread.astype(np.float32), prior_windows(profile))

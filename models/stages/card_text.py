@@ -9,50 +9,40 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-COLUMNS: Mapping[str, str] = {
-    "rmse": "RMSE",
-    "coverage_90": "coverage of 90 %",
-    "width_90": "width",
-    "example_count": "cuts",
-}
-"""Metric to the head of its column."""
 SHOWN_SHIFTS = 12
 
 
 def format_card(data: Mapping[str, Any]) -> str:
     """The card as Markdown."""
-    unit, span, replay = data["time_unit"], data["data"], data["replay"]
-    horizon = f"{data['horizon']:g} {unit}"
+    span, columns = data["data"], data["columns"]
     verdict = "blessed" if data["is_blessed"] else "not blessed: " + "; ".join(data["refused_because"])
-    sides = [(side, lives, span["failed"][side]) for side, lives in span["lives"].items()]
+    counts = list(next(iter(span["sides"].values())))
+    sides = [(side, *(held[each] for each in counts)) for side, held in span["sides"].items()]
     results = [
-        (row["model"], row["slice"], *(_show(row[each]) for each in COLUMNS)) for row in data["results"]
+        (row["model"], row["slice"], *(_show(row[each]) for each in columns)) for row in data["results"]
     ]
     lines = [
         f"# {data['name']} {data['version']}",
         "",
-        f"Forecasts the remaining useful life of {data['machine_type']} up to {horizon}; beyond, it says "
-        f"only that there is more. Evaluation: **{verdict}**.",
+        f"{data['purpose']} Evaluation: **{verdict}**.",
         "",
         "## Results on machines it was not trained on",
         "",
-        "Lives cut at random points; labels up to the horizon; cuts whose RUL nobody knows do not count. "
-        f"RMSE in {unit}; the width is that of the 90 % interval, as a share of {horizon}.",
+        data["judged"],
         "",
-        *_table(("model", "slice", *COLUMNS.values()), results),
+        *_table(("model", "slice", *columns.values()), results),
         "",
         "## Data",
         "",
         f"Span {span['span']}, cut {span['cut']}.",
         "",
-        *_table(("side", "lives", "of them failed"), sides),
+        *_table(("side", *counts), sides),
         "",
         *_shift_lines(span),
         "",
         "## Exported file",
         "",
-        f"Replayed on {replay['lives']} lives, it differs from the network by at most "
-        f"{replay['largest_difference']:.2g} {unit}; {replay['bytes']} bytes.",
+        data["replay"]["told"],
         "",
         "## Lineage",
         "",

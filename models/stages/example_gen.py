@@ -11,7 +11,7 @@ import apache_beam as beam
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.types.standard_component_specs import INPUT_BASE_KEY
 
-from models.stages.life_examples import encode_row
+from models.stages.records import encode_row
 
 
 @beam.ptransform_fn  # type: ignore[untyped-decorator]  # Beam's are
@@ -26,7 +26,7 @@ def _rows_to_examples(pipeline: Any, exec_properties: Mapping[str, Any], split_p
     )
 
 
-class LifeExampleExecutor(BaseExampleGenExecutor):  # type: ignore[misc]  # TFX is untyped
+class RowExampleExecutor(BaseExampleGenExecutor):  # type: ignore[misc]  # TFX is untyped
     """Reads the Parquet files of a span; TFX's own would drop every zero and every empty text."""
 
     def GetInputSourceToExamplePTransform(self) -> Any:  # noqa: N802  # TFX's name

@@ -18,9 +18,11 @@ from contract.errors import DataError
 from contract.life_columns import SENSOR, SETTING
 from contract.lives import Life, LifeSpec
 from contract.snapshot import SECONDS, LifeKey, key_of, require_known_at
+from models.recorded import FEATURE
 
 LABEL_NAMES = re.compile(
-    r"(^|_)(rul|ttf|ttl|label|target|remaining|remaining_life|time_to_failure|failure_time|end_of_life)(_|$)"
+    r"(^|_)(rul|ttf|ttl|label|target|remaining|remaining_life|time_to_failure|failure_time|end_of_life"
+    r"|anomaly|changepoint)(_|$)"
 )
 """Column names that promise the answer."""
 MIN_LIVES = 5
@@ -28,6 +30,7 @@ MIN_LIVES = 5
 LEAK_CORRELATION = 0.999
 """Rank correlation with the answer, over all rows of all lives, that no measurement has: the best sensor of
 C-MAPSS stays below 0.8 on every subset."""
+_INPUTS = (SETTING, SENSOR, FEATURE)
 _MAX_ROWS = 20_000
 """Rows that are looked at, evenly spread; a leak shows in fewer."""
 
@@ -49,31 +52,54 @@ def find_named_labels(columns: Iterable[str]) -> Iterator[str]:
     ["column sensor_rul is named like a label: the answer must not be among a model's inputs"]
     """
     for column in columns:
-        if column.startswith((SETTING, SENSOR)) and LABEL_NAMES.search(column):
+        if column.startswith(_INPUTS) and LABEL_NAMES.search(column):
             yield f"column {column} is named like a label: the answer must not be among a model's inputs"
 
 
 def find_leaks(lives: Sequence[Life], spec: LifeSpec) -> Iterator[str]:
     """Columns that tell the RUL or the end of a life as no measurement can.
 
-    A column is held against the RUL, the share of life that is used up and the end itself, by ranks. A column
-    that only follows the age is no leak: a counter of operating hours is one.
+    See `find_telling`.
     """
     failed = [life for life in lives if not life.is_censored and len(life.age) > 1]
-    ends = [life.end_age for life in failed]
-    if len(failed) < MIN_LIVES or len(set(ends)) < MIN_LIVES:
+    if failed:
+        tale = Tale([life.age for life in failed], [life.end_age for life in failed])
+        yield from find_telling(tale, _columns(failed, spec))
+
+
+@dataclass(frozen=True, slots=True)
+class Tale:
+    """Rows of lives whose ends are known."""
+
+    ages: Sequence[npt.NDArray[np.float64]]
+    """Of each life, the age at each of its rows."""
+    ends: Sequence[float]
+    """Of each life, its age at the end."""
+
+
+def find_telling(tale: Tale, columns: Iterable[tuple[str, npt.NDArray[np.float32]]]) -> Iterator[str]:
+    """Columns that tell the RUL or the end of these lives as no measurement can.
+
+    A column is held against the RUL, the share of life that is used up and the end itself, by ranks. A column
+    that only follows the age is no leak: a counter of operating hours is one.
+
+    Args:
+        tale: The lives.
+        columns: Name, and the rows of all lives one after the other.
+    """
+    if len(set(tale.ends)) < MIN_LIVES:
         return
-    step = max(1, sum(len(life.age) for life in failed) // _MAX_ROWS)
-    age = np.concatenate([life.age for life in failed])[::step]
-    end = np.concatenate([np.full(len(life.age), life.end_age) for life in failed])[::step]
+    step = max(1, sum(map(len, tale.ages)) // _MAX_ROWS)
+    age = np.concatenate(tale.ages)[::step]
+    end = np.repeat(tale.ends, [len(ages) for ages in tale.ages])[::step]
     answers = {"RUL": end - age, "share of life used up": age / end, "age at the end": end}
     by_age = {name: _rank_correlation(age, answer) for name, answer in answers.items()}
-    for column, values in _columns(failed, spec):
+    for column, values in columns:
         for name, answer in answers.items():
             found = _rank_correlation(values[::step], answer)
             if found >= LEAK_CORRELATION > by_age[name]:
                 yield (
-                    f"column {column} tells the {name} of {len(failed)} lives (rank correlation "
+                    f"column {column} tells the {name} of {len(tale.ends)} lives (rank correlation "
                     f"{found:.4f}), as no measurement can: it holds the answer"
                 )
                 break
@@ -114,11 +140,11 @@ def find_future(
             yield f"{error}: a timestamp from the future"
 
 
-def find_shared_machines(sides: Mapping[str, Sequence[Life]]) -> Iterator[str]:
-    """Machines whose lives stand on more than one side."""
+def find_shared_machines(sides: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Machines that stand on more than one side."""
     seen: dict[str, str] = {}
-    for side, lives in sides.items():
-        for machine in {life.machine for life in lives}:
+    for side, machines in sides.items():
+        for machine in sorted(set(machines)):
             if seen.setdefault(machine, side) != side:
                 yield f"machine {machine} is in {seen[machine]} and in {side}: its answers would leak"
 

@@ -1,4 +1,4 @@
-"""The forecast's training as the pipeline calls it: `models.stages.trainer.ForecastTraining`.
+"""The forecast's training as the pipeline calls it: `models.stages.life_training.ForecastTraining`.
 
 Rule: names and shapes of `models.forecast` become those of the pipeline. Networks that cannot be read cost a
 warm start, not the run: they would stop every later one, too.
@@ -20,7 +20,7 @@ from models.errors import ModelFileError
 from models.forecast import train as forecast
 from models.forecast.ensemble import Ensemble, load_ensemble
 from models.rul import Constants
-from models.stages.trainer import TrainingTask
+from models.stages.life_training import TrainingTask
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,58 +1,44 @@
-"""The Evaluator's work: the exported file of the candidate, and of the model in charge, on evaluation lives.
+"""What the Evaluator's work has in common, whatever kind of model it judges.
 
 Rule: a candidate is blessed only when it is good enough by itself and no worse than the blessed model on the
-same lives. What is judged is the file that the cloud runs (`models.stages.serving_file`).
+same examples. What is judged is the exported file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 
-from contract.lives import LifeSpec
-from models.pipeline_config import Thresholds
-from models.stages.forecast_metrics import COVERAGE, RMSE
-from models.stages.labels import label_of
-from models.stages.life_examples import decode_lives
-from models.stages.serving_file import load_serving_model, predict
-
 CANDIDATE, BASELINE = "candidate", "baseline"
-SLICES = ("machine_type", "group", "component")
 
 
-def build_eval_config(thresholds: Thresholds, spec: LifeSpec) -> Any:
-    """TFMA's configuration: metrics, thresholds, slices."""
-    errors = tfma.MetricConfig(
-        class_name="ForecastErrors",
-        module="models.stages.forecast_metrics",
-        config=f'"horizon": {spec.horizon}',
-    )
-    whole, slices = tfma.SlicingSpec(), [tfma.SlicingSpec(feature_keys=[name]) for name in SLICES]
-    rmse = [
-        _threshold([whole], _upper(thresholds.rmse_share * spec.horizon), _no_worse(thresholds.rmse_slack)),
-        _threshold(slices, None, _no_worse(thresholds.slice_slack)),
-    ]
-    coverage = [_threshold([whole], _lower(thresholds.coverage), None)]
+def eval_config(metric: Any, thresholds: dict[str, list[Any]], slices: Sequence[Any]) -> Any:
+    """TFMA's configuration for a candidate and the blessed model.
+
+    Args:
+        metric: TFMA's MetricConfig of everything that is measured.
+        thresholds: Name of a number that it gives to the `threshold`s on it.
+        slices: What is looked at, TFMA's SlicingSpecs.
+    """
     return tfma.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(name=CANDIDATE, model_type=tfma.TF_LITE, label_key="rul"),
-            tfma.ModelSpec(name=BASELINE, model_type=tfma.TF_LITE, label_key="rul", is_baseline=True),
+            tfma.ModelSpec(name=CANDIDATE, model_type=tfma.TF_LITE, label_key="label"),
+            tfma.ModelSpec(name=BASELINE, model_type=tfma.TF_LITE, label_key="label", is_baseline=True),
         ],
         metrics_specs=[
             tfma.MetricsSpec(
-                metrics=[errors, tfma.MetricConfig(class_name="ExampleCount")],
+                metrics=[metric, tfma.MetricConfig(class_name="ExampleCount")],
                 per_slice_thresholds={
-                    RMSE: tfma.PerSliceMetricThresholds(thresholds=rmse),
-                    COVERAGE: tfma.PerSliceMetricThresholds(thresholds=coverage),
+                    name: tfma.PerSliceMetricThresholds(thresholds=limits)
+                    for name, limits in thresholds.items()
                 },
             )
         ],
-        slicing_specs=[whole, *slices],
+        slicing_specs=slices,
     )
 
 
@@ -68,59 +54,60 @@ def custom_eval_shared_model(eval_saved_model_path: str, model_name: str, eval_c
     )
 
 
-def custom_extractors(eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any) -> list[Any]:
-    """From examples to forecasts, labels and weights; TFX's Evaluator calls this."""
-    del tensor_adapter_config
+def paths_of(eval_shared_model: Any) -> dict[str, str]:
+    """Name to path of the models to ask; a model that is alone has no name."""
     models = eval_shared_model if isinstance(eval_shared_model, list) else [eval_shared_model]
-    paths = {(each.model_name if len(models) > 1 else ""): each.model_path for each in models}
+    return {(each.model_name if len(models) > 1 else ""): each.model_path for each in models}
+
+
+def extractors(ask: Any, eval_config: Any) -> list[Any]:
+    """From examples to predictions and slices.
+
+    Args:
+        ask: A DoFn from a batch of examples to one extract for each.
+        eval_config: As `eval_config` made it.
+    """
     slices = [tfma.slicer.SingleSliceSpec(spec=each) for each in eval_config.slicing_specs]
     return [
-        tfma.extractors.Extractor("Forecast", beam.ParDo(_Forecast(paths))),
+        tfma.extractors.Extractor("Ask", beam.ParDo(ask)),
         tfma.extractors.SliceKeyExtractor(slices, materialize=False),
     ]
 
 
-def _threshold(slices: Sequence[Any], value: Any, change: Any) -> Any:
-    threshold = tfma.MetricThreshold(value_threshold=value, change_threshold=change)
-    return tfma.PerSliceMetricThreshold(slicing_specs=slices, threshold=threshold)
+def records_in(extracts: Any) -> list[bytes]:
+    """The serialised examples of a batch."""
+    batch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
+    column = batch.column(batch.schema.get_field_index(tfma.constants.ARROW_INPUT_COLUMN))
+    return [each[0] for each in column.to_pylist()]
 
 
-def _upper(bound: float) -> Any:
+def threshold(slices: Sequence[Any], value: Any, change: Any) -> Any:
+    """A bound on a number, on its change from the blessed model's, or on both, for some slices."""
+    bounds = tfma.MetricThreshold(value_threshold=value, change_threshold=change)
+    return tfma.PerSliceMetricThreshold(slicing_specs=slices, threshold=bounds)
+
+
+def upper(bound: float) -> Any:
+    """At most."""
     return tfma.GenericValueThreshold(upper_bound=wrappers_pb2.DoubleValue(value=bound))
 
 
-def _lower(bound: float) -> Any:
+def lower(bound: float) -> Any:
+    """At least."""
     return tfma.GenericValueThreshold(lower_bound=wrappers_pb2.DoubleValue(value=bound))
 
 
-def _no_worse(slack: float) -> Any:
-    """An error may be larger than the blessed model's by this share of it."""
+def no_larger(*, share: float | None = None, by: float | None = None) -> Any:
+    """At most the blessed model's number and this share of it, or this much, more."""
     return tfma.GenericChangeThreshold(
-        direction=tfma.MetricDirection.LOWER_IS_BETTER, relative=wrappers_pb2.DoubleValue(value=slack)
+        direction=tfma.MetricDirection.LOWER_IS_BETTER,
+        relative=None if share is None else wrappers_pb2.DoubleValue(value=share),
+        absolute=None if by is None else wrappers_pb2.DoubleValue(value=by),
     )
 
 
-class _Forecast(beam.DoFn):  # type: ignore[misc]  # Beam's base is untyped
-    """A batch of examples to one extract for each life."""
-
-    def __init__(self, paths: dict[str, str]) -> None:
-        super().__init__()
-        self._paths = paths
-
-    def process(self, extracts: Any) -> Iterator[Any]:
-        batch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
-        column = batch.column(batch.schema.get_field_index(tfma.constants.ARROW_INPUT_COLUMN))
-        records = [each[0] for each in column.to_pylist()]
-        spec = load_serving_model(next(iter(self._paths.values()))).manifest.inputs.life
-        lives = decode_lives(records, spec)[0]
-        answers = {name: predict(path, lives) for name, path in self._paths.items()}
-        for index, life in enumerate(lives):
-            label, weight = label_of(life, spec.horizon)
-            predicted = {name: answer[index] for name, answer in answers.items()}
-            named = {"machine_type": spec.machine_type, "group": life.group, "component": life.component}
-            yield {
-                tfma.FEATURES_KEY: {name: np.array([value]) for name, value in named.items()},
-                tfma.LABELS_KEY: np.array([label]),
-                tfma.EXAMPLE_WEIGHTS_KEY: np.array([weight]),
-                tfma.PREDICTIONS_KEY: predicted if len(predicted) > 1 else predicted[""],
-            }
+def no_smaller(*, by: float) -> Any:
+    """At least the blessed model's number less this much."""
+    return tfma.GenericChangeThreshold(
+        direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute=wrappers_pb2.DoubleValue(value=-by)
+    )

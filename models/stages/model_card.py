@@ -5,6 +5,8 @@ Rule: every number on it was computed in this run and stands in `card.json` too;
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,11 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Model, ModelBlessing, ModelEvaluation
 from tfx.utils.path_utils import serving_model_dir
 
-from contract.rul_bundle import read_rul_bundle
 from models.stages.artifacts import AcceptedSpan, ModelCard, ReplayedModel
-from models.stages.card_text import COLUMNS, format_card, format_page
+from models.stages.card_text import format_card, format_page
 from models.stages.judgement import BASELINE, CANDIDATE
+from models.stages.kind import kind_of
 from models.stages.names import CARD_DATA, CARD_FILE, CARD_PAGE, REPLAY_FILE, VERDICT_FILE
-from models.stages.serving_file import BUNDLE_FILE
 
 
 @component  # type: ignore[untyped-decorator]  # TFX is untyped
@@ -32,37 +33,31 @@ def CardWriter(  # noqa: N802  # a component is called like a class
     card: OutputArtifact[ModelCard],
 ) -> None:
     """Write the card as Markdown, HTML and JSON."""
-    manifest = read_rul_bundle(Path(serving_model_dir(model.uri)) / BUNDLE_FILE).manifest
-    spec = manifest.inputs.life
-    data = {
-        "name": manifest.name,
-        "version": manifest.version,
-        "machine_type": spec.machine_type,
-        "time_unit": spec.time_unit,
-        "horizon": spec.horizon,
-        "inputs": {"settings": spec.settings, "sensors": spec.sensors, "events": spec.events},
+    replay = json.loads((Path(replayed.uri) / REPLAY_FILE).read_text(encoding="utf-8"))
+    chosen = kind_of(replay["kind"])
+    data = asdict(chosen.describe(Path(serving_model_dir(model.uri)))) | {
+        "columns": dict(chosen.columns),
         "data": json.loads((Path(accepted.uri) / VERDICT_FILE).read_text(encoding="utf-8")),
-        "replay": json.loads((Path(replayed.uri) / REPLAY_FILE).read_text(encoding="utf-8")),
+        "replay": replay,
         "is_blessed": blessing.get_int_custom_property("blessed") == 1,
         "refused_because": read_failures(evaluation.uri),
-        "results": read_results(evaluation.uri),
-        "lineage": dict(manifest.lineage),
+        "results": read_results(evaluation.uri, list(chosen.columns)),
     }
     folder, text = Path(card.uri), format_card(data)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD_DATA).write_text(json.dumps(data, indent=1), encoding="utf-8")
     (folder / CARD_FILE).write_text(text, encoding="utf-8")
-    (folder / CARD_PAGE).write_text(format_page(text, manifest.name), encoding="utf-8")
+    (folder / CARD_PAGE).write_text(format_page(text, data["name"]), encoding="utf-8")
 
 
-def read_results(uri: str) -> list[dict[str, Any]]:
+def read_results(uri: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
     """What the Evaluator measured: one row for each model and slice, the whole first."""
     rows = []
     for name, result in _load_results(uri):
-        for key, metrics in result.slicing_metrics:
-            values = next(iter(next(iter(metrics.values())).values()))
+        for key, measured in result.slicing_metrics:
+            values = next(iter(next(iter(measured.values())).values()))
             sliced = " ".join(f"{column} {value}" for column, value in key) or "all"
-            numbers = {each: _number(values.get(each)) for each in COLUMNS}
+            numbers = {each: _number(values.get(each)) for each in metrics}
             rows.append({"model": name, "slice": sliced, **numbers})
     return sorted(rows, key=lambda row: (row["model"] != CANDIDATE, row["slice"] != "all", row["slice"]))
 

@@ -12,10 +12,10 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Model, PushedModel
 from tfx.utils.path_utils import serving_model_dir
 
-from contract.registry import ModelLine, Note, Papers, Registry
+from contract.registry import ModelKind, ModelLine, Note, Papers, Registry
 from models.stages.artifacts import ModelCard
+from models.stages.kind import bundle_file
 from models.stages.names import CARD_DATA, CARD_FILE, PROMOTED_PROPERTY, VERSION_PROPERTY
-from models.stages.serving_file import BUNDLE_FILE
 
 WHO = "training pipeline"
 
@@ -40,8 +40,9 @@ def RegistryPusher(  # noqa: N802  # a component is called like a class
         blessing={"results": data["results"], "refused_because": data["refused_because"]},
         lineage=data["lineage"] | {"model_artifact": model.id},
     )
-    books, line, note = Registry(Path(registry)), ModelLine(data["machine_type"]), Note(WHO, reason)
-    version = books.publish(line, Path(serving_model_dir(model.uri)) / BUNDLE_FILE, papers, note)
+    books, line = Registry(Path(registry)), ModelLine(data["subject"], ModelKind(data["replay"]["kind"]))
+    bundle, note = Path(serving_model_dir(model.uri)) / bundle_file(line.kind), Note(WHO, reason)
+    version = books.publish(line, bundle, papers, note)
     if data["is_blessed"]:
         books.promote(line, version, note)
     pushed.set_string_custom_property(VERSION_PROPERTY, version)

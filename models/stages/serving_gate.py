@@ -1,7 +1,7 @@
-"""The gate between training and judgement: the exported file must answer like the network it came from.
+"""The gate between training and judgement: the exported file must do what it promises.
 
-Rule: the file is loaded from disk and run as the cloud runs it, on all evaluation lives and on its own golden
-inputs. Whatever is judged, shown and published afterwards is this very file.
+Rule: the file is loaded from disk and run as it will be run in service. Whatever is judged, shown and
+published afterwards is this very file.
 """
 
 import json
@@ -12,14 +12,9 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils.path_utils import serving_model_dir
 
-from contract.forecast import assemble
-from contract.rul_bundle import read_rul_bundle
-from models.forecast.serving import ServingModel, require_golden, require_same
 from models.stages.artifacts import ReplayedModel
-from models.stages.life_examples import read_lives
+from models.stages.kind import kind_of
 from models.stages.names import REPLAY_FILE
-from models.stages.serving_file import BUNDLE_FILE
-from models.stages.trainer import NETWORK_FOLDER, training
 
 
 @component  # type: ignore[untyped-decorator]  # TFX is untyped
@@ -28,29 +23,22 @@ def ServingGate(  # noqa: N802  # a component is called like a class
     model: InputArtifact[Model],
     replayed: OutputArtifact[ReplayedModel],
     module: Parameter[str],
+    kind: Parameter[str],
 ) -> None:
-    """Stop the run when the exported file answers otherwise than the network.
+    """Stop the run when the exported file does not answer as it should.
+
+    Args:
+        examples: The span; its evaluation side is replayed.
+        model: What the Trainer exported.
+        replayed: Written when the file is good.
+        module: Import path of the training.
+        kind: Of the model, as `models.stages.kind.kind_of` takes it.
 
     Raises:
-        NotReleasableError: it does; names output, machine and numbers.
+        NotReleasableError: it does not; names what differs, and by how much.
         ModelFileError: the runtime refuses it.
     """
-    folder = Path(serving_model_dir(model.uri))
-    bundle = read_rul_bundle(folder / BUNDLE_FILE)
-    serving = ServingModel(bundle)
-    lives = read_lives(examples.uri, "eval", bundle.manifest.inputs.life)
-    inputs = assemble(lives, bundle.manifest.inputs)
-    network = training(module).load(folder / NETWORK_FOLDER)
-    horizon = bundle.manifest.inputs.life.horizon
-    named = [f"machine {life.machine}" for life in lives]
-    report = {
-        "lives": len(lives),
-        "largest_difference": max(
-            require_same(serving.answer(inputs), network.answer(inputs), named, horizon),
-            require_golden(bundle),
-        ),
-        "unit": bundle.manifest.inputs.life.time_unit,
-        "bytes": len(bundle.model),
-    }
+    told = kind_of(kind).replay(Path(serving_model_dir(model.uri)), examples.uri, module)
+    report = {"kind": kind, **told}
     Path(replayed.uri).mkdir(parents=True, exist_ok=True)
     (Path(replayed.uri) / REPLAY_FILE).write_text(json.dumps(report, indent=1))

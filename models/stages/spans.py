@@ -2,8 +2,8 @@
 
 Rule: what can be seen without opening a file is refused here, before TFX is loaded.
 
-    SPANS/span-00007/manifest.json                    of the snapshot that it was split from
-    SPANS/span-00007/{train,calibrate,eval}/lives.parquet
+    SPANS/span-00007/manifest.json                    of the snapshot or recordings that it was split from
+    SPANS/span-00007/{train,calibrate,eval}/*.parquet lives, or windows
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from contract.errors import DataError
 from contract.snapshot import MANIFEST_FILE, SnapshotManifest, parse_manifest
+from models.recording_manifest import RecordingManifest, parse_recording_manifest
 
 SPLITS = ("train", "calibrate", "eval")
 SPAN_PATTERN = "span-{SPAN:5}"
@@ -23,6 +24,8 @@ _MAGIC = b"PAR1"
 """First and last bytes of a whole Parquet file (Apache Parquet format, 2013)."""
 _FOLDER = re.compile(r"span-(\d{5})")
 
+Manifest = SnapshotManifest | RecordingManifest
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -30,8 +33,8 @@ class Span:
 
     number: int
     folder: Path
-    manifest: SnapshotManifest | None
-    """Of its snapshot; None where the folder has none."""
+    manifest: Manifest | None
+    """Of its snapshot or recordings; None where the folder has none."""
 
 
 def find_span(spans: Path, number: int | None, now: datetime) -> Span:
@@ -94,9 +97,10 @@ def _list_spans(spans: Path) -> dict[int, Path]:
     return {int(m[1]): path for path in spans.iterdir() if (m := _FOLDER.fullmatch(path.name))}
 
 
-def _read_manifest(path: Path) -> SnapshotManifest | None:
+def _read_manifest(path: Path) -> Manifest | None:
     try:
-        return parse_manifest(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return parse_recording_manifest(text) or parse_manifest(text)
     except FileNotFoundError:
         return None
     except OSError as error:

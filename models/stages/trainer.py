@@ -1,57 +1,19 @@
-"""The Trainer's work: lives in, a bundle for the cloud and a network for the next warm start out.
+"""The Trainer's work: the examples of two sides in, a folder with a bundle out.
 
-Rule: this is the one place where the pipeline touches the training of forecasts (`ForecastTraining`). What it
-trains on is the train side alone; intervals are made true on the calibrate side.
+Rule: what is trained on is the train side alone; what comes of it is made true on the calibrate side. The
+evaluation side is not read here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
-import numpy.typing as npt
-
-from contract.lives import Life, LifeSpec, Rows
-from contract.rul_bundle import write_rul_bundle
-from models.forecast.release import Trained, build_bundle
-from models.stages.life_examples import decode_lives, read_records
+from models.stages.kind import Assignment, kind_of
 from models.stages.measures import read_measures
-from models.stages.schema import read_schema, spec_of
-from models.stages.serving_file import BUNDLE_FILE
-
-NETWORK_FOLDER = "network"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingTask:
-    """What is to be learned."""
-
-    spec: LifeSpec
-    train: Sequence[Life] = field(repr=False)
-    calibrate: Sequence[Life] = field(repr=False)
-    """Lives of other machines: intervals are made true on them."""
-    measures: Mapping[str, Any] = field(repr=False)
-    """What `ForecastTraining.measure` said of the train side."""
-    settings: Mapping[str, Any]
-    """Settings of the training, as JSON holds them; empty: its own defaults."""
-    warm_start: Path | None = None
-    """What an earlier `Trained.save` wrote, to start from."""
-
-
-class ForecastTraining(Protocol):
-    """A module that trains forecasts."""
-
-    def measure(self, settings: Rows, sensors: Rows) -> Mapping[str, npt.ArrayLike]:
-        """What the network's normaliser needs: `settings` (n, n_settings), `sensors` (n, n_sensors)."""
-
-    def train(self, task: TrainingTask) -> Trained:
-        """Train a forecast."""
-
-    def load(self, folder: Path) -> Trained:
-        """Read back what `save` wrote."""
+from models.stages.records import read_records
+from models.stages.schema import read_schema
 
 
 def run_fn(fn_args: Any) -> None:
@@ -61,23 +23,22 @@ def run_fn(fn_args: Any) -> None:
         IndustrialGuardError: what training and export raise.
     """
     custom = fn_args.custom_config
-    spec = spec_of(read_schema(Path(fn_args.schema_path)))
-    records = _read(fn_args.train_files)
-    train, calibrate = (decode_lives(each, spec)[0] for each in (records, _read(fn_args.eval_files)))
-    measures = read_measures(Path(fn_args.transform_graph_path), records[0])
-    warm = Path(fn_args.base_model) / NETWORK_FOLDER if fn_args.base_model else None
-    task = TrainingTask(spec, train, calibrate, measures, custom["settings"], warm)
-    trained = training(custom["training"]).train(task)
+    train, calibrate = _read(fn_args.train_files), _read(fn_args.eval_files)
     folder = Path(fn_args.serving_model_dir)
-    (folder / NETWORK_FOLDER).mkdir(parents=True)
-    trained.save(folder / NETWORK_FOLDER)
-    bundle = build_bundle(trained, calibrate, custom["version"], custom["lineage"])
-    write_rul_bundle(folder / BUNDLE_FILE, bundle)
-
-
-def training(module: str) -> ForecastTraining:
-    """The module that trains, by its import path."""
-    return cast(ForecastTraining, import_module(module))
+    folder.mkdir(parents=True, exist_ok=True)
+    assignment = Assignment(
+        schema=read_schema(Path(fn_args.schema_path)),
+        train=train,
+        calibrate=calibrate,
+        measures=read_measures(Path(fn_args.transform_graph_path), train[0]),
+        settings=custom["settings"],
+        training=custom["training"],
+        version=custom["version"],
+        lineage=custom["lineage"],
+        warm_start=Path(fn_args.base_model) if fn_args.base_model else None,
+        folder=folder,
+    )
+    kind_of(custom["kind"]).train(assignment)
 
 
 def _read(patterns: Sequence[str]) -> list[bytes]:

@@ -19,7 +19,7 @@ from cloud.store.database import Database, open_database, sqlite_url
 from cloud.store.machine_events import read_logs
 from cloud.store.writer import StoreWriter
 from contract.errors import ConfigError
-from contract.registry import ModelLine, Registry
+from contract.registry import ModelKind, ModelLine, Note, Papers, Registry
 from contract.snapshot import parse_manifest
 from tests.cloud.life_samples import DEVICE, at, born, make_bundle, publish, talk
 from tests.cloud.test_main import quiet_logs  # noqa: F401 - a fixture
@@ -115,6 +115,19 @@ def test_models_are_listed_and_rolled_back_by_one_command(data: Path, capsys: Ou
     assert f"promoted {second}" in lines[-2]
     assert run(*back, "--why", "further") == 7
     assert "no earlier champion" in capsys.readouterr().err
+
+
+def test_edge_models_are_rolled_back_by_the_same_command(data: Path, capsys: Out) -> None:
+    registry, line = Registry(data / "registry"), ModelLine("small-fan", ModelKind.EDGE)
+    note = Note("training pipeline", "a person asked for it")
+    versions = [registry.publish(line, model, Papers("# Fan", True), note) for model in (b"one", b"two")]
+    for version in versions:
+        registry.promote(line, version, note)
+    back = ("roll-back", "--kind", "edge", "--machine-type", "small-fan", "--data", data)
+    assert run(*back, "--who", "Jon", "--why", "too many alarms") == 0
+    assert capsys.readouterr().out == f"edge small-fan: {versions[0]} is in charge again\n"
+    assert run("models", "--data", data) == 0
+    assert capsys.readouterr().out.startswith(f"edge small-fan: {versions[0]} is in charge\n")
 
 
 def test_a_missing_store_is_named_and_not_made(tmp_path: Path, capsys: Out) -> None:

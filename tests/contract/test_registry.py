@@ -141,7 +141,7 @@ def test_an_unknown_version_is_refused(registry: Registry, version: str) -> None
             ask()
 
 
-@pytest.mark.parametrize("name", ["", "../x", "Pump", "a" * 41, "pump-2"])
+@pytest.mark.parametrize("name", ["", "../x", "Pump", "a" * 41, "pump 2", "-pump"])
 def test_a_machine_type_is_a_name(name: str) -> None:
     with pytest.raises(RegistryError, match="machine type"):
         ModelLine(name)

@@ -80,9 +80,8 @@ class Plant:
 
     def write_verdict(self, execution: int, span: int, **distances: float) -> Path:
         """What the pipeline's DriftCheck leaves behind."""
-        folder = (
-            self.places.root / "artifacts" / PUMP.machine_type / "DriftCheck" / "accepted" / str(execution)
-        )
+        artifacts = self.places.root / "artifacts" / "rul" / PUMP.machine_type
+        folder = artifacts / "DriftCheck" / "accepted" / str(execution)
         folder.mkdir(parents=True)
         shifts = [
             {"kind": kind, "column": name, "distance": distance, "threshold": 0.3}

@@ -19,7 +19,8 @@ from models.continuous import Cause, PastRun, Policy, Result, Trigger, Wait
 from models.continuous_journal import Journal
 from models.errors import PipelineError
 from models.pipeline_config import Outcome, PipelineConfig
-from models.stages.schema import draft_schema, write_schema
+from models.stages.life_schema import draft_schema
+from models.stages.schema import write_schema
 from tests.contract.life_strategies import SPEC
 from tests.industrialguard.plant import PUMP, START, Plant
 from tests.models.snapshots import fleet

@@ -114,7 +114,7 @@ def test_a_disk_that_refuses_leaves_no_span(
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("models.examples.os.fsync", fail)
+    monkeypatch.setattr("models.span_folder.os.fsync", fail)
     with pytest.raises(DataError, match=r"span-00001: cannot be written: .*No space left"):
         write_examples(snapshot, tmp_path / "examples", ExampleConfig(1))
     assert list((tmp_path / "examples").iterdir()) == []

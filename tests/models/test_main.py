@@ -6,9 +6,10 @@ import pytest
 
 from contract.bundle import Bundle, load_bundle
 from contract.errors import ConfigError, DataError, IndustrialGuardError
-from models.__main__ import format_result, main
+from models.__main__ import main
 from models.config import FitConfig, TrainConfig
 from models.dataset import read_vectors
+from models.edge_command import format_result
 from models.errors import TooLittleDataError
 from models.recordings import write_recording
 from models.trainer import prepare, prepare_machines
@@ -41,9 +42,7 @@ def test_a_mistake_is_said_before_tensorflow_is_loaded(tmp_path: Path) -> None:
     assert "examples:" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["edge"], [*LOOP, "--data", "x"], ["rul"], [*LOOP, "--epochs", "many"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["edge"], LOOP, ["rul"], [*LOOP, "--epochs", "many"]])
 def test_a_wrong_command_line_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "usage: industrialguard train" in capsys.readouterr().err

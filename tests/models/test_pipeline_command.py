@@ -10,10 +10,10 @@ import pytest
 from contract.errors import ConfigError, DataError
 from models.__main__ import main
 from models.errors import LineageError
-from models.pipeline_command import format_outcome, parse_units, shipped_schemas, take_span
-from models.pipeline_config import Outcome
+from models.pipeline_command import parse_units, shipped_schemas, take_span
 from models.snapshot import read_snapshot
-from models.stages.schema import ranges_of, read_schema, spec_of
+from models.stages.life_schema import spec_of
+from models.stages.schema import ranges_of, read_schema
 from models.stages.spans import find_span
 from tests.contract.life_strategies import SPEC
 from tests.models.snapshots import fleet, write
@@ -87,12 +87,3 @@ def test_schemas_that_ship_describe_lives(name: str) -> None:
     schema = read_schema(shipped_schemas()[name])
     assert spec_of(schema).machine_type == name
     assert all(found.unit for column, found in ranges_of(schema).items() if column.startswith("sensor_"))
-
-
-def test_an_outcome_is_told_in_lines() -> None:
-    card = Path("card.html")
-    assert format_outcome(Outcome("2-ab", True, (), card)) == "2-ab is in charge\n  model card: card.html"
-    assert format_outcome(Outcome("2-ab", False, ("rmse: 9",), card)).splitlines()[:2] == [
-        "2-ab was not blessed",
-        "  rmse: 9",
-    ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from contract.errors import ConfigError
-from models.pipeline_config import PipelineConfig, Thresholds
+from contract.registry import ModelKind
+from models.pipeline_config import EdgeThresholds, PipelineConfig, Thresholds
 
 CONFIG = PipelineConfig(
     spans=Path("spans"),
@@ -22,8 +24,17 @@ CONFIG = PipelineConfig(
 )
 
 
-def test_it_comes_back_from_its_file() -> None:
-    assert PipelineConfig.from_json(CONFIG.to_json()) == CONFIG
+EDGE = replace(CONFIG, kind=ModelKind.EDGE, thresholds=EdgeThresholds(auc=0.9))
+
+
+@pytest.mark.parametrize("config", [CONFIG, EDGE])
+def test_it_comes_back_from_its_file(config: PipelineConfig) -> None:
+    assert PipelineConfig.from_json(config.to_json()) == config
+
+
+def test_thresholds_are_of_the_kinds_own_sort() -> None:
+    with pytest.raises(ConfigError, match="thresholds of another kind of model than edge"):
+        replace(CONFIG, kind=ModelKind.EDGE)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +51,12 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_thresholds_that_make_no_sense(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="make no sense"):
         Thresholds(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"auc": 1}, {"auc": 0}, {"false_episodes_per_h": -1}, {"auc_slack": -0.1}])
+def test_edge_thresholds_that_make_no_sense(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="make no sense"):
+        EdgeThresholds(**wrong)
 
 
 @pytest.mark.parametrize("reason", ["", "x" * 201])

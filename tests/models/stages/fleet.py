@@ -12,8 +12,9 @@ import numpy as np
 from contract.lives import End, EventKind, Life, LifeEvent, LifeSpec, Rows
 from contract.snapshot import LifeKey, key_of
 from models.parquet import write_lives
-from models.stages.life_examples import encode_row
-from models.stages.schema import draft_schema, write_schema
+from models.stages.life_schema import draft_schema
+from models.stages.records import encode_row
+from models.stages.schema import write_schema
 
 SPEC = LifeSpec(
     "press", "h", 60.0, ("load",), ("heat", "shake", "flow"), ("greased",), components=("bearing",)

@@ -14,7 +14,7 @@ import numpy as np
 
 from contract.forecast import LEVELS, Bin, Calibration, Inputs, InputSpec, assemble
 from models.stages.backend import tf
-from models.stages.trainer import TrainingTask
+from models.stages.life_training import TrainingTask
 
 WIDE = Calibration((Bin(0.0, 10.0, 10.0),))
 

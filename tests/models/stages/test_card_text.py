@@ -17,16 +17,16 @@ ROW = {
 
 
 def card(**changes: Any) -> str:
-    span = {"span": 4, "cut": "2026-03-01", "lives": {"train": 16}, "failed": {"train": 13}}
+    span = {"span": 4, "cut": "2026-03-01", "sides": {"train": {"lives": 16, "of them failed": 13}}}
     span |= {"compared_with_span": None, "shifts": []} | changes.pop("span", {})
     data = {
         "name": "press RUL",
         "version": "press-1",
-        "machine_type": "press",
-        "time_unit": "h",
-        "horizon": 60.0,
+        "purpose": "Forecasts the remaining useful life of press up to 60 h.",
+        "judged": "Lives cut at random points.",
+        "columns": {"rmse": "RMSE", "coverage_90": "coverage", "width_90": "width", "example_count": "cuts"},
         "data": span,
-        "replay": {"lives": 20, "largest_difference": 3e-5, "bytes": 9500},
+        "replay": {"told": "Replayed on 20 lives."},
         "is_blessed": True,
         "refused_because": [],
         "results": [ROW],

@@ -103,6 +103,7 @@ def test_cycles_and_lives_without_a_calendar_have_no_future(lives: list[Life]) -
 
 def test_a_machine_on_two_sides_leaks(lives: list[Life]) -> None:
     sides = {"train": lives[:4], "calibrate": lives[4:6], "eval": lives[3:4]}
-    assert list(faults.find_shared_machines(sides)) == [
+    machines = {side: [life.machine for life in each] for side, each in sides.items()}
+    assert list(faults.find_shared_machines(machines)) == [
         "machine press-003 is in train and in eval: its answers would leak"
     ]

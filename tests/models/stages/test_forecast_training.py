@@ -15,7 +15,7 @@ from contract.forecast import assemble
 from models.forecast.release import build_bundle
 from models.forecast.serving import ServingModel, require_same
 from models.stages import forecast_training
-from models.stages.trainer import TrainingTask, training
+from models.stages.life_training import TrainingTask, training
 from tests.models.stages.fleet import SPEC, make_sides
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from contract.errors import DataError
 from contract.lives import Life
 from models.stages.backend import tf
-from models.stages.life_examples import decode_lives, encode_row, read_lives, split_folder
+from models.stages.life_examples import decode_lives, read_lives
+from models.stages.records import encode_row, split_folder
 from tests.models.stages.fleet import CUT, SPEC, as_row, encode, installed, make_life, make_sides
 
 
@@ -73,11 +74,6 @@ def test_a_missing_sensor_is_named() -> None:
     row = {key: value for key, value in as_row(make_life(0)).items() if key != "sensor_shake"}
     with pytest.raises(DataError, match="column sensor_shake: machine 'press-000': 0 values for"):
         decode_lives([encode_row(row)], SPEC)
-
-
-def test_what_is_no_column_is_refused() -> None:
-    with pytest.raises(DataError, match="column odd: holds dict"):
-        encode_row({"odd": [{}]})
 
 
 def test_a_split_is_read_from_its_folder(tmp_path: Path) -> None:

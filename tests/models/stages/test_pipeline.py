@@ -133,7 +133,7 @@ def test_the_first_model_is_blessed_and_in_charge(done: Done) -> None:
     ("run", "sentence"),
     [
         ("no column", "span 2, eval: column sensor_shake is missing; the schema names it"),
-        ("no lives", "span 5, calibrate: is empty, it holds no lives"),
+        ("no lives", "span 5, calibrate: is empty, it holds no examples"),
         ("other unit", "span 3, calibrate: column sensor_heat holds "),
     ],
 )

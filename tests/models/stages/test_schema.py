@@ -9,7 +9,8 @@ import pytest
 
 from contract.errors import ConfigError, DataError
 from contract.life_columns import column_kinds
-from models.stages.schema import draft_schema, ranges_of, read_schema, spec_of, write_schema
+from models.stages.life_schema import draft_schema, spec_of
+from models.stages.schema import ranges_of, read_schema, write_schema
 from tests.models.stages.fleet import SPEC, UNITS, make_sides, write_fleet_schema
 
 
