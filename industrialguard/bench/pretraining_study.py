@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from contract.lives import Life, LifeSpec
 from industrialguard.bench.pretraining_deal import Deal, take_judges
 from industrialguard.bench.report import Role, Row
 from industrialguard.bench.rul_rows import as_metrics
-from models.forecast.fit import Cuts, FitSpec, Fitter, draw_cuts, draw_evenly, prepare_cuts
+from models.forecast.fit import Cuts, FitSpec, Fitter, ask, draw_cuts, draw_evenly, prepare_cuts
 from models.forecast.metrics import METRICS, Figure
 from models.forecast.naive import AlwaysTheSame, ByAge
 from models.forecast.prepare import Prepare
@@ -116,7 +117,9 @@ class Study:
         self._truths = Truths.of(self.judges, life.horizon)
         prepare = Prepare(self._config, measure_lives(self.others))  # its shapes alone matter here
         self._encoder = build_encoder(self._config, prepare)
-        self._fitter = Fitter(build_encoder(self._config, prepare, "workpiece"), spec.train.fit)
+        self._fitter = Fitter(
+            partial(build_encoder, self._config, prepare, "workpiece"), self._config.n_bins, spec.train.fit
+        )
         self._pretrainer = Pretrainer(self._config, prepare, spec.pretrain)
         self._answer = Answer(life.horizon, self._config.n_bins)
 
@@ -185,7 +188,7 @@ class Study:
         if not contender.is_pretrained:
             learn_summaries(self._encoder, cuts.inputs["summary"])
         self._fitter.fit(self._encoder, cuts, chooses, start.seed, watch)
-        said = self._answer(ops.convert_to_tensor(self._fitter.chances(self._encoder, start.judged)))
+        said = self._answer(ops.convert_to_tensor(ask(self._encoder, start.judged)))
         mean, quantiles = (ops.convert_to_numpy(said[name]) for name in ("mean", "quantiles"))
         forecasts = Forecasts.of_model(mean[:, 0], quantiles, self._truths.horizon)
         return {**self._judge(forecasts), "best_epoch": float(np.argmin(losses) + 1)}

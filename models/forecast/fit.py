@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from contract.forecast import InputSpec, assemble
 from contract.lives import Life
+from models.forecast.devices import Devices, find_devices
 from models.forecast.prepare import Prepare
 from models.keras3 import keras, ops
 from models.rul import chance_of
@@ -118,46 +119,57 @@ class Workpiece:
     """A network that is worked on again and again; its graph is built once.
 
     Args:
-        network: What is trained.
+        build: Makes what is trained.
         spec: How.
         loss: What Keras takes as one.
+        devices: On what; None: on the best that there is.
     """
 
-    def __init__(self, network: keras.Model, spec: FitSpec, loss: Any) -> None:
-        self._network = network
-        self._optimizer = build_optimizer(spec)
-        network.compile(self._optimizer, loss, jit_compile=False)
-        self._optimizer.build(network.trainable_variables)
+    def __init__(
+        self, build: Callable[[], keras.Model], spec: FitSpec, loss: Any, devices: Devices | None = None
+    ) -> None:
+        with (devices or find_devices()).scope():
+            self.network = build()
+            self._optimizer = build_optimizer(spec)
+            self.network.compile(self._optimizer, loss, jit_compile=False)
+            self._optimizer.build(self.network.trainable_variables)
         self._fresh = [ops.convert_to_numpy(each) for each in self._optimizer.variables]
-        self._noises = [layer.seed_generator for layer in network.layers if hasattr(layer, "seed_generator")]
+        self._noises = [
+            layer.seed_generator for layer in self.network.layers if hasattr(layer, "seed_generator")
+        ]
 
     def start_over(self, seed: int) -> None:
         """Forget the last fit but for the weights: averages, what the optimiser knows, and the noise."""
         for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
         averages = self._optimizer._model_variables_moving_average
-        for average, variable in zip(averages, self._network.trainable_variables, strict=True):
+        for average, variable in zip(averages, self.network.trainable_variables, strict=True):
             average.assign(variable)
         for number, noise in enumerate(self._noises):
             noise.state.assign(np.array([seed * len(self._noises) + number, 0], np.uint32))
 
     def take_averages(self) -> None:
         """Put the averages of the weights in their places."""
-        self._optimizer.finalize_variable_values(self._network.trainable_variables)
+        self._optimizer.finalize_variable_values(self.network.trainable_variables)
 
 
 class Fitter:
     """Fits encoders of one shape; its graph is built once and serves them all.
 
     Args:
-        encoder: The encoder that is worked on; what it held is lost.
+        build: Makes the encoder that is worked on.
+        n_bins: Of that encoder.
         spec: How.
+        devices: On what; None: on the best that there is.
     """
 
-    def __init__(self, encoder: keras.Model, spec: FitSpec) -> None:
-        self._encoder, self._spec = encoder, spec
-        self._loss = SurvivalLoss(encoder.output.shape[-1] - 1)
-        self._workpiece = Workpiece(encoder, spec, self._loss)
+    def __init__(
+        self, build: Callable[[], keras.Model], n_bins: int, spec: FitSpec, devices: Devices | None = None
+    ) -> None:
+        self._spec = spec
+        self._loss = SurvivalLoss(n_bins)
+        self._workpiece = Workpiece(build, spec, self._loss, devices)
+        self.encoder = self._workpiece.network
 
     def fit(
         self, encoder: keras.Model, train: Cuts, held: Cuts, seed: int, watch: Callable[[int, float], None]
@@ -171,36 +183,37 @@ class Fitter:
             seed: Of all that is random.
             watch: Told the epoch, from 1, and the loss on `held` after it.
         """
-        self._encoder.set_weights(encoder.get_weights())
+        self.encoder.set_weights(encoder.get_weights())
         self._workpiece.start_over(seed)
         best = self._judge(held)
 
         def judge_epoch(epoch: int, _: object) -> None:
             nonlocal best
-            going = self._encoder.get_weights()
+            going = self.encoder.get_weights()
             self._workpiece.take_averages()
             loss = self._judge(held)
             if loss < best:
                 best = loss
-                encoder.set_weights(self._encoder.get_weights())
-            self._encoder.set_weights(going)
+                encoder.set_weights(self.encoder.get_weights())
+            self.encoder.set_weights(going)
             watch(epoch + 1, loss)
 
         batches = _Batches(train, self._spec, seed)
         judge = keras.callbacks.LambdaCallback(on_epoch_end=judge_epoch)
-        self._encoder.fit(batches, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[judge])
-
-    def chances(self, encoder: keras.Model, cuts: Cuts) -> npt.NDArray[np.float32]:
-        """What an encoder's readers say together, float32 (n, n_bins + 1)."""
-        self._encoder.set_weights(encoder.get_weights())
-        return self._answer(cuts)
-
-    def _answer(self, cuts: Cuts) -> npt.NDArray[np.float32]:
-        said = self._encoder.predict(cuts.inputs, batch_size=CHUNK, verbose=0)
-        return np.asarray(ops.convert_to_numpy(chance_of(said)), np.float32)
+        self.encoder.fit(batches, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[judge])
 
     def _judge(self, held: Cuts) -> float:
-        return float(ops.mean(self._loss.of_chance(held.targets, self._answer(held))))
+        said = chance_of(self.encoder.predict(held.inputs, batch_size=CHUNK, verbose=0))
+        return float(ops.mean(self._loss.of_chance(held.targets, said)))
+
+
+def ask(encoder: keras.Model, cuts: Cuts) -> npt.NDArray[np.float32]:
+    """What an encoder's readers say together, float32 (n, n_bins + 1); in its own precision."""
+    chunks = [slice(start, start + CHUNK) for start in range(0, len(cuts), CHUNK)]
+    parts = [{name: values[chunk] for name, values in cuts.inputs.items()} for chunk in chunks]
+    return np.concatenate(
+        [ops.convert_to_numpy(chance_of(encoder(part, training=False))) for part in parts], dtype=np.float32
+    )
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped

@@ -22,7 +22,7 @@ from contract.lives import Life
 from models.forecast.fit import Arrays, FitSpec, Tensor, Workpiece, draw_rows, prepare_cuts
 from models.forecast.prepare import SENSED, Prepare
 from models.keras3 import keras, ops
-from models.rul import CONSTANT, Floats, RulConfig, build_encoder
+from models.rul import CONSTANT, PRECISE, Floats, RulConfig, build_encoder
 
 AHEAD = (0, 8, 24, 56, 104)
 """Where windows begin and end, in rows after the newest."""
@@ -30,6 +30,8 @@ HIDING = 0.5
 """Share of examples whose history has holes; the others tell of what comes with all that is known."""
 HIDDEN = 0.3
 """Share of tokens that are hidden in them."""
+TOLD = ("hidden", "ahead", "ahead_mix")
+"""What readers tell: what was hidden; and what comes, each of the two."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,10 +96,13 @@ class Pretrainer:
 
     def __init__(self, config: RulConfig, prepare: Prepare, spec: FitSpec) -> None:
         self._spec = spec
-        self._pupil = build_encoder(config, prepare, "pupil")
-        outputs = _tell(config, self._pupil)
-        self._network = keras.Model(self._pupil.inputs, outputs, name="pretraining")
-        self._workpiece = Workpiece(self._network, spec, {name: KnownError() for name in outputs})
+
+        def build() -> keras.Model:
+            self._pupil = build_encoder(config, prepare, "pupil")
+            return keras.Model(self._pupil.inputs, _tell(config, self._pupil), name="pretraining")
+
+        self._workpiece = Workpiece(build, spec, {name: KnownError() for name in TOLD})
+        self._network = self._workpiece.network
         self._first = self._network.get_weights()
 
     def fit(
@@ -132,10 +137,10 @@ def _tell(config: RulConfig, encoder: keras.Model) -> dict[str, Tensor]:
     n_sensors = len(config.inputs.life.sensors)
     tokens = encoder.get_layer(f"layer{config.layers - 1}").output[:, 1 : 1 + config.n_tokens]
     tokens = keras.layers.LayerNormalization(name="hidden_norm")(tokens)
-    told = {"hidden": keras.layers.Dense(SENSED * n_sensors, name="hidden")(tokens)}
+    told = {"hidden": keras.layers.Dense(SENSED * n_sensors, name="hidden", dtype=PRECISE)(tokens)}
     for name, reader in (("ahead", "head"), ("ahead_mix", "mix_norm")):
         said = encoder.get_layer(reader).output
-        told[name] = keras.layers.Dense((len(AHEAD) - 1) * n_sensors, name=name)(said)
+        told[name] = keras.layers.Dense((len(AHEAD) - 1) * n_sensors, name=name, dtype=PRECISE)(said)
     return told
 
 

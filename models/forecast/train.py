@@ -21,7 +21,7 @@ from models.errors import TooLittleDataError
 from models.forecast.conditions import Floats, Usual
 from models.forecast.conformal import ConformalSpec, calibrate
 from models.forecast.ensemble import Ensemble, build_parts
-from models.forecast.fit import Cuts, FitSpec, Fitter, draw_cuts, draw_evenly, prepare_cuts
+from models.forecast.fit import Cuts, FitSpec, Fitter, ask, draw_cuts, draw_evenly, prepare_cuts
 from models.forecast.metrics import Figure, judge
 from models.forecast.pretrain import Histories, Pretrainer, draw_histories
 from models.forecast.truths import Forecasts, Truths
@@ -112,7 +112,7 @@ def train(
         histories = draw_histories(prepare, config.inputs, lives, spec.n_cuts, random)
         pretrainer = Pretrainer(config, prepare, spec.fit)
         _pretrain_each(encoders, pretrainer, histories, folds, spec.seed, watch)
-    fitter = Fitter(build_encoder(config, prepare, "workpiece"), spec.fit)
+    fitter = Fitter(partial(build_encoder, config, prepare, "workpiece"), config.n_bins, spec.fit)
     said = _fit_each(encoders, _Lesson(cuts, asked, folds, life.horizon), fitter, spec.seed, watch)
     network = build_model(config, prepare, encoders)
     ensemble = Ensemble(config, constants, encoders, network, folds.of_machine, AS_SAID, AS_SAID)
@@ -248,7 +248,7 @@ def _fit_each(
             continue  # no machine here that it has not learned from: it stays as it is
         if learns.any():
             fitter.fit(encoder, cuts.take(learns), held, seed * SEEDS_APART + number, partial(watch, number))
-        chance[left_out] = fitter.chances(encoder, held)
+        chance[left_out] = ask(encoder, held)
     answer = Answer(lesson.horizon, n_bins)(ops.convert_to_tensor(chance))
     return {name: ops.convert_to_numpy(value) for name, value in answer.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,9 @@ def trained() -> Ensemble:
     )
     learn_summaries(encoders[0], learned.inputs["summary"])
     fitter = Fitter(
-        build_encoder(CONFIG, prepare, "workpiece"), FitSpec(epochs=4, steps=30, batch=64, rate=1e-2, ema=0.9)
+        partial(build_encoder, CONFIG, prepare),
+        CONFIG.n_bins,
+        FitSpec(epochs=4, steps=30, batch=64, rate=1e-2, ema=0.9),
     )
     fitter.fit(encoders[0], learned, held, 0, lambda *_: None)
     network = build_model(CONFIG, prepare, encoders)

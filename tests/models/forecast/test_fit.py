@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from models.forecast.fit import (
     FitSpec,
     Fitter,
     SurvivalLoss,
+    ask,
     draw_cuts,
     draw_evenly,
     prepare_cuts,
@@ -100,7 +102,7 @@ def held(prepare: Prepare) -> Cuts:
 
 @pytest.fixture(scope="module")
 def fitter(prepare: Prepare) -> Fitter:
-    return Fitter(build_encoder(config(), prepare), SMALL)
+    return Fitter(partial(build_encoder, config(), prepare), N_BINS, SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def learned(
 
 def judge(fitter: Fitter, encoder: keras.Model, cuts: Cuts) -> float:
     """Mean loss of an encoder on cuts."""
-    return float(loss_of(logits_of(fitter.chances(encoder, cuts)), cuts.targets).mean())
+    return float(loss_of(logits_of(ask(encoder, cuts)), cuts.targets).mean())
 
 
 def is_same(a: keras.Model, b: keras.Model, tolerance: float = 1e-6) -> bool:
@@ -225,7 +227,9 @@ def test_where_an_epoch_ends_changes_nothing(
     prepare: Prepare, fitter: Fitter, fresh: Callable[[], keras.Model], train: Cuts
 ) -> None:
     at_once = Fitter(
-        build_encoder(config(), prepare), replace(SMALL, epochs=1, steps=SMALL.epochs * SMALL.steps)
+        partial(build_encoder, config(), prepare),
+        N_BINS,
+        replace(SMALL, epochs=1, steps=SMALL.epochs * SMALL.steps),
     )
     one = train.take(np.array([7]))  # the same in every batch
     encoders = [fresh(), fresh()]
