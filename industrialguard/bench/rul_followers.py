@@ -17,7 +17,7 @@ from models.forecast.choose import Choice, Chosen, spec_for, train_best
 from models.forecast.decide import least_pct_error
 from models.forecast.train import Material, TrainSpec
 from models.forecast.trend import fit_trend, residual_life, usual_life
-from models.forecast.truths import Floats
+from models.forecast.truths import Floats, Forecasts
 from models.forecast.watching import watch_training
 from models.lives.load_clock import LoadClock
 
@@ -97,9 +97,9 @@ def _train(lives: Sequence[Life], life: LifeSpec, clock: LoadClock, spec: TrainS
 
 def _follow(trained: Chosen) -> Follow:
     def follow(life: Life, rows: Sequence[int]) -> Said:
-        cuts = [life.cut(row + 1) for row in rows]
-        served = trained.forecast(cuts)
-        quantiles = trained.answer_lives(cuts)["quantiles"]
+        answers = trained.answer_lives([life.cut(row + 1) for row in rows])
+        mean, quantiles, horizon = answers["mean"][:, 0], answers["quantiles"], trained.inputs.life.horizon
+        served = Forecasts.of_model(mean, quantiles, horizon, trained.interval_90)
         return Said(least_pct_error(quantiles, life.age[list(rows)]), (served.lower, served.upper))
 
     return follow

@@ -95,7 +95,15 @@ def unseen_by(trained: Chosen) -> Callable[[str], Chosen]:
     """From a machine to a forecast that was not told of it."""
     if isinstance(trained, LengthsForecast):
         return trained.leave_out
-    return lambda machine: leave_out(trained, machine)
+    known: dict[int | None, Ensemble] = {}
+
+    def unseen(machine: str) -> Ensemble:
+        fold = trained.fold_of.get(machine)
+        if fold not in known:
+            known[fold] = leave_out(trained, machine)
+        return known[fold]
+
+    return unseen
 
 
 def _are_few(lives: Sequence[Life]) -> bool:

@@ -3,16 +3,31 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from contract.errors import ConfigError
+from industrialguard.bench import rul_femto
 from industrialguard.bench.__main__ import main as bench
+from industrialguard.bench.report import Role
 from industrialguard.bench.rul import main
+from industrialguard.bench.rul_followers import Follower, Said
 from tests.industrialguard.bench.engines import write_bearings
 
 
-def test_a_table_a_file_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_bearings(tmp_path)
+def test_a_table_a_file_and_a_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours trains networks, which its own tests do."""
+    main_row = Follower(
+        "ours",
+        Role.OURS,
+        lambda *_: lambda life, rows: Said(np.zeros(len(rows))),
+        is_seeded=True,
+        is_main=True,
+    )
+    monkeypatch.setattr(rul_femto, "our_followers", lambda _: (main_row,))
+    write_bearings(tmp_path, (60, 70, 80, 90, 100))
     written, picture = tmp_path / "rul.json", tmp_path / "rul.png"
     line = ["rul", "--dataset", "femto", "--data", str(tmp_path), "--seeds", "2"]
     assert bench([*line, "--json", str(written), "--plot", str(picture)]) == 0
