@@ -1,7 +1,7 @@
 """Our own models of remaining useful life, as the benchmark sees them.
 
 Rule: they are trained by the function that the product trains with, and asked through the graph that is
-exported. Exactly one of them is the main one: what ships, a machine type's model tuned to its site.
+exported. Exactly one of them is the main one: what ships, the model of a machine type.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def our_contenders() -> tuple[Contender, ...]:
     """The machine type's model, also as it was before tuning, one of a single subset, one of few rows."""
     whole, recent = remember(fitted("transformer, all subsets", FULL)), f"last {RECENT_ROWS} rows, no age"
     return (
-        Contender("transformer, all subsets, tuned", Role.OURS, whole, True, is_main=True, tune=tuned(FULL)),
-        Contender("transformer, all subsets", Role.OURS, whole, True),
+        Contender("transformer, all subsets", Role.OURS, whole, True, is_main=True, serve=serve),
+        Contender("transformer, all subsets, tuned", Role.OURS, whole, True, tune=tuned(FULL)),
         Contender("transformer, own subset", Role.OURS, fitted("transformer, own subset", FULL)),
         Contender(
             f"transformer, {recent}",

