@@ -16,6 +16,8 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 # Debian keeps servers in sbin, which is not on everybody's PATH; Homebrew has two homes.
 SERVER_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/homebrew/bin")
 
+SLOW_TIMEOUT_S = 900
+
 _lacking: list[str] = []
 
 
@@ -77,6 +79,13 @@ def recorded_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded data at {folder}: point {DATA_FOLDER} at a folder of them")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests more time before they count as hung: a busy machine takes several times as long."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
