@@ -25,7 +25,7 @@ def test_all_encoders_are_one_count(machines: int, encoders: int, capsys: pytest
 
 def test_epochs_of_pre_training_count_too(capsys: pytest.CaptureFixture[str]) -> None:
     lives = [replace(life, end=End.RUNNING) for life in fleet(6)]
-    watch = watch_training("pump", lives, TrainSpec(n_folds=2, fit=FitSpec(epochs=3)))
+    watch = watch_training("pump", lives, TrainSpec(n_folds=2, fit=FitSpec(epochs=3), pretrain_below=0.5))
     for loss in (math.nan, 0.25):
         for member in range(2):
             for epoch in range(1, 4):
