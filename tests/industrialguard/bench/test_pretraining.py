@@ -46,7 +46,7 @@ def test_a_table_for_each_share_with_its_protocol(
     assert "test files are not used" in said
     printed = capsys.readouterr().out
     assert said.split(". ")[0] in printed
-    assert "10.50 ± 0.707" in document.read_text()
+    assert "10.50 ± 0.71" in document.read_text()
 
 
 def test_too_few_engines_are_refused(tmp_path: Path) -> None:
