@@ -1,7 +1,7 @@
 """A span on disk appears whole or not at all.
 
-Rule: it is written aside, with every file on the disk, and then renamed; whoever lists spans never sees half
-of one.
+Rule: it is written aside, files and folders are made durable, and then it is renamed; whoever lists spans
+never sees half of one, not even after a power cut.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from contract.durable import make_folder, sync_folder
 from contract.errors import DataError
 from contract.snapshot import MANIFEST_FILE
 
@@ -48,11 +49,12 @@ def place_span(folder: Path, file: str, sides: Mapping[str, Callable[[Path], Non
         DataError: the disk refused, or what the sides raise.
     """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
             _write(aside, file, sides, manifest)
             aside.rename(folder)
+            sync_folder(folder.parent)
         finally:
             shutil.rmtree(aside, ignore_errors=True)  # renamed by now, unless something failed
     except OSError as error:
@@ -63,9 +65,15 @@ def place_span(folder: Path, file: str, sides: Mapping[str, Callable[[Path], Non
 def _write(aside: Path, file: str, sides: Mapping[str, Callable[[Path], None]], manifest: str) -> None:
     for side, write in sides.items():
         (aside / side).mkdir()
-        path = aside / side / file
-        write(path)
-        with path.open("rb") as written:
-            os.fsync(written.fileno())
+        write(aside / side / file)
+        _sync_file(aside / side / file)
+        sync_folder(aside / side)
     (aside / MANIFEST_FILE).write_text(manifest, encoding="utf-8")
+    _sync_file(aside / MANIFEST_FILE)
     aside.chmod(_FOLDER_MODE)
+    sync_folder(aside)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as written:
+        os.fsync(written.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,22 @@ def test_a_span_has_its_sides_and_its_manifest(tmp_path: Path) -> None:
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     where = "spans/span-00007"
     assert found == [f"{where}/eval/x.parquet", f"{where}/manifest.json", f"{where}/train/x.parquet"]
+
+
+def test_everything_is_durable_before_it_is_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[str, bool]] = []
+    folder = span_folder(tmp_path, 1)
+
+    def note(descriptor: int) -> None:
+        place = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append((place.name, folder.exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    place_span(folder, "x", {"train": write}, "{}")
+    *before, (last, is_in_place) = synced
+    assert [name for name, _ in before[:-1]] == ["x", "train", "manifest.json"]
+    assert before[-1][0].startswith(".span-00001.") and not any(there for _, there in before)
+    assert (last, is_in_place) == (tmp_path.name, True)
 
 
 def test_a_span_never_changes(tmp_path: Path) -> None:
