@@ -163,7 +163,7 @@ class Curves(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         start, size = self._knots[:, :-1], self._knots[:, 1:] - self._knots[:, :-1]  # (F, P)
         passed = ops.clip((values[..., None] - start) / ops.maximum(size, CONSTANT), 0.0, 1.0)
         passed = passed * ops.cast(size > CONSTANT, "float32")  # (B, F, P)
-        curves = ops.sum(passed[..., None] * self._slopes, 2) + self._heights  # (B, F, C)
+        curves = ops.einsum("bfp,fpc->bfc", passed, self._slopes) + self._heights  # (B, F, C)
         return ops.reshape(ops.relu(curves), (-1, values.shape[-1] * self._n_curves))
 
 

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.errors import ConfigError
+from contract.errors import ConfigError, DataError
 from contract.lives import Life, LifeSpec
 from contract.rul_bundle import write_rul_bundle
 from contract.snapshot import Split
 from models.code_version import find_code_version
+from models.errors import TooLittleDataError
 from models.forecast.figures import format_figures
 from models.lives import FORMATS, open_lives
 from models.lives.life_set import ALL
@@ -25,12 +26,14 @@ from models.lives.load_clock import LoadClock
 from models.snapshot import read_snapshot
 
 if TYPE_CHECKING:
-    from models.forecast.choose import Chosen
+    from models.forecast.choose import Choice, Chosen
+    from models.forecast.ensemble import Ensemble
     from models.forecast.train import TrainSpec
 
 EXAMPLES = """\
 examples:
   industrialguard train rul --dataset cmapss --data ../data/cmapss --subset FD001 --out fd001.igr
+  industrialguard train rul --dataset cmapss --data ../data/cmapss --group FD001 --out fd001.igr
   industrialguard train rul --dataset own --data line3 --out line3.igr --plot line3.png
   industrialguard train rul --snapshot snapshots/turbofan --out turbofan.igr
 
@@ -57,6 +60,8 @@ class RulRequest:
     dataset: str = ""
     """`scheme:place`"""
     subset: str = ALL
+    group: str = ""
+    """Whose machines it is for, after all lives taught; empty: for all alike."""
     seed: int = 0
     plot: Path | None = None
 
@@ -86,6 +91,17 @@ class Source:
     """What a person should know of them."""
     clock: LoadClock = field(default=LoadClock())
     """What wears these components."""
+    group: str = ""
+    """Whose machines the forecast is for; empty: all."""
+
+    @property
+    def label(self) -> str:
+        """What is being trained."""
+        return f"{self.spec.machine_type}, {len(self.train)} lives"
+
+    def meant(self, lives: Sequence[Life]) -> list[Life]:
+        """Those of the machines that the forecast is for."""
+        return [life for life in lives if not self.group or life.group.lower() == self.group.lower()]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -119,6 +135,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set's files")
     parser.add_argument("--subset", metavar="NAME", help="only this group of a data set's lives")
     parser.add_argument(
+        "--group",
+        metavar="NAME",
+        help="learn from all lives, then go on with those of one group, such as a site, to forecast it",
+    )
+    parser.add_argument(
         "--out", required=True, type=Path, metavar="FILE", help="the bundle to write (.igr), a new file"
     )
     parser.add_argument(
@@ -143,13 +164,24 @@ def parse_request(arguments: argparse.Namespace) -> RulRequest:
         for option in ("data", "subset"):
             if getattr(arguments, option) is not None:
                 raise ConfigError(f"--{option} belongs to --dataset; a snapshot is learned from as it is")
-        return RulRequest(arguments.out, arguments.snapshot, seed=arguments.seed, plot=arguments.plot)
+        return RulRequest(
+            arguments.out,
+            arguments.snapshot,
+            group=arguments.group or "",
+            seed=arguments.seed,
+            plot=arguments.plot,
+        )
+    if arguments.subset is not None and arguments.group is not None:
+        raise ConfigError(
+            "--subset learns from one group alone, --group from all of them: give one of the two"
+        )
     if arguments.data is None:
         raise ConfigError(f"--dataset {arguments.dataset} needs --data DIR, the folder of its files")
     return RulRequest(
         out=arguments.out,
         dataset=f"{arguments.dataset}:{arguments.data}",
         subset=arguments.subset or ALL,
+        group=arguments.group or "",
         seed=arguments.seed,
         plot=arguments.plot,
     )
@@ -176,12 +208,13 @@ def train_rul(request: RulRequest, spec: TrainSpec | None = None) -> None:
 
     spec = replace(spec or spec_for(source.train), seed=request.seed)
     started = datetime.now(UTC)
-    label = f"{source.spec.machine_type}, {len(source.train)} lives"
     material = Material(source.spec, source.train, source.calibrate)
-    choice = train_best(material, source.clock, spec, watch_training(label, source.train, spec))
-    best = choice.best
+    watch = watch_training(source.label, source.train, spec)
+    choice = train_best(material, source.clock, spec, watch)
+    best = tune(source, choice, spec) if source.group else choice.best
     version = f"{source.spec.machine_type}-{started:%Y%m%dT%H%M%SZ}"
-    bundle = build_bundle(best, source.train, version, describe_lineage(request, source, started))
+    golden = source.meant(source.train)
+    bundle = build_bundle(best, golden, version, describe_lineage(request, source, started))
     require_golden(bundle)
     write_rul_bundle(request.out, bundle)
     print(format_result(request, source, version, best.figures))
@@ -191,15 +224,46 @@ def train_rul(request: RulRequest, spec: TrainSpec | None = None) -> None:
         print(f"wrote {request.plot}: {draw(request.plot, source, best)} machines")
 
 
+def tune(source: Source, choice: Choice, spec: TrainSpec) -> Ensemble:
+    """Go on with what all lives taught, on those of one group.
+
+    Raises:
+        TooLittleDataError: there are few machines, of the type or of the group.
+    """
+    from models.forecast.train import Material, train, tuning
+    from models.forecast.watching import watch_training
+
+    if choice.lengths is not None:
+        raise TooLittleDataError(
+            f"{source.name}: too few machines for a forecast of one group; leave out --group, or collect more"
+        )
+    lives, calibrate = source.meant(source.train), source.meant(source.calibrate)
+    watch = watch_training(f"tuning to {source.group}, {len(lives)} lives", lives, tuning(spec))
+    return train(Material(source.spec, lives, calibrate), tuning(spec), choice.network, watch)
+
+
 def read_source(request: RulRequest) -> Source:
     """Read the lives.
 
     Raises:
-        DataError: there are none, or they are damaged.
+        DataError: there are none, they are damaged, or none is of the group that is asked for.
     """
+    source = _open(request)
+    if not source.meant(source.train):
+        known = ", ".join(sorted({life.group for life in source.train} - {""})) or "none"
+        raise DataError(
+            f"{source.name}: has no lives of group {request.group!r} to learn from; groups: {known}"
+        )
+    return source
+
+
+def _open(request: RulRequest) -> Source:
+    group = request.group
     if request.snapshot is None:
         lives = open_lives(request.dataset, request.subset)
-        return Source(lives.spec, lives.source, lives.lives, notes=lives.notes, clock=lives.clock)
+        return Source(
+            lives.spec, lives.source, lives.lives, notes=lives.notes, clock=lives.clock, group=group
+        )
     snapshot = read_snapshot(request.snapshot)
     train, calibrate, unseen = (snapshot.split(side) for side in Split)
     notes = [
@@ -208,7 +272,7 @@ def read_source(request: RulRequest) -> Source:
         for side, lives in ((Split.CALIBRATE, calibrate), (Split.EVAL, unseen))
         if not lives
     ]
-    return Source(snapshot.spec, snapshot.manifest.name, train, calibrate, unseen, notes)
+    return Source(snapshot.spec, snapshot.manifest.name, train, calibrate, unseen, notes, group=group)
 
 
 def describe_lineage(request: RulRequest, source: Source, started: datetime) -> dict[str, str]:
@@ -216,6 +280,7 @@ def describe_lineage(request: RulRequest, source: Source, started: datetime) -> 
     return {
         "source": source.name,
         "subset": request.subset,
+        "group": request.group or ALL,
         "lives": str(len(source.train)),
         "machines": str(len({life.machine for life in source.train})),
         "seed": str(request.seed),
@@ -234,7 +299,8 @@ def draw(plot: Path, source: Source, trained: Chosen) -> int:
     from models.forecast.courses import choose_shown, follow_unseen
     from models.forecast.plots import draw_courses
 
-    shown = choose_shown(source.unseen, N_SHOWN) or choose_shown(source.train, N_SHOWN)
+    unseen, known = source.meant(source.unseen), source.meant(source.train)
+    shown = choose_shown(unseen, N_SHOWN) or choose_shown(known, N_SHOWN)
     title = f"{source.spec.machine_type}: each machine forecast by what others taught"
     draw_courses(plot, title, source.spec.time_unit, follow_unseen(unseen_by(trained), shown, source.spec))
     return len(shown)

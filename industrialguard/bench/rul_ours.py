@@ -15,7 +15,7 @@ from industrialguard.bench.rul_rows import Contender, Tune
 from models.forecast.ensemble import Ensemble
 from models.forecast.release import build_bundle
 from models.forecast.serving import ServingModel
-from models.forecast.train import TUNING, Material, TrainSpec, train
+from models.forecast.train import Material, TrainSpec, train, tuning
 from models.forecast.trees import RECENT_ROWS
 from models.forecast.watching import watch_training
 
@@ -61,7 +61,7 @@ def tuned(spec: TrainSpec) -> Tune:
     """Goes on with a trained one."""
 
     def tune(start: Ensemble, lives: Sequence[Life], life: LifeSpec, seed: int) -> Ensemble:
-        return _train("tuning", lives, life, replace(spec, seed=seed, fit=TUNING), start)
+        return _train("tuning", lives, life, replace(tuning(spec), seed=seed), start)
 
     return tune
 

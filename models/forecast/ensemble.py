@@ -1,14 +1,13 @@
 """A trained forecast of a machine type: several networks that are asked, kept and served as one.
 
-Rule: what is asked here is what is exported; nothing is added to it but the calibrated intervals, which
-travel beside the file.
+Rule: what was saved is read back whole, to the last bit of its answers, or refused.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ from typing import Any
 import numpy as np
 
 from contract.errors import BundleError, DataError
-from contract.forecast import Calibration, Inputs, InputSpec, assemble
-from contract.lives import NAME_LISTS, Life, LifeSpec
+from contract.forecast import Calibration, InputSpec
+from contract.lives import NAME_LISTS, LifeSpec
 from models.errors import ModelFileError
-from models.forecast.fit import CHUNK
+from models.forecast.graph_forecast import GraphForecast
 from models.forecast.metrics import Figure
 from models.forecast.prepare import Prepare
-from models.forecast.truths import Forecasts
-from models.keras3 import keras, ops
+from models.keras3 import keras
 from models.rul import Constants, RulConfig, build_encoder, build_model
 
 _DAMAGED = (
@@ -35,7 +33,7 @@ WEIGHTS, SETTINGS = "weights.npz", "forecast.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ensemble:
+class Ensemble(GraphForecast):
     """Networks of one `RulConfig`, with their intervals."""
 
     config: RulConfig
@@ -55,28 +53,6 @@ class Ensemble:
         """What is read of a life."""
         return self.config.inputs
 
-    def answer(self, inputs: Inputs) -> Inputs:
-        """`quantiles` float32 (n, 7) and `mean` float32 (n, 1), in the type's time unit; not calibrated."""
-        parts = [
-            self.network({name: v[start : start + CHUNK] for name, v in inputs.items()}, training=False)
-            for start in range(0, len(inputs["age"]), CHUNK)
-        ]
-        return {
-            name: np.concatenate([ops.convert_to_numpy(part[name]) for part in parts]) for name in parts[0]
-        }
-
-    def answer_lives(self, lives: Sequence[Life]) -> Inputs:
-        """The same for lives as they stand after their last rows."""
-        chunks = [lives[start : start + CHUNK] for start in range(0, len(lives), CHUNK)]
-        parts = [self.answer(assemble(some, self.inputs)) for some in chunks]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def forecast(self, lives: Sequence[Life]) -> Forecasts:
-        """What is said of lives after their last rows, with the calibrated 90 % interval."""
-        said = self.answer_lives(lives)
-        horizon = self.inputs.life.horizon
-        return Forecasts.of_model(said["mean"][:, 0], said["quantiles"], horizon, self.interval_90)
-
     def save(self, folder: Path) -> None:
         """Write what `load_ensemble` reads into a folder that exists."""
         content = {
@@ -95,12 +71,6 @@ class Ensemble:
             for place, values in enumerate(encoder.get_weights())
         }
         np.savez(folder / WEIGHTS, **weights)
-
-    def export(self) -> bytes:
-        """The TFLite file with one signature: inputs as `assemble` names them, `quantiles` and `mean` out."""
-        from models.forecast.export import export_tflite
-
-        return export_tflite(self.network, self.inputs)
 
 
 def build_parts(

@@ -232,15 +232,27 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
         return some.inputs, some.targets
 
 
+class Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # Keras is untyped
+    """Rises evenly, then falls to 0 as a cosine; read from a table, since Keras asks once for each weight."""
+
+    def __init__(self, spec: FitSpec) -> None:
+        super().__init__()
+        total = spec.epochs * spec.steps
+        rise = total // 10
+        rising = np.arange(rise) / max(rise, 1)
+        falling = 0.5 + 0.5 * np.cos(np.pi * np.linspace(0, 1, total - rise + 1))
+        self.table = (spec.rate * np.concatenate([rising, falling])).astype(np.float32)
+
+    def __call__(self, step: Tensor) -> Tensor:
+        """At a step, from 0."""
+        last = len(self.table) - 1
+        return ops.take(self.table, ops.minimum(ops.cast(step, "int32"), last))
+
+
 def build_optimizer(spec: FitSpec) -> keras.optimizers.Optimizer:
-    """AdamW with a warm-up, a cosine and averaged weights."""
-    total = spec.epochs * spec.steps
-    rise = total // 10
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, total - rise, warmup_target=spec.rate, warmup_steps=rise
-    )
+    """AdamW with `Rates` and averaged weights."""
     return keras.optimizers.AdamW(
-        rate, weight_decay=spec.decay, clipnorm=1.0, use_ema=True, ema_momentum=spec.ema
+        Rates(spec), weight_decay=spec.decay, clipnorm=1.0, use_ema=True, ema_momentum=spec.ema
     )
 
 

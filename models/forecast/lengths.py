@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contract.forecast import LEVELS, Calibration, Inputs, InputSpec, assemble
+from contract.forecast import LEVELS, Calibration, Inputs, InputSpec
 from contract.lives import LARGEST, Life, LifeSpec
 from models.errors import TooLittleDataError
-from models.forecast.fit import CHUNK, draw_evenly
+from models.forecast.fit import draw_evenly
+from models.forecast.graph_forecast import GraphForecast
 from models.forecast.metrics import Figure
 from models.forecast.train import AS_SAID, Material, TrainSpec, judge_said
-from models.forecast.truths import Bools, Floats, Forecasts
+from models.forecast.truths import Bools, Floats
 from models.keras3 import keras, ops
 from models.lives.load_clock import LoadClock
 from models.rul import raw_inputs
@@ -138,10 +138,10 @@ class Outlast(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LengthsForecast:
+class LengthsForecast(GraphForecast):
     """A forecast of lengths alone, with the intervals that it needs; a `models.forecast.release.Trained`."""
 
-    inputs: InputSpec
+    reads: InputSpec
     lives: Sequence[Life] = field(repr=False)
     """Those that were counted."""
     clock: LoadClock
@@ -151,30 +151,10 @@ class LengthsForecast:
     figures: dict[str, Figure] = field(default_factory=dict)
     """How it did on machines whose lengths it did not know, by `models.forecast.metrics`."""
 
-    def answer(self, inputs: Inputs) -> Inputs:
-        """`quantiles` float32 (n, 7) and `mean` float32 (n, 1), in the type's time unit; not calibrated."""
-        n = len(inputs["age"])
-        chunks = ({name: v[at : at + CHUNK] for name, v in inputs.items()} for at in range(0, n, CHUNK))
-        parts = [self.network(chunk, training=False) for chunk in chunks]
-        return {name: np.concatenate([ops.convert_to_numpy(p[name]) for p in parts]) for name in parts[0]}
-
-    def answer_lives(self, lives: Sequence[Life]) -> Inputs:
-        """The same for lives as they stand after their last rows."""
-        return self.answer(assemble(lives, self.inputs))
-
-    def forecast(self, lives: Sequence[Life]) -> Forecasts:
-        """What is said of lives after their last rows, with the calibrated 90 % interval."""
-        said, horizon = self.answer_lives(lives), self.inputs.life.horizon
-        return Forecasts.of_model(said["mean"][:, 0], said["quantiles"], horizon, self.interval_90)
-
-    def save(self, folder: Path) -> None:
-        """Nothing: lives are counted anew each time."""
-
-    def export(self) -> bytes:
-        """The TFLite file with one signature: inputs as `assemble` names them, `quantiles` and `mean` out."""
-        from models.forecast.export import export_tflite
-
-        return export_tflite(self.network, self.inputs)
+    @property
+    def inputs(self) -> InputSpec:
+        """What is read of a life."""
+        return self.reads
 
     def leave_out(self, machine: str) -> LengthsForecast:
         """The same of the other machines' lives; intervals stay."""

@@ -7,7 +7,6 @@ lives that are in it, and its metrics are what the training measured.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from contract.forecast import Calibration, Inputs, InputSpec, assemble
@@ -38,9 +37,6 @@ class Trained(Protocol):
 
     def answer(self, inputs: Inputs) -> Inputs:
         """`quantiles` float32 (n, 7) and `mean` float32 (n, 1), in the type's time unit."""
-
-    def save(self, folder: Path) -> None:
-        """Write what a later warm start needs into a folder that exists."""
 
     def export(self) -> bytes:
         """The TFLite file with one signature: inputs as `assemble` names them, `quantiles` and `mean` out."""

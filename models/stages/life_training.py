@@ -38,7 +38,14 @@ class TrainingTask:
     settings: Mapping[str, Any]
     """Settings of the training, as JSON holds them; empty: its own defaults."""
     warm_start: Path | None = None
-    """What an earlier `Trained.save` wrote, to start from."""
+    """What an earlier `Lasting.save` wrote, to start from."""
+
+
+class Lasting(Trained, Protocol):
+    """A trained forecast that a later training may go on with."""
+
+    def save(self, folder: Path) -> None:
+        """Write what a later warm start needs into a folder that exists."""
 
 
 class ForecastTraining(Protocol):
@@ -47,10 +54,10 @@ class ForecastTraining(Protocol):
     def measure(self, settings: Rows, sensors: Rows) -> Mapping[str, npt.ArrayLike]:
         """What the network's normaliser needs: `settings` (n, n_settings), `sensors` (n, n_sensors)."""
 
-    def train(self, task: TrainingTask) -> Trained:
+    def train(self, task: TrainingTask) -> Lasting:
         """Train a forecast."""
 
-    def load(self, folder: Path) -> Trained:
+    def load(self, folder: Path) -> Lasting:
         """Read back what `save` wrote."""
 
 

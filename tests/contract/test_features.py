@@ -190,7 +190,7 @@ def test_model_space_is_log10_where_the_spec_says_so() -> None:
     values = np.full((2, len(specs)), 100.0, np.float32)
     values[1] = 0.0
     seen = to_model_space(values, specs)
-    assert seen[0].tolist() == [100.0] + [2.0] * (len(specs) - 1)
+    assert seen[0].tolist() == pytest.approx([100.0] + [2.0] * (len(specs) - 1))
     assert seen[1].tolist() == pytest.approx([0.0] + [math.log10(s.floor) for s in specs[1:]])
     assert values[0, 1] == 100.0, "the input is left alone"
 

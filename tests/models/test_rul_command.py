@@ -17,6 +17,7 @@ from contract.snapshot import Split, split_of
 from models import rul_command
 from models.__main__ import main
 from models.errors import NotReleasableError, TooLittleDataError
+from models.forecast.choose import FEW_MACHINES
 from models.forecast.serving import require_golden
 from models.lives.life_set import LifeSet
 from models.rul_command import RulRequest, read_source, train_rul
@@ -82,6 +83,38 @@ def test_a_data_set_calibrates_on_what_each_network_left_out(
 
 
 @pytest.mark.slow
+def test_all_groups_teach_and_one_is_tuned_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("FD001", "FD003"):
+        write_subset(tmp_path, name, n_train=FEW_MACHINES // 2)
+    out, plot = tmp_path / "fd003.igr", tmp_path / "fd003.svg"
+    train_rul(RulRequest(out, dataset=f"cmapss:{tmp_path}", group="FD003", plot=plot), TINY)
+    lineage = read_rul_bundle(out).manifest.lineage
+    assert (lineage["group"], lineage["subset"]) == ("FD003", "all")
+    assert lineage["machines"] == str(FEW_MACHINES)
+    said = capsys.readouterr()
+    assert "on machines left out of the fit" in said.out
+    assert f"tuning to FD003, {FEW_MACHINES // 2} lives" in said.err
+    assert "fd003-train" in plot.read_text()
+    assert "fd001-train" not in plot.read_text()
+
+
+@pytest.mark.slow
+def test_few_machines_are_not_tuned_to(tmp_path: Path) -> None:
+    write_subset(tmp_path, "FD001")
+    request = RulRequest(tmp_path / "a.igr", dataset=f"cmapss:{tmp_path}", group="fd001")
+    with pytest.raises(TooLittleDataError, match="leave out --group, or collect more"):
+        train_rul(request, TINY)
+    assert not request.out.exists()
+
+
+def test_a_group_that_nobody_knows(tmp_path: Path) -> None:
+    write_subset(tmp_path, "FD001")
+    request = RulRequest(tmp_path / "a.igr", dataset=f"cmapss:{tmp_path}", group="FD009")
+    with pytest.raises(DataError, match="no lives of group 'FD009' to learn from; groups: FD001"):
+        train_rul(request, TINY)
+
+
+@pytest.mark.slow
 def test_a_file_that_answers_otherwise_is_not_written(
     snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +174,7 @@ def test_too_little_to_learn_from(
         (["--dataset", "own"], "--dataset own needs --data DIR"),
         (["--snapshot", "s", "--data", "d"], "--data belongs to --dataset"),
         (["--snapshot", "s", "--subset", "FD001"], "--subset belongs to --dataset"),
+        (["--dataset", "own", "--data", "d", "--subset", "a", "--group", "b"], "give one of the two"),
         (["--snapshot", "s", "--plot", "a.doc"], "a picture ends in one of .pdf, .png, .svg"),
         (["--snapshot", "s", "--plot", "none/a.png"], "--plot none/a.png: there is no folder none"),
     ],

@@ -16,6 +16,7 @@ from models.forecast.fit import (
     Cuts,
     FitSpec,
     Fitter,
+    Rates,
     SurvivalLoss,
     ask,
     draw_cuts,
@@ -331,3 +332,18 @@ def test_gradients_are_numbers_whatever_is_said() -> None:
         cost = SurvivalLoss(N_BINS).call(tf.constant(ends, tf.float32), logits)
     assert np.isfinite(cost).all()
     assert np.isfinite(tape.gradient(cost, logits)).all()
+
+
+# Rates
+
+
+@pytest.mark.parametrize("spec", [FitSpec(), SMALL, FitSpec(epochs=1, steps=2)])
+def test_the_rate_rises_to_its_peak_then_falls_as_a_cosine(spec: FitSpec) -> None:
+    total = spec.epochs * spec.steps
+    rise = total // 10
+    rates = Rates(spec)
+    said = np.array([float(rates(step)) for step in range(total + 3)])
+    falling = spec.rate * (1 + np.cos(np.pi * np.arange(total - rise + 1) / (total - rise))) / 2
+    np.testing.assert_allclose(said[rise : total + 1], falling, atol=1e-9)
+    np.testing.assert_allclose(said[:rise], spec.rate * np.arange(rise) / max(rise, 1), atol=1e-9)
+    assert (said[total:] == 0).all()

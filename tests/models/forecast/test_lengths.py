@@ -107,7 +107,7 @@ def test_a_component_that_never_failed_is_beyond_the_horizon() -> None:
 def test_rows_that_are_left_out_of_a_long_life_do_not_stop_the_clock() -> None:
     trained, long = forecast(fleet(5), SPEC, LoadClock()), fleet(1, length=90)[0]
     small = InputSpec(SPEC, n_rows=25, n_events=0)
-    few = replace(trained, inputs=small, network=build_network(small, trained.lives, trained.clock))
+    few = replace(trained, reads=small, network=build_network(small, trained.lives, trained.clock))
     np.testing.assert_allclose(
         few.answer_lives([long])["mean"], trained.answer_lives([long])["mean"], rtol=1e-5
     )
