@@ -22,6 +22,9 @@ from contract.archive import write_atomically
 from contract.errors import ConfigError
 from models.code_version import find_code_version
 
+MOST_FIGURES = 8
+"""Side by side in a table: as many as a page can hold."""
+
 
 class Role(StrEnum):
     """What a row is in the comparison."""
@@ -193,38 +196,55 @@ def require_writable(path: Path | None) -> None:
 
 
 def format_report(report: Report) -> str:
-    """The protocol as sentences, then a table of plain text; the main row is marked with `>`."""
-    names = list(dict.fromkeys(name for row in report.rows for name in row.metrics))
+    """The protocol as sentences, then tables of plain text; the main row is marked with `>`."""
+    title = f"{report.bench}: {report.dataset}"
+    tables = [_format_table(report, names) for names in split_figures(report)]
+    return "\n\n".join(["\n".join([title, *(f"  {each}" for each in report.protocol)]), *tables])
+
+
+def _format_table(report: Report, names: Sequence[str]) -> str:
     lines = [["", "", "role", *names]]
     for row in report.rows:
-        cells = [format_metric(row.metrics[name]) if name in row.metrics else "" for name in names]
-        lines.append([">" if row.is_main else "", row.name, str(row.role), *cells])
+        lines.append([">" if row.is_main else "", row.name, str(row.role), *_cells(row, names)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     left = 3  # mark, name and role read from the left, figures line up on the right
-    table = [
+    return "\n".join(
         "  ".join(
             cell.ljust(width) if column < left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
-    ]
-    title = f"{report.bench}: {report.dataset}"
-    return "\n".join([title, *(f"  {sentence}" for sentence in report.protocol), "", *table])
+    )
 
 
 def format_markdown(report: Report) -> str:
     """The same as Markdown, for a document; the main row is bold."""
-    names = list(dict.fromkeys(name for row in report.rows for name in row.metrics))
-    lines = [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
-    for row in report.rows:
-        cells = [format_metric(row.metrics[name]) if name in row.metrics else "" for name in names]
-        name = row.name.replace("|", r"\|")  # of |z|
-        lines.append(f"| {f'**{name}**' if row.is_main else name} | {' | '.join(cells)} |")
     seeds = (
         f"Seeds {', '.join(map(str, report.seeds))}; {report.run.machine.cpu}, {report.run.duration_s:.0f} s."
     )
-    protocol = [f"- {sentence}" for sentence in (*report.protocol, seeds)]
-    return "\n".join([f"#### {report.dataset}", "", *protocol, "", *lines])
+    protocol = "\n".join(f"- {sentence}" for sentence in (*report.protocol, seeds))
+    tables = [_mark_table(report, names) for names in split_figures(report)]
+    return "\n\n".join([f"#### {report.dataset}", protocol, *tables])
+
+
+def _mark_table(report: Report, names: Sequence[str]) -> str:
+    lines = [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
+    for row in report.rows:
+        name = row.name.replace("|", r"\|")  # of |z|
+        lines.append(f"| {f'**{name}**' if row.is_main else name} | {' | '.join(_cells(row, names))} |")
+    return "\n".join(lines)
+
+
+def split_figures(report: Report) -> list[list[str]]:
+    """Names of a report's figures, table by table: as few tables as a page allows, equally wide."""
+    names = list(dict.fromkeys(name for row in report.rows for name in row.metrics))
+    n_tables = max(1, math.ceil(len(names) / MOST_FIGURES))
+    width = math.ceil(len(names) / n_tables)
+    return [names[start : start + width] for start in range(0, max(len(names), 1), max(width, 1))]
+
+
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
+    return [format_metric(row.metrics[name]) if name in row.metrics else "" for name in names]
 
 
 def format_metric(metric: Metric) -> str:

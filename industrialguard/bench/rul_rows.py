@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
+
+import numpy as np
 
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Metric, Role, Row
@@ -19,7 +21,7 @@ from models.forecast.metrics import Figure, coverage_by_truth, judge
 from models.forecast.naive import AlwaysTheSame, ByAge
 from models.forecast.prognostics import alpha_lambda_share, concordance
 from models.forecast.trees import FULL, N_FITS, RECENT, WITHOUT_AGE, TreeSpec, fit_trees
-from models.forecast.truths import Forecaster, Truths
+from models.forecast.truths import Floats, Forecaster, Forecasts, Truths
 from models.progress import Progress
 
 Fit = Callable[[Sequence[Life], LifeSpec, int], Forecaster]
@@ -33,6 +35,8 @@ SERVED = 10_000
 """Machines whose forecasts are timed."""
 SERVED_AT_ONCE = 1_000
 """As many as are in memory together."""
+DRAWS = 2_000
+"""Of test lives, to see what is chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,9 @@ def run_contenders(
         Rows by the subset's name, in the contenders' order.
     """
     rows: dict[str, list[Row]] = {subset.name: [] for subset in subsets}
+    errors: dict[str, list[Floats]] = {subset.name: [] for subset in subsets}
     for contender in contenders:
+        squares: dict[str, list[Floats]] = {subset.name: [] for subset in subsets}
         figures: dict[str, list[dict[str, Figure]]] = {subset.name: [] for subset in subsets}
         for seed in seeds if contender.is_seeded else seeds[:1]:
             shared = _fit(contender, everyone, spec, seed) if contender.learns_from_all else None
@@ -100,13 +106,44 @@ def run_contenders(
                     fitted = contender.tune(fitted, subset.train, spec, seed)
                     fit_s = time.perf_counter() - started
                 watch(contender, seed, subset, fitted)
-                judged = judge_lives(fitted, subset.test, spec) | {"fit_s": fit_s}
+                truths, forecasts = Truths.of(subset.test, spec.horizon), fitted.forecast(subset.test)
+                squares[subset.name].append((forecasts.mean - truths.capped) ** 2)
+                judged = judge_forecasts(forecasts, truths) | {"fit_s": fit_s}
                 if contender.serve is not None:
                     judged["serve_10000_s"] = time_serving(contender.serve(fitted, subset.train), subset)
                 figures[subset.name].append(judged)
         for name, found in figures.items():
             rows[name].append(Row(contender.name, contender.role, as_metrics(found), contender.is_main))
-    return {name: tuple(found) for name, found in rows.items()}
+            errors[name].append(np.mean(squares[name], axis=0))
+    return {name: _add_chance(found, errors[name]) for name, found in rows.items()}
+
+
+def _add_chance(rows: Sequence[Row], errors: Sequence[Floats]) -> tuple[Row, ...]:
+    """Rows, and how sure it is that the main one errs less than each of the others."""
+    main = [error for row, error in zip(rows, errors, strict=True) if row.is_main]
+    if not main:
+        return tuple(rows)
+    return tuple(
+        replace(row, metrics={**row.metrics, "main_is_better": Metric((chance_of_less(main[0], error),))})
+        if not row.is_main
+        else row
+        for row, error in zip(rows, errors, strict=True)
+    )
+
+
+def chance_of_less(ours: Floats, theirs: Floats) -> float:
+    """Share of draws of lives in which one has the lower mean error (paired bootstrap: Efron 1979).
+
+    Args:
+        ours: float64 (n,), squared errors of lives.
+        theirs: The same of the same lives.
+
+    Returns:
+        From 0 to 1; about 0.5 where nothing is known, 0.5 where they are the same.
+    """
+    drawn = np.random.default_rng(0).integers(0, len(ours), (DRAWS, len(ours)))
+    less = (theirs - ours)[drawn].mean(axis=1)
+    return float((less > 0).mean() + (less == 0).mean() / 2)
 
 
 def _fit(contender: Contender, lives: Sequence[Life], spec: LifeSpec, seed: int) -> tuple[Forecaster, float]:
@@ -125,10 +162,8 @@ def time_serving(answer: Callable[[Sequence[Life]], object], subset: Subset) -> 
     return time.perf_counter() - started
 
 
-def judge_lives(fitted: Forecaster, lives: Sequence[Life], spec: LifeSpec) -> dict[str, Figure]:
+def judge_forecasts(forecasts: Forecasts, truths: Truths) -> dict[str, Figure]:
     """All figures of one fit: of the mean and the interval, coverage by band, and order."""
-    truths = Truths.of(lives, spec.horizon)
-    forecasts = fitted.forecast(lives)
     bands = coverage_by_truth(forecasts, truths)
     return {
         **judge(forecasts, truths),

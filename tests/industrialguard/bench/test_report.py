@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from industrialguard.bench.report import (
     format_metric,
     format_report,
     require_writable,
+    split_figures,
     write_reports,
 )
 
@@ -171,3 +173,15 @@ def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     rows = [line.replace(r"\|", "") for line in table.splitlines() if line.startswith("|")]
     assert len(rows) == 4 and len({row.count("|") for row in rows}) == 1
     assert "**student**" in rows[2]
+
+
+@pytest.mark.parametrize(("n_figures", "widths"), [(1, [1]), (8, [8]), (9, [5, 4]), (17, [6, 6, 5])])
+def test_many_figures_fill_several_tables(n_figures: int, widths: list[int]) -> None:
+    names = [f"figure_{number}" for number in range(n_figures)]
+    wide = report(replace(OURS, metrics={name: Metric((1.0,)) for name in names}))
+    tables = split_figures(wide)
+    assert [len(table) for table in tables] == widths
+    assert [name for table in tables for name in table] == names
+    for text, row in ((format_report(wide), ">  student"), (format_markdown(wide), "| **student** |")):
+        assert text.count(row) == len(widths)
+        assert [text.count(name + " ") + text.count(name + "\n") for name in names] == [1] * n_figures

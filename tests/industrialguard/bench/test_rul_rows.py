@@ -14,13 +14,14 @@ from industrialguard.bench.rul_rows import (
     Contender,
     Subset,
     as_metrics,
+    chance_of_less,
     floor_contenders,
-    judge_lives,
+    judge_forecasts,
     run_contenders,
     tree_contender,
 )
 from models.forecast.trees import RECENT
-from models.forecast.truths import N_LEVELS, Forecaster, Forecasts
+from models.forecast.truths import N_LEVELS, Forecaster, Forecasts, Truths
 from tests.models.forecast.lives import SPEC, fleet
 
 FIGURES = {
@@ -104,8 +105,30 @@ def test_whoever_watches_sees_every_fit_with_its_subset() -> None:
     assert seen == [("own", 0, "a"), ("own", 0, "b"), ("own", 1, "a"), ("own", 1, "b")]
 
 
+def test_it_is_said_how_sure_the_main_one_is_better() -> None:
+    contenders = [
+        Contender("good", Role.OURS, lambda *_: Says(6.0), is_main=True),
+        Contender("bad", Role.BASELINE, lambda *_: Says(20.0)),
+        Contender("same", Role.BASELINE, lambda *_: Says(4.0)),
+    ]
+    good, bad, same = run_contenders(subsets(), fleet(6), SPEC, contenders, [0, 1])["a"]
+    assert "main_is_better" not in good.metrics
+    assert bad.metrics["main_is_better"].values == (1.0,)
+    assert same.metrics["main_is_better"].values == (0.5,), "as wrong, in the other direction"
+
+
+def test_a_small_difference_is_told_from_a_sure_one() -> None:
+    random = np.random.default_rng(3)
+    ours = random.exponential(1.0, 100)
+    noise = random.normal(0, 1.0, 100)
+    assert 0.2 < chance_of_less(ours, ours + noise - noise.mean()) < 0.8
+    assert chance_of_less(ours, ours + noise - noise.mean() + 0.5) > 0.99
+    assert chance_of_less(ours + noise - noise.mean() + 0.5, ours) < 0.01
+
+
 def test_every_figure_that_reports_name() -> None:
-    figures = judge_lives(Says(5.0), subsets()[0].test, SPEC)
+    lives = subsets()[0].test
+    figures = judge_forecasts(Says(5.0).forecast(lives), Truths.of(lives, SPEC.horizon))
     assert set(figures) == FIGURES
     assert figures["rmse"] == 0
     assert figures["picp_rul_0_12"] == 1
