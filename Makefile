@@ -26,7 +26,7 @@ demo: $(VENV)/.installed-demo ## run a fleet, its cloud and its page on this mac
 
 test: $(VENV)/.installed-all ## run every test; installs the servers they need where apt-get can
 	@sh tools/install_servers.sh
-	@UV="$$(sh tools/find_uv.sh)" $(PYTHON) -m pytest $(ARGS)
+	@UV="$$(sh tools/find_uv.sh)" $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed-all ## lint, types, layers, generated code and documents
 	$(VENV)/bin/ruff check .

@@ -18,7 +18,8 @@ SERVER_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/ho
 
 SLOW_TIMEOUT_S = 900
 
-_lacking: list[str] = []
+LACKING = "not tested here: "
+"""A skip for want of something begins so."""
 
 
 def require(condition: bool, reason: str) -> None:
@@ -32,9 +33,7 @@ def require(condition: bool, reason: str) -> None:
         return
     if os.environ.get(REQUIRE_ALL) == "1":
         pytest.fail(f"{reason} ({REQUIRE_ALL}=1 allows no skips)", pytrace=False)
-    if reason not in _lacking:
-        _lacking.append(reason)
-    pytest.skip(reason)
+    pytest.skip(LACKING + reason)
 
 
 def find_program(*names: str) -> str | None:
@@ -89,6 +88,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List, once each, what this machine lacks for the tests that were skipped."""
-    for reason in _lacking:
-        terminalreporter.write_line(f"not tested here: {reason}", yellow=True)
+    """List, once each, what this machine lacks for the tests that were skipped, by whichever worker."""
+    said = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    reasons = {
+        each[-1].partition(LACKING)[2] for each in said if isinstance(each, tuple) and LACKING in each[-1]
+    }
+    for reason in sorted(reasons):
+        terminalreporter.write_line(f"{LACKING}{reason}", yellow=True)
