@@ -17,6 +17,10 @@ from contract.features import feature_specs
 from contract.profiles import MachineProfile
 from contract.registry import ModelKind, ModelLine, Published, Registry
 from contract.rul_bundle import RulManifest, parse_rul_bundle
+from contract.snapshot import SECONDS
+
+SAME_STEP = 0.01
+"""Share by which two lengths of rows may differ and still be the same."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,6 +91,12 @@ def find_misfit(manifest: RulManifest, plan: LifePlan, profile: MachineProfile) 
     life = manifest.inputs.life
     if life.time_unit != plan.time_unit:
         return f"the model counts in {life.time_unit}, its machine type's plan in {plan.time_unit}"
+    step = plan.step_s / SECONDS[plan.time_unit]
+    if manifest.step and abs(step / manifest.step - 1) > SAME_STEP:
+        return (
+            f"the model learned from rows every {manifest.step:g} {life.time_unit}, its machine type's plan "
+            f"makes one every {step:g}; train it anew, or set step_s of the plan back"
+        )
     known = {spec.name for spec in feature_specs(profile)}
     try:
         asked = {parse_column(name)[0] for name in (*life.settings, *life.sensors)}

@@ -21,7 +21,7 @@ from contract.archive import AnyTensor, format_tensor, pack, parse_tensor, unpac
 from contract.checks import TEXT_PATTERN
 from contract.errors import BundleError, DataError
 from contract.forecast import LEVELS, Calibration, Forecast, Inputs, InputSpec
-from contract.lives import NAME_LISTS, LifeSpec
+from contract.lives import LARGEST, NAME_LISTS, LifeSpec
 from contract.sealed import Seal, read_sealed, require_tflite, take_fields, write_sealed
 
 FORMAT = 1
@@ -39,7 +39,7 @@ _MODEL, _GOLDEN = "model.tflite", "golden.npz"
 _SEAL = Seal(FORMAT, "update this program, or train the model anew", (_MODEL, _GOLDEN), (), MAX_PART_BYTES)
 _NAMES = tuple(LEVELS)
 _SIZES = ("n_rows", "n_events", "head_rows")
-_FIELDS = ("name", "version", "life", *_SIZES, "levels", "outputs", "interval_80", "interval_90")
+_FIELDS = ("name", "version", "life", *_SIZES, "step", "levels", "outputs", "interval_80", "interval_90")
 _LIFE_FIELDS = ("machine_type", "time_unit", "horizon", *NAME_LISTS)
 
 
@@ -60,6 +60,8 @@ class RulManifest:
     """By how much p10 and p90 are corrected."""
     interval_90: Calibration
     """By how much p05 and p95 are corrected."""
+    step: float = 0.0
+    """Time between rows of the lives that taught it, their median, in the type's unit; 0: not known."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """What the model achieved on machines it was not trained on; plain JSON."""
     lineage: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class RulManifest:
             value = getattr(self, name)
             is_text = isinstance(value, str) and bool(value) and bool(TEXT_PATTERN.fullmatch(value))
             _require(is_text, f"manifest: {name} must be text of up to 80 plain characters")
+        _require(0 <= self.step <= LARGEST, "manifest: step must be a length of time, or 0")
 
     def forecasts(self, outputs: Mapping[str, npt.NDArray[Any]]) -> list[Forecast | None]:
         """What a model's outputs say of each life.
@@ -225,6 +228,7 @@ def _content(manifest: RulManifest) -> dict[str, Any]:
         "version": manifest.version,
         "life": {name: getattr(life, name) for name in _LIFE_FIELDS},
         **{name: getattr(inputs, name) for name in _SIZES},
+        "step": manifest.step,
         "levels": dict(LEVELS),
         "outputs": list(OUTPUTS),
         "interval_80": manifest.interval_80.to_json(),
@@ -246,12 +250,14 @@ def _parse_manifest(content: Mapping[str, Any]) -> RulManifest:
         all(type(size) is int for size in sizes.values()),
         f"manifest: {', '.join(_SIZES)} must be whole numbers",
     )
+    _require(type(values["step"]) in (int, float), "manifest: step must be a number")
     return RulManifest(
         name=values["name"],
         version=values["version"],
         inputs=InputSpec(life, **sizes),
         interval_80=Calibration.from_json(values["interval_80"]),
         interval_90=Calibration.from_json(values["interval_90"]),
+        step=float(values["step"]),
         metrics=values["metrics"],
         lineage=values["lineage"],
     )

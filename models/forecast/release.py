@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from contract.forecast import Calibration, Inputs, InputSpec, assemble
 from contract.lives import Life
 from contract.rul_bundle import RulBundle, RulManifest
@@ -57,7 +59,14 @@ def build_bundle(
         inputs=trained.inputs,
         interval_80=trained.interval_80,
         interval_90=trained.interval_90,
+        step=step_of(lives),
         metrics=trained.figures,
         lineage=lineage,
     )
     return RulBundle(manifest, trained.export(), golden, trained.answer(golden))
+
+
+def step_of(lives: Sequence[Life]) -> float:
+    """Median time between rows, in the type's unit; 0 where no life has two."""
+    steps = np.concatenate([np.diff(life.age) for life in lives])
+    return float(np.median(steps)) if len(steps) else 0.0

@@ -95,3 +95,12 @@ def test_a_model_fits_machines_that_measure_what_it_asks_for() -> None:
     ):
         life = replace(INPUTS.life, **changes)
         assert reason in find_misfit(replace(manifest, inputs=replace(INPUTS, life=life)), PLAN, PROFILE)
+
+
+def test_a_model_reads_rows_as_long_as_those_that_taught_it() -> None:
+    manifest, hours = make_bundle().manifest, PLAN.step_s / 3600
+    for step in (0.0, hours, 1.005 * hours):
+        assert find_misfit(replace(manifest, step=step), PLAN, PROFILE) == ""
+    said = find_misfit(replace(manifest, step=2 * hours), PLAN, PROFILE)
+    assert f"learned from rows every {2 * hours:g} h" in said
+    assert f"makes one every {hours:g}; train it anew" in said

@@ -51,6 +51,7 @@ def make_manifest(inputs: InputSpec = INPUTS, interval_80: Calibration = WIDER) 
         inputs=inputs,
         interval_80=interval_80,
         interval_90=PLAIN,
+        step=0.5,
         metrics={"rmse": 12.5, "bands": [1, None]},
         lineage={"snapshot": "abc", "commit": "def"},
     )
