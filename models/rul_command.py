@@ -26,7 +26,7 @@ from models.lives.load_clock import LoadClock
 from models.snapshot import read_snapshot
 
 if TYPE_CHECKING:
-    from models.forecast.choose import Choice, Chosen
+    from models.forecast.choose import Chosen
     from models.forecast.ensemble import Ensemble
     from models.forecast.train import TrainSpec
 
@@ -210,8 +210,10 @@ def train_rul(request: RulRequest, spec: TrainSpec | None = None) -> None:
     started = datetime.now(UTC)
     material = Material(source.spec, source.train, source.calibrate)
     watch = watch_training(source.label, source.train, spec)
+    if source.group:
+        require_tunable(source)
     choice = train_best(material, source.clock, spec, watch)
-    best = tune(source, choice, spec) if source.group else choice.best
+    best = tune(source, choice.network, spec) if source.group else choice.best
     version = f"{source.spec.machine_type}-{started:%Y%m%dT%H%M%SZ}"
     golden = source.meant(source.train)
     bundle = build_bundle(best, golden, version, describe_lineage(request, source, started))
@@ -224,22 +226,30 @@ def train_rul(request: RulRequest, spec: TrainSpec | None = None) -> None:
         print(f"wrote {request.plot}: {draw(request.plot, source, best)} machines")
 
 
-def tune(source: Source, choice: Choice, spec: TrainSpec) -> Ensemble:
-    """Go on with what all lives taught, on those of one group.
+def require_tunable(source: Source) -> None:
+    """Refuse a group before all others are learned from.
 
     Raises:
         TooLittleDataError: there are few machines, of the type or of the group.
     """
-    from models.forecast.train import Material, train, tuning
-    from models.forecast.watching import watch_training
+    from models.forecast.choose import are_few
+    from models.forecast.train import require_enough
 
-    if choice.lengths is not None:
+    if are_few(source.train):
         raise TooLittleDataError(
             f"{source.name}: too few machines for a forecast of one group; leave out --group, or collect more"
         )
+    require_enough(source.meant(source.train))
+
+
+def tune(source: Source, start: Ensemble, spec: TrainSpec) -> Ensemble:
+    """Go on with what all lives taught, on those of one group."""
+    from models.forecast.train import Material, train, tuning
+    from models.forecast.watching import watch_training
+
     lives, calibrate = source.meant(source.train), source.meant(source.calibrate)
     watch = watch_training(f"tuning to {source.group}, {len(lives)} lives", lives, tuning(spec))
-    return train(Material(source.spec, lives, calibrate), tuning(spec), choice.network, watch)
+    return train(Material(source.spec, lives, calibrate), tuning(spec), start, watch)
 
 
 def read_source(request: RulRequest) -> Source:
@@ -310,7 +320,8 @@ def format_result(
     request: RulRequest, source: Source, version: str, figures: Mapping[str, float | None]
 ) -> str:
     """What came of it, and what to do next, as lines of text."""
-    judged = "the machines of the calibration side" if source.calibrate else "machines left out of the fit"
+    calibrated = source.meant(source.calibrate)
+    judged = "the machines of the calibration side" if calibrated else "machines left out of the fit"
     first = "" if request.snapshot else "`industrialguard train snapshot`, then "
     return "\n".join(
         [

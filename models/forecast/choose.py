@@ -66,7 +66,7 @@ class Choice:
 
 def spec_for(lives: Sequence[Life]) -> TrainSpec:
     """How to train on so many machines."""
-    return FEW if _are_few(lives) else TrainSpec()
+    return FEW if are_few(lives) else TrainSpec()
 
 
 def train_best(
@@ -84,7 +84,7 @@ def train_best(
         TooLittleDataError: too few machines, or none failed.
     """
     network = train(material, spec, watch=watch)
-    if not _are_few(material.lives):
+    if not are_few(material.lives):
         return Choice(network)
     lengths = fit_lengths(material, clock, spec)
     ended = [life for life in material.calibrate_on or material.lives if not life.is_censored]
@@ -106,7 +106,8 @@ def unseen_by(trained: Chosen) -> Callable[[str], Chosen]:
     return unseen
 
 
-def _are_few(lives: Sequence[Life]) -> bool:
+def are_few(lives: Sequence[Life]) -> bool:
+    """Whether a network is compared with lengths."""
     return len({life.machine for life in lives}) < FEW_MACHINES
 
 

@@ -99,7 +99,7 @@ def train(
         TooLittleDataError: too few machines, or none failed.
     """
     lives, life = material.lives, material.life
-    _require_enough(lives)
+    require_enough(lives)
     config = build_config(life, spec)
     if start and start.config != config:
         start = None
@@ -174,7 +174,12 @@ def _inverse(spread: Floats) -> npt.NDArray[np.float32]:
     return (1.0 / spread).astype(np.float32)  # 0 where the spread is infinite
 
 
-def _require_enough(lives: Sequence[Life]) -> None:
+def require_enough(lives: Sequence[Life]) -> None:
+    """Refuse lives that teach nothing.
+
+    Raises:
+        TooLittleDataError: too few machines, or none failed.
+    """
     n_machines = len({each.machine for each in lives})
     n_failed = sum(not each.is_censored for each in lives)
     if n_machines < MIN_MACHINES or not n_failed:

@@ -98,13 +98,20 @@ def test_all_groups_teach_and_one_is_tuned_to(tmp_path: Path, capsys: pytest.Cap
     assert "fd001-train" not in plot.read_text()
 
 
-@pytest.mark.slow
-def test_few_machines_are_not_tuned_to(tmp_path: Path) -> None:
-    write_subset(tmp_path, "FD001")
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [(2, "too few machines for a forecast of one group"), (FEW_MACHINES, "there are 3 machines")],
+    ids=["type", "group"],
+)
+def test_few_machines_are_not_tuned_to(
+    others: int, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.forecast.choose.train_best", None)  # is seen before anything is trained
+    write_subset(tmp_path, "FD001", n_train=3)
+    write_subset(tmp_path, "FD003", n_train=others)
     request = RulRequest(tmp_path / "a.igr", dataset=f"cmapss:{tmp_path}", group="fd001")
-    with pytest.raises(TooLittleDataError, match="leave out --group, or collect more"):
+    with pytest.raises(TooLittleDataError, match=why):
         train_rul(request, TINY)
-    assert not request.out.exists()
 
 
 def test_a_group_that_nobody_knows(tmp_path: Path) -> None:
