@@ -217,14 +217,27 @@ def _format_table(report: Report, names: Sequence[str]) -> str:
     )
 
 
-def format_markdown(report: Report) -> str:
-    """The same as Markdown, for a document; the main row is bold."""
-    seeds = (
-        f"Seeds {', '.join(map(str, report.seeds))}; {report.run.machine.cpu}, {report.run.duration_s:.0f} s."
-    )
-    protocol = "\n".join(f"- {sentence}" for sentence in (*report.protocol, seeds))
-    tables = [_mark_table(report, names) for names in split_figures(report)]
-    return "\n\n".join([f"#### {report.dataset}", protocol, *tables])
+def format_markdown(reports: Sequence[Report]) -> str:
+    """The same of at least one report as Markdown, for a document; main rows are bold.
+
+    Sentences of all protocols stand before the first report.
+    """
+    shared = [each for each in reports[0].protocol if all(each in report.protocol for report in reports)]
+    shared = shared if len(reports) > 1 else []
+    parts = [_mark_list(shared)] if shared else []
+    for report in reports:
+        machine, seeds = report.run.machine.cpu, ", ".join(map(str, report.seeds))
+        own = [each for each in report.protocol if each not in shared]
+        parts += [
+            f"#### {report.dataset}",
+            _mark_list([*own, f"Seeds {seeds}; {machine}, {report.run.duration_s:.0f} s."]),
+            *(_mark_table(report, names) for names in split_figures(report)),
+        ]
+    return "\n\n".join(parts)
+
+
+def _mark_list(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _mark_table(report: Report, names: Sequence[str]) -> str:

@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     if options.json is not None:
         write_reports(options.json, reports)
     if options.document is not None:
-        update_document(options.document, "\n\n".join(map(format_markdown, reports)), options.dataset)
+        update_document(options.document, format_markdown(reports), options.dataset)
     return 0
 
 

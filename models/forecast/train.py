@@ -59,7 +59,7 @@ class TrainSpec:
     """Random cuts of each life by which an epoch is chosen and intervals are made true."""
     uses_age: bool = True
     fit: FitSpec = field(default_factory=FitSpec)
-    pretrain_below: float = 0.0
+    pretrain_below: float = 0.3
     """Share of lives that failed. Where it is smaller, and there is no start, encoders learn from rows first,
     for as long as from ends after; 0: never."""
 

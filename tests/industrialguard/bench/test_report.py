@@ -169,7 +169,7 @@ def test_a_run_says_which_code_and_which_machine() -> None:
 
 
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:
-    table = format_markdown(report(OURS, Row("mean |z|", Role.BASELINE, {"auc_roc": Metric((0.5,))})))
+    table = format_markdown([report(OURS, Row("mean |z|", Role.BASELINE, {"auc_roc": Metric((0.5,))}))])
     rows = [line.replace(r"\|", "") for line in table.splitlines() if line.startswith("|")]
     assert len(rows) == 4 and len({row.count("|") for row in rows}) == 1
     assert "**student**" in rows[2]
@@ -182,6 +182,17 @@ def test_many_figures_fill_several_tables(n_figures: int, widths: list[int]) -> 
     tables = split_figures(wide)
     assert [len(table) for table in tables] == widths
     assert [name for table in tables for name in table] == names
-    for text, row in ((format_report(wide), ">  student"), (format_markdown(wide), "| **student** |")):
+    for text, row in ((format_report(wide), ">  student"), (format_markdown([wide]), "| **student** |")):
         assert text.count(row) == len(widths)
         assert [text.count(name + " ") + text.count(name + "\n") for name in names] == [1] * n_figures
+
+
+def test_a_document_says_once_what_all_reports_have_in_common() -> None:
+    one = report(OURS)
+    other = replace(one, dataset="skab/valve1", protocol=("First sentence.", "Of valve 1."))
+    text = format_markdown([one, other])
+    assert text.startswith("- First sentence.\n\n#### skab\n\n- Second.\n- Seeds")
+    assert text.count("First sentence.") == 1
+    assert "#### skab/valve1\n\n- Of valve 1.\n- Seeds" in text
+    alone = format_markdown([one])
+    assert alone.startswith("#### skab\n\n- First sentence.\n- Second.\n")

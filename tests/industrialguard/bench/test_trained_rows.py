@@ -124,7 +124,7 @@ def test_report_picture_and_agent(fleet: TrainedFleet, folder: Path, tmp_path: P
     main = VariantContender(SHIPS, fleet)
     report = run_skab(folder, (main, TrainedAgent("agent", fleet)), [0])
     assert [row.name for row in report.rows] == [SHIPS, "agent"]
-    assert f"**{SHIPS}**" in format_markdown(report)
+    assert f"**{SHIPS}**" in format_markdown([report])
     picture = tmp_path / "hard.png"
     assert draw_hardest(picture, main, read_tables(folder).labelled) in {"valve1/0.csv", "other/7.csv"}
     assert picture.read_bytes().startswith(b"\x89PNG")
