@@ -46,6 +46,7 @@ def test_a_champion_that_cannot_be_loaded_is_said_once_and_the_one_before_stays(
     first = publish(tmp_path, make_bundle(100.0))
     assert version_of(champions) == first
     publish(tmp_path, replace(make_bundle(100.0), model=rul_model(INPUTS, 50.0)))
+    caplog.clear()
     with caplog.at_level(logging.ERROR):
         assert version_of(champions) == version_of(champions) == first
     (record,) = caplog.records
@@ -61,6 +62,7 @@ def test_damage_in_the_registry_leaves_what_is_loaded(
     assert version_of(champions) == first
     second = publish(tmp_path, make_bundle(200.0))
     Registry(tmp_path).version(LINE, second).bundle_path.write_bytes(b"rotten")
+    caplog.clear()
     with caplog.at_level(logging.ERROR):
         assert version_of(champions) == version_of(champions) == first
     assert len(caplog.records) == 1
@@ -72,6 +74,7 @@ def test_a_damaged_history_stops_only_its_own_machine_type(
     first = publish(tmp_path, make_bundle(100.0))
     (tmp_path / "rul" / "axle").mkdir()
     (tmp_path / "rul" / "axle" / "history.jsonl").write_text("nonsense\n")
+    caplog.clear()
     with caplog.at_level(logging.ERROR):
         assert version_of(champions) == version_of(champions) == first
     assert ["axle" in str(vars(r)["reason"]) for r in caplog.records] == [True]
