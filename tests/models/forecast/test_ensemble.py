@@ -4,31 +4,20 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from contract.forecast import Bin, Calibration
 from models.errors import ModelFileError
-from models.forecast.ensemble import SETTINGS, WEIGHTS, Ensemble, build_parts, load_ensemble
-from models.rul import build_model
-from tests.models.forecast.lives import WITH_EVENTS, fleet
-from tests.models.forecast.networks import config, constants, with_events
-
-LIVES = [life.cut(n) for life, n in product(with_events(fleet(5, first=400)), (1, 20, 38))]
-WIDENED = Calibration((Bin(0.0, 1.0, 2.5), Bin(20.0, 2.0, -3.0)))
+from models.forecast.ensemble import SETTINGS, WEIGHTS, Ensemble, load_ensemble
+from tests.models.forecast.ensembles import LIVES, untrained_ensemble
 
 
 @pytest.fixture(scope="module")
 def small() -> Ensemble:
-    """Of one network that nobody trained."""
-    sizes, known = config(WITH_EVENTS), constants()
-    prepare, encoders = build_parts(sizes, known, 1)
-    network = build_model(sizes, prepare, encoders)
-    return Ensemble(sizes, known, encoders, network, {"m1": 0}, WIDENED, WIDENED, {"rmse": 3.5, "crps": None})
+    return untrained_ensemble()
 
 
 @pytest.fixture(scope="module")

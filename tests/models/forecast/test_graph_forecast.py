@@ -1,28 +1,18 @@
 """One life is answered alone as among many, and intervals are as wide as calibrated."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 
-from contract.forecast import Bin, Calibration, assemble
+from contract.forecast import assemble
 from models.forecast import graph_forecast as module
-from models.forecast.ensemble import Ensemble, build_parts
-from models.rul import build_model
-from tests.models.forecast.lives import WITH_EVENTS, fleet
-from tests.models.forecast.networks import config, constants, with_events
-
-LIVES = [life.cut(n) for life, n in product(with_events(fleet(5, first=400)), (1, 20, 38))]
-WIDENED = Calibration((Bin(0.0, 1.0, 2.5), Bin(20.0, 2.0, -3.0)))
+from models.forecast.ensemble import Ensemble
+from tests.models.forecast.ensembles import LIVES, WIDENED, untrained_ensemble
+from tests.models.forecast.lives import WITH_EVENTS
 
 
 @pytest.fixture(scope="module")
 def small() -> Ensemble:
-    """Of one network that nobody trained."""
-    sizes, known = config(WITH_EVENTS), constants()
-    prepare, encoders = build_parts(sizes, known, 1)
-    network = build_model(sizes, prepare, encoders)
-    return Ensemble(sizes, known, encoders, network, {}, WIDENED, WIDENED)
+    return untrained_ensemble()
 
 
 def test_many_lives_are_asked_in_parts(small: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
