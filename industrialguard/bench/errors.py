@@ -12,3 +12,7 @@ class NotCausalError(IndustrialGuardError):
 
 class NothingToJudgeError(DataError):
     """The files are sound, but there is nothing in them to measure detectors on."""
+
+
+class ProcessLostError(IndustrialGuardError):
+    """A process that worked for a benchmark was killed."""

@@ -22,18 +22,19 @@ from industrialguard.bench.report import (
 )
 from industrialguard.bench.rul_cmapss import bench_cmapss
 from industrialguard.bench.rul_femto import bench_femto_rul
+from industrialguard.bench.rul_options import RulOptions
 from models.tables import update_document
 
 EXAMPLES = """\
 examples:
   industrialguard bench rul --dataset cmapss --subset FD001 --data ../data/cmapss --seeds 3 --json rul.json
   industrialguard bench rul --dataset cmapss --subset FD001,FD002 --data ../data/cmapss --plot rul.png
-  industrialguard bench rul --dataset femto --data ../data/femto
+  industrialguard bench rul --dataset femto --data ../data/femto --jobs 2
 
 Files may be plain or gzipped, and stand in folders below. Progress goes to stderr, the tables to stdout.
 """
 
-Bench = Callable[[Path, Sequence[str], Sequence[int], Path | None], list[Report]]
+Bench = Callable[[Path, Sequence[str], RulOptions], list[Report]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class DataSet:
 
     summary: str
     bench: Bench
-    """From a folder, subsets (none: all), seeds and a place for a picture."""
+    """From a folder, subsets (none: all), and how."""
     has_subsets: bool
 
 
@@ -50,7 +51,7 @@ DATASETS = {
     "cmapss": DataSet("NASA C-MAPSS turbofan engines, cut short", bench_cmapss, has_subsets=True),
     "femto": DataSet(
         "PRONOSTIA bearings, each forecast by the others",
-        lambda folder, _, seeds, plot: bench_femto_rul(folder, seeds, plot),
+        lambda folder, _, options: bench_femto_rul(folder, options),
         has_subsets=False,
     ),
 }
@@ -70,7 +71,8 @@ def main(argv: Sequence[str]) -> int:
     if names and not dataset.has_subsets:
         raise ConfigError(f"--subset: {options.dataset} has none; leave it out")
     require_writable(options.json)
-    reports = dataset.bench(options.data, list(dict.fromkeys(names)), range(options.seeds), options.plot)
+    how = RulOptions(range(options.seeds), options.plot, options.jobs)
+    reports = dataset.bench(options.data, list(dict.fromkeys(names)), how)
     print("\n\n".join(format_report(report) for report in reports))
     if options.json is not None:
         write_reports(options.json, reports)
@@ -95,6 +97,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--seeds", type=whole_number(1, 1000), default=3, metavar="K", help="seeds 0 to K - 1 (default 3)"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=whole_number(1, 256),
+        default=1,
+        metavar="N",
+        help="processes side by side, with one core and about 2 GB each (default 1, on all cores)",
     )
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw what the main row said over lives, beside what came"

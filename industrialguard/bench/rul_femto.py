@@ -7,7 +7,9 @@ of how long it lasted, without a cap, so that short lives and long ones weigh th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,12 @@ from contract.lives import Life, LifeSpec
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.report import Report, Row, Run
 from industrialguard.bench.rul_followers import Follower, Said, our_followers, simple_followers
+from industrialguard.bench.rul_options import RulOptions
 from industrialguard.bench.rul_rows import as_metrics
+from industrialguard.bench.side_by_side import families, in_processes
 from models.forecast.metrics import Figure
 from models.forecast.plots import Course, draw_courses
 from models.forecast.truths import Floats
-from models.lives.life_set import LifeSet
 from models.lives.registry import open_lives
 
 CUTS = 60
@@ -54,29 +57,73 @@ PROTOCOL = (
 
 
 def bench_femto_rul(
-    folder: Path, seeds: Sequence[int], plot: Path | None = None, followers: Sequence[Follower] | None = None
+    folder: Path, options: RulOptions, followers: Sequence[Follower] | None = None
 ) -> list[Report]:
     """All contenders on the learning set, one bearing left out at a time.
+
+    Args:
+        folder: The learning set's table.
+        options: How.
+        followers: Exactly one is the main one; None: ours, and what they must beat.
 
     Raises:
         DataError: no table, a malformed one, or too few bearings in it.
         ConfigError: the picture cannot be written.
+        ProcessLostError: a process was killed.
     """
     started = datetime.now(UTC)
     lives = open_lives(f"femto:{folder / 'femto' if (folder / 'femto').is_dir() else folder}")
-    bearings = [life for life in lives.lives if not life.is_censored]
+    bearings = tuple(life for life in lives.lives if not life.is_censored)
     if len(bearings) < MIN_BEARINGS:
         raise NothingToJudgeError(
             f"{folder}: {len(bearings)} bearings ended; leaving one out needs {MIN_BEARINGS} or more"
         )
     if followers is None:
         followers = (*our_followers(lives.clock), *simple_followers(lives.clock))
-    rows = tuple(_judge(each, bearings, lives.spec, seeds) for each in followers)
-    if plot is not None:
-        (main,) = [each for each in followers if each.is_main]
-        _draw(plot, main, bearings, lives, seeds[0])
-    first = f"{len(bearings)} bearings: {', '.join(life.machine for life in bearings)}."
-    return [Report("rul", "femto", (first, *PROTOCOL), tuple(seeds), rows, Run.since(started))]
+    tasks = [
+        _Task(family, seed, life.machine)
+        for family in families(followers, lambda each: each.fit)
+        for seed in (options.seeds if family[0].is_seeded else options.seeds[:1])
+        for life in bearings
+    ]
+    found = in_processes(partial(_try, bearings, lives.spec), tasks, options.jobs)
+    told = [each for some in found for each in some]
+    rows = tuple(_row(each, bearings, lives.spec.horizon, told) for each in followers)
+    if options.plot is not None:
+        (main,) = [each.name for each in followers if each.is_main]
+        first = [each for each in told if (each.follower, each.seed) == (main, options.seeds[0])]
+        _draw(options.plot, bearings, lives.spec.time_unit, first)
+    counted = f"{len(bearings)} bearings: {', '.join(life.machine for life in bearings)}."
+    protocol = (counted, *PROTOCOL, *options.sentences)
+    return [Report("rul", "femto", protocol, tuple(options.seeds), rows, Run.since(started))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One bearing, foretold with one seed by contenders that begin with the same fit."""
+
+    family: tuple[Follower, ...]
+    seed: int
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a contender said of a bearing that it was not told of."""
+
+    follower: str
+    seed: int
+    machine: str
+    said: Said
+
+
+def _try(bearings: Sequence[Life], spec: LifeSpec, task: _Task) -> list[_Told]:
+    (life,) = [life for life in bearings if life.machine == task.machine]
+    fitted = task.family[0].fit(left_out(bearings, task.machine), spec, task.seed)
+    rows = judged_rows(life)
+    return [
+        _Told(each.name, task.seed, task.machine, each.follow(fitted, life, rows)) for each in task.family
+    ]
 
 
 def left_out(bearings: Sequence[Life], machine: str) -> list[Life]:
@@ -89,14 +136,12 @@ def judged_rows(life: Life) -> tuple[int, ...]:
     return tuple(np.unique(np.linspace(0, len(life.age) - 1, CUTS).round().astype(int)).tolist())
 
 
-def _judge(follower: Follower, bearings: Sequence[Life], spec: LifeSpec, seeds: Sequence[int]) -> Row:
-    runs = []
-    for seed in seeds if follower.is_seeded else seeds[:1]:
-        said = {
-            life.machine: follower.fit(left_out(bearings, life.machine), spec, seed)(life, judged_rows(life))
-            for life in bearings
-        }
-        runs.append(_figures(bearings, said, spec.horizon))
+def _row(follower: Follower, bearings: Sequence[Life], horizon: float, told: Sequence[_Told]) -> Row:
+    by_seed: dict[int, dict[str, Said]] = {}
+    for each in told:
+        if each.follower == follower.name:
+            by_seed.setdefault(each.seed, {})[each.machine] = each.said
+    runs = [_figures(bearings, said, horizon) for said in by_seed.values()]
     return Row(follower.name, follower.role, as_metrics(runs), follower.is_main)
 
 
@@ -137,10 +182,16 @@ def _truth(life: Life) -> Floats:
     return life.end_age - life.age[list(judged_rows(life))]
 
 
-def _draw(plot: Path, main: Follower, bearings: Sequence[Life], lives: LifeSet, seed: int) -> None:
-    courses = []
-    for life in bearings:
-        rows = judged_rows(life)
-        said = main.fit(left_out(bearings, life.machine), lives.spec, seed)(life, rows)
-        courses.append(Course(life.machine, life.age[list(rows)], _truth(life), said.rul, said.interval))
-    draw_courses(plot, f"{main.name}; each bearing by the others", lives.spec.time_unit, courses)
+def _draw(plot: Path, bearings: Sequence[Life], time_unit: str, told: Sequence[_Told]) -> None:
+    said = {each.machine: each.said for each in told}
+    courses = [
+        Course(
+            life.machine,
+            life.age[list(judged_rows(life))],
+            _truth(life),
+            said[life.machine].rul,
+            said[life.machine].interval,
+        )
+        for life in bearings
+    ]
+    draw_courses(plot, f"{told[0].follower}; each bearing by the others", time_unit, courses)

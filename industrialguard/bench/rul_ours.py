@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Role
-from industrialguard.bench.rul_rows import Contender, Tune
+from industrialguard.bench.rul_rows import Contender
+from models.forecast.asking import say_left_out
 from models.forecast.ensemble import Ensemble
 from models.forecast.release import build_bundle
 from models.forecast.serving import ServingModel
 from models.forecast.train import Material, TrainSpec, train, tuning
 from models.forecast.trees import RECENT_ROWS
 from models.forecast.watching import watch_training
-
-Train = Callable[[Sequence[Life], LifeSpec, int], Ensemble]
 
 FULL = TrainSpec()
 RECENT = TrainSpec(n_rows=RECENT_ROWS, head_rows=0, n_events=0, uses_age=False)
@@ -28,19 +28,19 @@ RECENT = TrainSpec(n_rows=RECENT_ROWS, head_rows=0, n_events=0, uses_age=False)
 
 def our_contenders() -> tuple[Contender, ...]:
     """The machine type's model, also as it was before tuning, one of a single subset, one of few rows."""
-    whole, recent = remember(fitted("transformer, all subsets", FULL)), f"last {RECENT_ROWS} rows, no age"
-    return (
-        Contender("transformer, all subsets", Role.OURS, whole, True, is_main=True, serve=serve),
-        Contender("transformer, all subsets, tuned", Role.OURS, whole, True, tune=tuned(FULL)),
-        Contender("transformer, own subset", Role.OURS, fitted("transformer, own subset", FULL)),
+    whole, own, recent = (
+        f"transformer, {what}" for what in ("all subsets", "own subset", f"last {RECENT_ROWS} rows, no age")
+    )
+    fit_whole = partial(fit_network, whole, FULL)
+    everyone = (
+        Contender(whole, Role.OURS, fit_whole, True, is_main=True, serve=serve),
+        Contender(f"{whole}, tuned", Role.OURS, fit_whole, True, tune=partial(tune_network, FULL)),
+        Contender(own, Role.OURS, partial(fit_network, own, FULL)),
         Contender(
-            f"transformer, {recent}",
-            Role.OURS,
-            fitted(f"transformer, {recent}", RECENT),
-            True,
-            tune=tuned(RECENT),
+            recent, Role.OURS, partial(fit_network, recent, RECENT), True, tune=partial(tune_network, RECENT)
         ),
     )
+    return tuple(replace(each, left_out=say_left_out) for each in everyone)
 
 
 def serve(trained: Ensemble, lives: Sequence[Life]) -> Callable[[Sequence[Life]], object]:
@@ -48,34 +48,16 @@ def serve(trained: Ensemble, lives: Sequence[Life]) -> Callable[[Sequence[Life]]
     return ServingModel(build_bundle(trained, lives, "timed", {})).answer_lives
 
 
-def fitted(name: str, spec: TrainSpec) -> Train:
-    """Trains a transformer; says on stderr how far it is."""
-
-    def fit(lives: Sequence[Life], life: LifeSpec, seed: int) -> Ensemble:
-        return _train(name, lives, life, replace(spec, seed=seed))
-
-    return fit
+def fit_network(name: str, spec: TrainSpec, lives: Sequence[Life], life: LifeSpec, seed: int) -> Ensemble:
+    """Train a transformer; says on stderr how far it is."""
+    return _train(name, lives, life, replace(spec, seed=seed))
 
 
-def tuned(spec: TrainSpec) -> Tune:
-    """Goes on with a trained one."""
-
-    def tune(start: Ensemble, lives: Sequence[Life], life: LifeSpec, seed: int) -> Ensemble:
-        return _train("tuning", lives, life, replace(tuning(spec), seed=seed), start)
-
-    return tune
-
-
-def remember(fit: Train) -> Train:
-    """Train once for each seed: two rows may begin with the same model."""
-    known: dict[int, Ensemble] = {}
-
-    def fit_once(lives: Sequence[Life], life: LifeSpec, seed: int) -> Ensemble:
-        if seed not in known:
-            known[seed] = fit(lives, life, seed)
-        return known[seed]
-
-    return fit_once
+def tune_network(
+    spec: TrainSpec, start: Ensemble, lives: Sequence[Life], life: LifeSpec, seed: int
+) -> Ensemble:
+    """Go on with a trained one."""
+    return _train("tuning", lives, life, replace(tuning(spec), seed=seed), start)
 
 
 def _train(

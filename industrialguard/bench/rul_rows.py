@@ -1,26 +1,21 @@
-"""Contenders for remaining useful life, and how each becomes a row of figures.
+"""Contenders for remaining useful life, and the figures that each is judged by.
 
-Rule: a contender sees training lives when it is fitted, and of a test life only what is before its cut. All
-contenders forecast the same lives and are judged by the same functions. A fit that learns from all subsets
-is made once and serves each of them.
+Rule: all contenders forecast the same lives and are judged by the same functions; `rul_trials` runs them.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import cycle, islice
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import numpy as np
-
 from contract.lives import Life, LifeSpec
-from industrialguard.bench.report import Metric, Role, Row
+from industrialguard.bench.report import Metric, Role
 from models.forecast.metrics import Figure, coverage_by_truth, judge
 from models.forecast.naive import AlwaysTheSame, ByAge
 from models.forecast.prognostics import alpha_lambda_share, concordance
-from models.forecast.trees import FULL, N_FITS, RECENT, WITHOUT_AGE, TreeSpec, fit_trees
+from models.forecast.trees import FULL, N_FITS, RECENT, WITHOUT_AGE, Trees, TreeSpec, fit_trees
 from models.forecast.truths import Floats, Forecaster, Forecasts, Truths
 from models.progress import Progress
 
@@ -31,17 +26,14 @@ Tune = Callable[[Any, Sequence[Life], LifeSpec, int], Forecaster]
 Serve = Callable[[Any, Sequence[Life]], Callable[[Sequence[Life]], object]]
 """From what was fitted, and lives of its type, to what answers as the cloud does, on one core."""
 
-SERVED = 10_000
-"""Machines whose forecasts are timed."""
-SERVED_AT_ONCE = 1_000
-"""As many as are in memory together."""
-DRAWS = 2_000
-"""Of test lives, to see what is chance."""
+LeftOut = Callable[[Any, Sequence[Life]], Floats]
+"""From what was fitted, and cuts of lives that it was fitted to: what is said of each, float64 (n,), by that
+part of it which did not learn from the life's machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One row of the comparison."""
+    """One row of the comparison; its functions travel to other processes."""
 
     name: str
     role: Role
@@ -55,6 +47,8 @@ class Contender:
     """Goes on with what all subsets taught, on the training lives of the one that is judged."""
     serve: Serve | None = None
     """Exports what was fitted; its time is measured."""
+    left_out: LeftOut | None = None
+    """Where it has parts that did not learn from some machines each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,101 +59,6 @@ class Subset:
     train: tuple[Life, ...] = field(repr=False)
     test: tuple[Life, ...] = field(repr=False)
     """Cut short; their ends are known to the judge alone."""
-
-
-Watch = Callable[[Contender, int, Subset, Forecaster], None]
-"""Called with everything fitted, its seed, and the subset that it was judged by."""
-
-
-def run_contenders(
-    subsets: Sequence[Subset],
-    everyone: Sequence[Life],
-    spec: LifeSpec,
-    contenders: Sequence[Contender],
-    seeds: Sequence[int],
-    watch: Watch = lambda *_: None,
-) -> dict[str, tuple[Row, ...]]:
-    """Fit and judge everyone.
-
-    Args:
-        subsets: Each is judged on its own.
-        everyone: Training lives of all subsets of the type, also of those that are not judged.
-        spec: Their type.
-        contenders: Exactly one is the main one.
-        seeds: For those that are seeded.
-        watch: Sees what was fitted.
-
-    Returns:
-        Rows by the subset's name, in the contenders' order.
-    """
-    rows: dict[str, list[Row]] = {subset.name: [] for subset in subsets}
-    errors: dict[str, list[Floats]] = {subset.name: [] for subset in subsets}
-    for contender in contenders:
-        squares: dict[str, list[Floats]] = {subset.name: [] for subset in subsets}
-        figures: dict[str, list[dict[str, Figure]]] = {subset.name: [] for subset in subsets}
-        for seed in seeds if contender.is_seeded else seeds[:1]:
-            shared = _fit(contender, everyone, spec, seed) if contender.learns_from_all else None
-            for subset in subsets:
-                fitted, fit_s = shared or _fit(contender, subset.train, spec, seed)
-                if contender.tune is not None:
-                    started = time.perf_counter()
-                    fitted = contender.tune(fitted, subset.train, spec, seed)
-                    fit_s = time.perf_counter() - started
-                watch(contender, seed, subset, fitted)
-                truths, forecasts = Truths.of(subset.test, spec.horizon), fitted.forecast(subset.test)
-                squares[subset.name].append((forecasts.mean - truths.capped) ** 2)
-                judged = judge_forecasts(forecasts, truths) | {"fit_s": fit_s}
-                if contender.serve is not None:
-                    judged["serve_10000_s"] = time_serving(contender.serve(fitted, subset.train), subset)
-                figures[subset.name].append(judged)
-        for name, found in figures.items():
-            rows[name].append(Row(contender.name, contender.role, as_metrics(found), contender.is_main))
-            errors[name].append(np.mean(squares[name], axis=0))
-    return {name: _add_chance(found, errors[name]) for name, found in rows.items()}
-
-
-def _add_chance(rows: Sequence[Row], errors: Sequence[Floats]) -> tuple[Row, ...]:
-    """Rows, and how sure it is that the main one errs less than each of the others."""
-    main = [error for row, error in zip(rows, errors, strict=True) if row.is_main]
-    if not main:
-        return tuple(rows)
-    return tuple(
-        replace(row, metrics={**row.metrics, "main_is_better": Metric((chance_of_less(main[0], error),))})
-        if not row.is_main
-        else row
-        for row, error in zip(rows, errors, strict=True)
-    )
-
-
-def chance_of_less(ours: Floats, theirs: Floats) -> float:
-    """Share of draws of lives in which one has the lower mean error (paired bootstrap: Efron 1979).
-
-    Args:
-        ours: float64 (n,), squared errors of lives.
-        theirs: The same of the same lives.
-
-    Returns:
-        From 0 to 1; about 0.5 where nothing is known, 0.5 where they are the same.
-    """
-    drawn = np.random.default_rng(0).integers(0, len(ours), (DRAWS, len(ours)))
-    less = (theirs - ours)[drawn].mean(axis=1)
-    return float((less > 0).mean() + (less == 0).mean() / 2)
-
-
-def _fit(contender: Contender, lives: Sequence[Life], spec: LifeSpec, seed: int) -> tuple[Forecaster, float]:
-    started = time.perf_counter()
-    fitted = contender.fit(lives, spec, seed)
-    return fitted, time.perf_counter() - started
-
-
-def time_serving(answer: Callable[[Sequence[Life]], object], subset: Subset) -> float:
-    """How long `SERVED` forecasts take, from lives to answers, in s."""
-    lives = list(islice(cycle(subset.test), SERVED))
-    answer(lives[:1])
-    started = time.perf_counter()
-    for place in range(0, SERVED, SERVED_AT_ONCE):
-        answer(lives[place : place + SERVED_AT_ONCE])
-    return time.perf_counter() - started
 
 
 def judge_forecasts(forecasts: Forecasts, truths: Truths) -> dict[str, Figure]:
@@ -185,32 +84,31 @@ def floor_contenders() -> tuple[Contender, ...]:
         tree_contender("trees, all subsets", FULL, learns_from_all=True),
         tree_contender("trees, own subset, without age", WITHOUT_AGE),
         tree_contender("trees, last 30 rows, no age", RECENT),
-        Contender(
-            "lives' lengths and the age alone",
-            Role.BASELINE,
-            lambda lives, spec, _: ByAge.fit(lives, spec.horizon),
-            is_seeded=False,
-        ),
-        Contender(
-            "always the same",
-            Role.BASELINE,
-            lambda lives, spec, _: AlwaysTheSame.fit(lives, spec.horizon),
-            is_seeded=False,
-        ),
+        Contender("lives' lengths and the age alone", Role.BASELINE, _fit_by_age, is_seeded=False),
+        Contender("always the same", Role.BASELINE, _fit_always_the_same, is_seeded=False),
     )
+
+
+def _fit_by_age(lives: Sequence[Life], spec: LifeSpec, _: int) -> Forecaster:
+    return ByAge.fit(lives, spec.horizon)
+
+
+def _fit_always_the_same(lives: Sequence[Life], spec: LifeSpec, _: int) -> Forecaster:
+    return AlwaysTheSame.fit(lives, spec.horizon)
 
 
 def tree_contender(name: str, trees: TreeSpec, *, learns_from_all: bool = False) -> Contender:
     """Gradient-boosted trees; says on stderr how far they are."""
+    fit = partial(_fit_trees, name, trees)
+    return Contender(name, Role.BASELINE, fit, learns_from_all, left_out=Trees.say_left_out)
 
-    def fit(lives: Sequence[Life], spec: LifeSpec, seed: int) -> Forecaster:
-        progress, done = Progress(f"{name}, {len(lives)} lives, seed {seed}", N_FITS), 0
 
-        def advance() -> None:
-            nonlocal done
-            done += 1
-            progress.advance(done)
+def _fit_trees(name: str, trees: TreeSpec, lives: Sequence[Life], spec: LifeSpec, seed: int) -> Forecaster:
+    progress, done = Progress(f"{name}, {len(lives)} lives, seed {seed}", N_FITS), 0
 
-        return fit_trees(lives, spec, trees, seed, advance)
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        progress.advance(done)
 
-    return Contender(name, Role.BASELINE, fit, learns_from_all)
+    return fit_trees(lives, spec, trees, seed, advance)

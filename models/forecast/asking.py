@@ -5,12 +5,16 @@ Rule: each machine is spoken of by the one network of its fold, and quantiles ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from contract.forecast import Inputs
-from models.forecast.ensemble import Ensemble
-from models.forecast.fit import Cuts, ask
+from contract.lives import Life
+from models.forecast.ensemble import Ensemble, build_parts
+from models.forecast.fit import Cuts, ask, prepare_cuts
+from models.forecast.truths import Floats
 from models.keras3 import ops
 from models.rul import Answer
 
@@ -33,3 +37,18 @@ def say(chances: Chances, horizon: float) -> Inputs:
     """`quantiles` and `mean` of chances, as a graph answers them."""
     answer = Answer(horizon, chances.shape[1] - 1)(ops.convert_to_tensor(chances))
     return {name: ops.convert_to_numpy(value) for name, value in answer.items()}
+
+
+def say_left_out(ensemble: Ensemble, lives: Sequence[Life]) -> Floats:
+    """What is expected of each life as it stands, by the encoder that did not learn from its machine.
+
+    Args:
+        ensemble: Whose.
+        lives: Of machines that it was trained on.
+
+    Returns:
+        float64 (n,), in the type's time unit.
+    """
+    prepare, _ = build_parts(ensemble.config, ensemble.constants, 0)
+    cuts = prepare_cuts(prepare, ensemble.inputs, lives)
+    return say(ask_left_out(ensemble, cuts), ensemble.inputs.life.horizon)["mean"][:, 0].astype(np.float64)

@@ -9,7 +9,7 @@ published figure on one test file: this floor is stronger than an untuned one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
@@ -51,7 +51,7 @@ class TreeSpec:
     """Of how many rows of a life one is learned from: neighbours are nearly the same."""
     most_quantile_rows: int = 10_000
     """The quantiles leave out more, evenly, where there would be more."""
-    folds: int = 4
+    folds: int = 5
     """Parts of the machines for cross-conformal calibration."""
 
 
@@ -69,8 +69,8 @@ RECENT = TreeSpec(
     )
 )
 """The last 30 rows and no age; a shorter life with the rows that it has."""
-N_FITS = 1 + len(FITTED_LEVELS) + FULL.folds * 3
-"""Of one `fit_trees`: the mean, the quantiles, and of each fold the interval and the median."""
+N_FITS = 1 + len(FITTED_LEVELS) + FULL.folds * 4
+"""Of one `fit_trees`: the mean, the quantiles, and of each fold the mean, the interval and the median."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +113,10 @@ class Trees:
     quantiles: tuple[Any, ...] = field(repr=False)
     """One for each of `FITTED_LEVELS`."""
     calibration: Calibration
+    fold_of: Mapping[str, int] = field(repr=False)
+    """By machine."""
+    means_left_out: tuple[Any, ...] = field(repr=False)
+    """By fold: trees for the mean that did not learn from its machines; None: nobody else could teach."""
 
     def forecast(self, lives: Sequence[Life]) -> Forecasts:
         """What is said of lives after their last rows."""
@@ -121,6 +125,23 @@ class Trees:
     def follow(self, life: Life) -> Forecasts:
         """What had been said of a life after each of its rows."""
         return self._say(self.reader.read(life))
+
+    def say_left_out(self, lives: Sequence[Life]) -> Floats:
+        """What is expected of each life as it stands, by trees that did not learn from its machine.
+
+        Args:
+            lives: Of machines that these were fitted to.
+
+        Returns:
+            float64 (n,), within 0 and the horizon; NaN where nobody else could teach them.
+        """
+        rows = np.concatenate([self.reader.read(life)[-1:] for life in lives])
+        fold = np.array([self.fold_of[life.machine] for life in lives])
+        said = np.full(len(lives), np.nan)
+        for number, trees in enumerate(self.means_left_out):
+            if trees is not None and (fold == number).any():
+                said[fold == number] = trees.predict(rows[fold == number])
+        return np.asarray(np.clip(said, 0, self.reader.life.horizon))
 
     def _say(self, rows: Matrix) -> Forecasts:
         known = np.stack([trees.predict(rows) for trees in self.quantiles], axis=1)
@@ -189,8 +210,11 @@ def fit_trees(
     for level in FITTED_LEVELS:
         quantiles.append(table.fit(everyone, every, _grow(spec, seed, level)))
         advance()
-    calibration = _calibrate(table, spec, _Draw(seed, every), advance)
-    return Trees(reader, mean, tuple(quantiles), calibration)
+    fold = folds_of(table.truths.machines, spec.folds, seed)
+    calibration = _calibrate(table, fold, spec, _Draw(seed, every), advance)
+    means = _fit_left_out(table, fold, spec, seed, advance)
+    fold_of = dict(zip(table.truths.machines.tolist(), fold.tolist(), strict=True))
+    return Trees(reader, mean, tuple(quantiles), calibration, fold_of, means)
 
 
 def between_levels(known: Floats) -> Floats:
@@ -227,8 +251,21 @@ class _Draw:
     every: int
 
 
-def _calibrate(table: _Table, spec: TreeSpec, draw: _Draw, advance: Advance) -> Calibration:
-    fold = folds_of(table.truths.machines, spec.folds, draw.seed)
+def _fit_left_out(
+    table: _Table, fold: npt.NDArray[np.intp], spec: TreeSpec, seed: int, advance: Advance
+) -> tuple[Any, ...]:
+    """See `Trees.means_left_out`."""
+    means = []
+    for number in range(spec.folds):
+        can_learn = ((fold != number) & table.truths.is_known).any()
+        means.append(table.fit(fold != number, spec.every, _grow(spec, seed)) if can_learn else None)
+        advance()
+    return tuple(means)
+
+
+def _calibrate(
+    table: _Table, fold: npt.NDArray[np.intp], spec: TreeSpec, draw: _Draw, advance: Advance
+) -> Calibration:
     said = np.zeros((len(fold), 3))
     for number in range(spec.folds):
         for column, level in enumerate((FITTED_LEVELS[0], 0.5, FITTED_LEVELS[-1])):

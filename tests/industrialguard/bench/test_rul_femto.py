@@ -1,6 +1,7 @@
 """Bearings, each forecast by the others."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from contract.lives import Life, LifeSpec
 from industrialguard.bench.errors import NothingToJudgeError
 from industrialguard.bench.report import Role
 from industrialguard.bench.rul_femto import CUTS, bench_femto_rul, judged_rows
-from industrialguard.bench.rul_followers import Follow, Follower, Said
-from models.lives.femto import read_femto
+from industrialguard.bench.rul_followers import Follower, Said, simple_followers
+from industrialguard.bench.rul_options import RulOptions
+from models.lives.femto import CLOCK, read_femto
 from tests.industrialguard.bench.engines import write_bearings
 
 LENGTHS = (120, 140, 160, 200, 240)
@@ -29,21 +31,27 @@ def truth(life: Life, rows: Sequence[int]) -> np.ndarray:  # type: ignore[type-a
     return life.end_age - life.age[list(rows)]
 
 
-def follower(follow: Follow) -> Follower:
+def follower(follow: Callable[[Life, Sequence[int]], Said]) -> Follower:
     """One that need not learn."""
-    return Follower("someone", Role.OURS, lambda *_: follow, is_main=True)
+    return Follower(
+        "someone", Role.OURS, lambda *_: None, lambda _, life, rows: follow(life, rows), is_main=True
+    )
 
 
 def test_whoever_is_forecast_is_not_learned_from(folder: Path) -> None:
     fitted: list[str] = []
 
-    def fit(lives: Sequence[Life], _: LifeSpec, seed: int) -> Follow:
+    def fit(lives: Sequence[Life], _: LifeSpec, seed: int) -> int:
         fitted.append("".join(life.machine[-1] for life in lives))
-        return lambda life, rows: Said(np.full(len(rows), float(seed)))
+        return seed
 
-    says_its_seed = Follower("says its seed", Role.OURS, fit, is_seeded=True, is_main=True)
-    (report,) = bench_femto_rul(folder, [0, 7], followers=(says_its_seed,))
-    assert fitted == ["2345", "1345", "1245", "1235", "1234"] * 2
+    def follow(seed: int, _: Life, rows: Sequence[int]) -> Said:
+        return Said(np.full(len(rows), float(seed)))
+
+    says_its_seed = Follower("says its seed", Role.OURS, fit, follow, is_seeded=True, is_main=True)
+    says_it_too = replace(says_its_seed, name="says it too", is_main=False)
+    (report,) = bench_femto_rul(folder, RulOptions((0, 7)), (says_its_seed, says_it_too))
+    assert fitted == ["2345", "1345", "1245", "1235", "1234"] * 2, "once for both"
     values = report.rows[0].metrics["error_pct_of_life"].values
     assert len(values) == 2
     assert values[0] == pytest.approx(50, abs=2), "a forecast of 0 is half a life off on average"
@@ -51,7 +59,7 @@ def test_whoever_is_forecast_is_not_learned_from(folder: Path) -> None:
 
 def test_errors_are_in_percent_of_the_life(folder: Path) -> None:
     late = follower(lambda life, rows: Said(truth(life, rows) + 0.1 * life.end_age))
-    (report,) = bench_femto_rul(folder, [0], followers=(late,))
+    (report,) = bench_femto_rul(folder, RulOptions((0,)), (late,))
     assert (report.dataset, len(report.rows)) == ("femto", 1)
     figures = {name: metric.mean for name, metric in report.rows[0].metrics.items()}
     assert figures == pytest.approx(dict.fromkeys(figures, 10))
@@ -67,7 +75,7 @@ def test_the_last_half_counts_alone(folder: Path) -> None:
         wrong = np.where(np.arange(len(rows)) < len(rows) / 2, 0.0, 0.2 * life.end_age)
         return Said(truth(life, rows) + wrong)
 
-    (report,) = bench_femto_rul(folder, [0], followers=(follower(follow),))
+    (report,) = bench_femto_rul(folder, RulOptions((0,)), (follower(follow),))
     metrics = report.rows[0].metrics
     assert metrics["error_pct_of_life_last_half"].mean == pytest.approx(20)
     assert metrics["error_pct_of_life"].mean == pytest.approx(10)
@@ -79,7 +87,7 @@ def test_an_interval_is_judged_by_what_it_holds_and_how_wide_it_is(folder: Path)
         holds = life.machine.endswith("1")
         return Said(came, (came + (0 if holds else 1), came + 2880))
 
-    (report,) = bench_femto_rul(folder, [0], followers=(follower(follow),))
+    (report,) = bench_femto_rul(folder, RulOptions((0,)), (follower(follow),))
     metrics = report.rows[0].metrics
     assert metrics["picp"].mean == pytest.approx(1 / 5), "every bearing weighs the same"
     assert metrics["nmpiw"].mean == pytest.approx(0.1, rel=1e-3)
@@ -98,7 +106,7 @@ def test_a_picture_of_whole_lives(folder: Path, tmp_path: Path, interval: bool) 
         said = np.ones(len(rows))
         return Said(said, (said, said) if interval else None)
 
-    bench_femto_rul(folder, [0], tmp_path / "lives.svg", (follower(follow),))
+    bench_femto_rul(folder, RulOptions((0,), tmp_path / "lives.svg"), (follower(follow),))
     drawn = (tmp_path / "lives.svg").read_text()
     assert drawn.count("<!-- femto-bearing1-") == len(LENGTHS)
     assert ("<!-- 90 % interval -->" in drawn) is interval
@@ -107,4 +115,13 @@ def test_a_picture_of_whole_lives(folder: Path, tmp_path: Path, interval: bool) 
 def test_four_bearings_are_too_few(tmp_path: Path) -> None:
     write_bearings(tmp_path, LENGTHS[:4])
     with pytest.raises(NothingToJudgeError, match="4 bearings ended; leaving one out needs 5"):
-        bench_femto_rul(tmp_path, [0])
+        bench_femto_rul(tmp_path, RulOptions((0,)))
+
+
+def test_processes_side_by_side_find_the_same_and_it_is_said(folder: Path) -> None:
+    first, *others = simple_followers(CLOCK)
+    everyone = (replace(first, is_main=True), *others)
+    (alone,) = bench_femto_rul(folder, RulOptions((0,)), everyone)
+    (shared,) = bench_femto_rul(folder, RulOptions((0,), jobs=2), everyone)
+    assert shared.rows == alone.rows
+    assert set(shared.protocol) - set(alone.protocol) == {*RulOptions((0,), jobs=2).sentences}

@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 
 from contract.lives import Life
-from industrialguard.bench import rul_followers
 from industrialguard.bench.report import Role
 from industrialguard.bench.rul_followers import our_followers, simple_followers
-from models.forecast.choose import Choice, train_best
+from models.forecast.choose import train_best
 from models.forecast.decide import least_pct_error
-from models.forecast.lengths import fit_lengths
-from models.forecast.train import Material, TrainSpec, Watch
+from models.forecast.train import Material
 from models.lives.femto import CLOCK, SPEC, read_femto
-from models.lives.load_clock import LoadClock
 from tests.industrialguard.bench.engines import write_bearings
 from tests.models.forecast.ensembles import TINY
 
@@ -42,7 +39,7 @@ def errors(follower_name: str, bearings: list[Life]) -> float:
     found = []
     for life in bearings:
         others = [each for each in bearings if each is not life]
-        said = one.fit(others, SPEC, 0)(life, ROWS).rul
+        said = one.follow(one.fit(others, SPEC, 0), life, ROWS).rul
         found.append(np.mean(np.abs(said - (life.end_age - life.age[list(ROWS)])) / life.end_age))
     return 100 * float(np.mean(found))
 
@@ -57,7 +54,7 @@ def test_a_trend_beats_the_lengths_where_there_is_one(bearings: list[Life]) -> N
 def test_ages_by_load_are_ages_where_loads_are_alike(bearings: list[Life]) -> None:
     life, *others = bearings
     plain, by_load = (
-        follower.fit(others, SPEC, 0)(life, ROWS).rul
+        follower.follow(follower.fit(others, SPEC, 0), life, ROWS).rul
         for follower in simple_followers(CLOCK)
         if follower.name.startswith("trend extrapolation")
     )
@@ -68,8 +65,8 @@ def test_a_trend_by_load_forecasts_a_heavier_load_shorter(bearings: list[Life]) 
     life, *others = bearings
     name = "trend extrapolation, ages by load"
     (one,) = [each for each in simple_followers(CLOCK) if each.name == name]
-    follow = one.fit(others, SPEC, 0)
-    light, heavy = follow(life, ROWS[:1]).rul, follow(lifted(life, 2.0), ROWS[:1]).rul
+    fitted = one.fit(others, SPEC, 0)
+    light, heavy = (one.follow(fitted, each, ROWS[:1]).rul for each in (life, lifted(life, 2.0)))
     assert heavy == pytest.approx(light / 8)
 
 
@@ -81,25 +78,13 @@ def test_ours_says_what_the_product_would_write(bearings: list[Life]) -> None:
     choice = train_best(Material(SPEC, others), CLOCK, replace(TINY, seed=1))
     cuts, age = [life.cut(row + 1) for row in ROWS], life.age[list(ROWS)]
     for follower, trained in ((main, choice.best), (network, choice.network)):
-        said = follower.fit(others, SPEC, 1)(life, ROWS)
+        said = follower.follow(follower.fit(others, SPEC, 1), life, ROWS)
         expected = least_pct_error(trained.answer_lives(cuts)["quantiles"], age)
         np.testing.assert_allclose(said.rul, expected, rtol=1e-4)
         assert said.interval is not None
         np.testing.assert_allclose(said.interval[1], trained.forecast(cuts).upper, rtol=1e-4)
 
 
-def test_the_network_is_trained_once_for_both_rows(
-    bearings: list[Life], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trained: list[int] = []
-
-    def note(material: Material, clock: LoadClock, spec: TrainSpec, watch: Watch) -> Choice:
-        trained.append(spec.seed)
-        lengths = fit_lengths(material, clock, spec)
-        return Choice(lengths, lengths)  # type: ignore[arg-type]  # nobody looks which it is
-
-    monkeypatch.setattr(rul_followers, "train_best", note)
-    for one in our_followers(CLOCK, TINY):
-        for seed in (0, 1):
-            one.fit(bearings, SPEC, seed)
-    assert trained == [0, 1]
+def test_both_of_ours_begin_with_the_same_fit() -> None:
+    chosen, network = our_followers(CLOCK, TINY)
+    assert chosen.fit is network.fit

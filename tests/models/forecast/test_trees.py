@@ -106,6 +106,19 @@ def test_what_is_read_is_learned_from_training_and_knows_nothing_later() -> None
     )
 
 
+def test_who_speaks_of_a_left_out_machine_has_not_learned_from_it() -> None:
+    lives = fleet(12)
+    trees = fit_trees(lives, SPEC, SMALL, 0)
+    spoiled = [replace(life, end_age=life.end_age + 500) if life.machine == "m3" else life for life in lives]
+    after = fit_trees(spoiled, SPEC, SMALL, 0)
+    own, others = (
+        [life for life in cuts(lives) if (life.machine == "m3") is is_own] for is_own in (True, False)
+    )
+    np.testing.assert_array_equal(trees.say_left_out(own), after.say_left_out(own))
+    assert (trees.say_left_out(others) != after.say_left_out(others)).any()
+    assert (after.say_left_out(lives) <= SPEC.horizon).all()
+
+
 def test_every_fit_is_counted() -> None:
     done: list[int] = []
     fit_trees(fleet(4), SPEC, replace(SMALL, rounds=1), 0, lambda: done.append(1))
