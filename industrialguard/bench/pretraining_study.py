@@ -163,10 +163,13 @@ class Study:
         def prepared(lives: Sequence[Life]) -> Cuts:
             return prepare_cuts(start.prepare, self._config.inputs, lives)
 
-        failed = prepared(draw_cuts(deal.failed(share), spec.n_cuts, random))
+        def drawn(lives: Sequence[Life]) -> Cuts:
+            return prepared(draw_cuts(lives, spec.n_cuts, self._config.inputs.life.horizon, random))
+
+        failed = drawn(deal.failed(share))
         chooses = prepared(draw_evenly(deal.choosing(share), spec.n_judged, random))
         running = deal.still_running(share)
-        both = failed.join(prepared(draw_cuts(running, spec.n_cuts, random))) if running else failed
+        both = failed.join(drawn(running)) if running else failed
         found = {
             each: self._fit(start, each, both if each.uses_running else failed, chooses)
             for each in contenders_of(share)

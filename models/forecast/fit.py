@@ -18,6 +18,7 @@ import numpy.typing as npt
 from contract.forecast import InputSpec, assemble
 from contract.lives import Life
 from models.forecast.devices import Devices, find_devices
+from models.forecast.emphasis import weigh
 from models.forecast.prepare import Prepare
 from models.keras3 import keras, ops
 from models.rul import chance_of
@@ -75,15 +76,30 @@ class Cuts:
         return len(self.targets)
 
 
-def draw_cuts(lives: Sequence[Life], n_cuts: int, random: np.random.Generator) -> list[Life]:
-    """Lives as they stood at random rows, every row of every life alike; none twice."""
-    return [lives[place].cut(n_rows) for place, n_rows in draw_rows(lives, n_cuts, random)]
+def draw_cuts(lives: Sequence[Life], n_cuts: int, horizon: float, random: np.random.Generator) -> list[Life]:
+    """Lives as they stood at random rows, each as often as it teaches; none twice."""
+    chances = weigh(np.concatenate([life.end_age - life.age for life in lives]), horizon)
+    return [lives[place].cut(n_rows) for place, n_rows in draw_rows(lives, n_cuts, random, chances)]
 
 
-def draw_rows(lives: Sequence[Life], n_cuts: int, random: np.random.Generator) -> list[tuple[int, int]]:
-    """Where they are cut: the life's place, and how many rows are kept; in order of both."""
+def draw_rows(
+    lives: Sequence[Life],
+    n_cuts: int,
+    random: np.random.Generator,
+    chances: npt.NDArray[np.float64] | None = None,
+) -> list[tuple[int, int]]:
+    """Where lives are cut: the life's place, and how many rows are kept; in order of both.
+
+    Args:
+        lives: Which.
+        n_cuts: Of all together; there are not more than they have rows.
+        random: Draws them.
+        chances: Of each row of all lives, above 0, beside those of others; None: all alike.
+    """
     ends = np.cumsum([len(life.age) for life in lives])
-    picked = np.sort(random.permutation(int(ends[-1]))[:n_cuts])
+    # Without replacement: the least of waiting times (Efraimidis and Spirakis 2006).
+    waits = random.exponential(size=int(ends[-1])) / (1.0 if chances is None else chances)
+    picked = np.sort(np.argsort(waits)[:n_cuts])
     places = np.searchsorted(ends, picked, side="right")
     rows = picked - np.concatenate([[0], ends])[places] + 1
     return list(zip(places.tolist(), rows.tolist(), strict=True))
@@ -102,14 +118,14 @@ def prepare_cuts(prepare: Prepare, spec: InputSpec, lives: Sequence[Life]) -> Cu
     """What encoders read of lives as they stand, and what is to be learned of each."""
     # Side by side stand lives of like length, so that little is empty.
     order = np.argsort([len(life.age) for life in lives], kind="stable")
-    parts: list[Arrays] = []
+    inputs: Arrays = {}
     for start in range(0, len(lives), CHUNK):
-        some = [lives[place] for place in order[start : start + CHUNK]]
+        places = order[start : start + CHUNK]
+        some = [lives[place] for place in places]
         n_rows = min(spec.n_rows, max(spec.head_rows + 1, math.ceil(len(some[-1].age) / 32) * 32))
-        ready = prepare(assemble(some, replace(spec, n_rows=n_rows)))
-        parts.append({name: ops.convert_to_numpy(values) for name, values in ready.items()})
-    back = np.argsort(order)
-    inputs = {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
+        for name, values in prepare(assemble(some, replace(spec, n_rows=n_rows))).items():
+            ready = ops.convert_to_numpy(values)
+            inputs.setdefault(name, np.empty((len(lives), *ready.shape[1:]), ready.dtype))[places] = ready
     horizon = spec.life.horizon
     targets = np.array([[life.remaining / horizon, life.is_censored] for life in lives], np.float32)
     return Cuts(inputs, targets, np.array([life.machine for life in lives], np.str_))

@@ -110,7 +110,7 @@ def train(
     prepare, encoders = build_parts(config, constants, folds.number)
     judged = draw_evenly(lives, spec.n_judged, random)
     asked = prepare_cuts(prepare, config.inputs, judged)
-    cuts = prepare_cuts(prepare, config.inputs, draw_cuts(lives, spec.n_cuts, random))
+    cuts = prepare_cuts(prepare, config.inputs, draw_cuts(lives, spec.n_cuts, life.horizon, random))
     _begin(encoders, cuts, start)
     if start is None and is_pretrained(lives, spec):
         histories = draw_histories(prepare, config.inputs, lives, spec.n_cuts, random)

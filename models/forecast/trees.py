@@ -22,6 +22,7 @@ from contract.lives import Life, LifeSpec
 from models.errors import TooLittleDataError
 from models.forecast.conditions import Usual
 from models.forecast.conformal import ConformalSpec, calibrate
+from models.forecast.emphasis import weigh
 from models.forecast.life_statistics import StatisticsSpec, compute_statistics, event_statistics
 from models.forecast.truths import Floats, Forecasts, Names, Truths
 
@@ -175,7 +176,8 @@ class _Table:
     def fit(self, inside: npt.NDArray[np.bool_], every: int, trees: Any) -> Any:
         """Grow trees on each `every`-th row of what is inside, if its truth is known."""
         chosen = inside & self.truths.is_known & (self.place % every == 0)
-        return trees.fit(self.rows[chosen], self.truths.capped[chosen])
+        weights = weigh(self.truths.remaining[chosen], self.truths.horizon)
+        return trees.fit(self.rows[chosen], self.truths.capped[chosen], sample_weight=weights)
 
 
 def fit_trees(

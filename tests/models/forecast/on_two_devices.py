@@ -52,7 +52,7 @@ def main() -> None:
     lives, others = [wear(seed) for seed in range(8)], [wear(seed) for seed in range(30, 34)]
     prepare = Prepare(QUIET, measure_lives(lives))
     train, held = (
-        prepare_cuts(prepare, QUIET.inputs, draw_cuts(some, 200, np.random.default_rng(0)))
+        prepare_cuts(prepare, QUIET.inputs, draw_cuts(some, 200, SPEC.horizon, np.random.default_rng(0)))
         for some in (lives, others)
     )
     first = build_encoder(QUIET, prepare)

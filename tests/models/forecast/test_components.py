@@ -44,7 +44,7 @@ def trained() -> Ensemble:
     constants = measure_lives(lives)
     prepare, encoders = build_parts(CONFIG, constants, 1)
     learned, held = (
-        prepare_cuts(prepare, INPUTS, draw_cuts(some, 1000, np.random.default_rng(0)))
+        prepare_cuts(prepare, INPUTS, draw_cuts(some, 1000, SPEC.horizon, np.random.default_rng(0)))
         for some in (lives, machines(range(30, 36)))
     )
     learn_summaries(encoders[0], learned.inputs["summary"])

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract.lives import End
 from models.backend import tf
+from models.forecast.emphasis import FAR_OFF, FAR_SHARE
 from models.forecast.fit import (
     CHUNK,
     Cuts,
@@ -37,16 +39,31 @@ SMALL = FitSpec(epochs=4, steps=8, batch=32, rate=4e-3, ema=0.8)
 
 def test_no_cut_is_drawn_twice_and_every_row_may_be() -> None:
     lives = [wearing(0, 5), wearing(1, 45), wearing(2, 50)]
-    drawn = [(cut.machine, len(cut.age)) for cut in draw_cuts(lives, 100, np.random.default_rng(0))]
+    drawn = [
+        (cut.machine, len(cut.age)) for cut in draw_cuts(lives, 100, SPEC.horizon, np.random.default_rng(0))
+    ]
     assert sorted(drawn) == sorted((life.machine, n + 1) for life in lives for n in range(len(life.age)))
-    assert len(draw_cuts(lives, 1000, np.random.default_rng(0))) == 100
+    assert len(draw_cuts(lives, 1000, SPEC.horizon, np.random.default_rng(0))) == 100
 
 
 def test_long_lives_are_cut_more_often() -> None:
     lives = [wearing(0, 30), wearing(1, 270)]
-    drawn = [cut.machine for cut in draw_cuts(lives, 100, np.random.default_rng(0))]
+    drawn = [cut.machine for cut in draw_cuts(lives, 100, 300.0, np.random.default_rng(0))]
     assert len(drawn) == 100
     assert 78 <= drawn.count("m1") <= 98
+
+
+def test_rows_far_from_the_end_teach_less_often() -> None:
+    far = FAR_OFF * SPEC.horizon
+    lives = [wearing(number, 600) for number in range(5)]
+    lives += [replace(wearing(9, 300), end=End.RUNNING, end_age=300 + far)]
+    drawn = draw_cuts(lives, 500, SPEC.horizon, np.random.default_rng(0))
+    is_far = [cut.remaining > far for cut in drawn]
+    near_rows, far_rows = 5 * far + 1, 5 * (600 - far) + 299
+    expected = FAR_SHARE * far_rows / (near_rows + FAR_SHARE * far_rows)
+    assert np.mean(is_far) == pytest.approx(expected, abs=0.1)
+    assert any(cut.machine == "m9" for cut in drawn)
+    assert len({(cut.machine, len(cut.age)) for cut in drawn}) == 500
 
 
 def test_lives_that_are_drawn_evenly_count_alike() -> None:
@@ -92,7 +109,9 @@ def prepare() -> Prepare:
 
 @pytest.fixture(scope="module")
 def train(prepare: Prepare) -> Cuts:
-    return prepare_cuts(prepare, config().inputs, draw_cuts(fleet(12), 400, np.random.default_rng(0)))
+    return prepare_cuts(
+        prepare, config().inputs, draw_cuts(fleet(12), 400, SPEC.horizon, np.random.default_rng(0))
+    )
 
 
 @pytest.fixture(scope="module")
