@@ -25,8 +25,8 @@ FULL = TrainSpec()
 RECENT = TrainSpec(
     n_rows=RECENT_ROWS, head_rows=0, n_events=0, uses_age=False, n_cuts=90_000, pretrain_below=2.0
 )
-"""The last rows alone and no age. Rows teach first and more cuts are learned from: with so little to read, both
-made it err less on engines that were left out; with whole lives neither did."""
+"""The last rows alone and no age. Rows teach first and more cuts are learned from: with so little to read,
+both made it err less on engines that were left out; with whole lives neither did."""
 
 
 def our_contenders() -> tuple[Contender, ...]:
