@@ -9,6 +9,7 @@ import pytest
 from contract.forecast import LEVELS
 from contract.lives import End, Life
 from models.errors import TooLittleDataError
+from models.forecast.emphasis import weigh
 from models.forecast.metrics import picp, rmse
 from models.forecast.naive import AlwaysTheSame
 from models.forecast.trees import (
@@ -117,6 +118,14 @@ def test_who_speaks_of_a_left_out_machine_has_not_learned_from_it() -> None:
     np.testing.assert_array_equal(trees.say_left_out(own), after.say_left_out(own))
     assert (trees.say_left_out(others) != after.say_left_out(others)).any()
     assert (after.say_left_out(lives) <= SPEC.horizon).all()
+
+
+def test_rows_far_from_the_end_teach_trees_less() -> None:
+    blind = [replace(life, sensors=np.zeros_like(life.sensors)) for life in (wearing(n, 300) for n in (0, 1))]
+    trees = fit_trees(blind, SPEC, replace(SMALL, statistics=WITHOUT_AGE.statistics, every=1), 0)
+    left = np.arange(300.0)
+    expected = np.average(np.minimum(left, SPEC.horizon), weights=weigh(left, SPEC.horizon))
+    assert trees.forecast(blind).mean == pytest.approx(expected, abs=0.1)
 
 
 def test_every_fit_is_counted() -> None:
