@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     if names and not dataset.has_subsets:
         raise ConfigError(f"--subset: {options.dataset} has none; leave it out")
     require_writable(options.json)
-    how = RulOptions(range(options.seeds), options.plot, options.jobs)
+    how = RulOptions(range(options.seeds), options.plot, options.jobs, options.keep)
     reports = dataset.bench(options.data, list(dict.fromkeys(names)), how)
     print("\n\n".join(format_report(report) for report in reports))
     if options.json is not None:
@@ -104,6 +104,9 @@ def build_parser() -> argparse.ArgumentParser:
         default=1,
         metavar="N",
         help="processes side by side, with one core and about 2 GB each (default 1, on all cores)",
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep what fits gave; interrupted, the same line goes on"
     )
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw what the main row said over lives, beside what came"

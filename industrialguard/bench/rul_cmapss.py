@@ -76,7 +76,9 @@ def bench_cmapss(
     work = Work(subsets, lives.lives, lives.spec, options.seeds, DRAWN if options.plot else 0)
     if contenders is None:
         contenders = (*our_contenders(), *floor_contenders())
-    outcome = run_contenders(work, contenders, options.jobs)
+    learned = [(each.name, len(each.train), len(each.test)) for each in subsets]
+    kept = options.kept((learned, len(lives.lives), work.drawn))
+    outcome = run_contenders(work, contenders, options.jobs, kept)
     if options.plot is not None:
         (main,) = [each.name for each in contenders if each.is_main]
         title = f"{main}, test engines up to their cut"

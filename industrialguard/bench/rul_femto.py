@@ -80,31 +80,35 @@ def bench_femto_rul(
         )
     if followers is None:
         followers = (*our_followers(lives.clock), *simple_followers(lives.clock))
+    counted = f"{len(bearings)} bearings: {', '.join(life.machine for life in bearings)}."
     tasks = [
         _Task(family, seed, life.machine)
         for family in families(followers, lambda each: each.fit)
         for seed in (options.seeds if family[0].is_seeded else options.seeds[:1])
         for life in bearings
     ]
-    found = in_processes(partial(_try, bearings, lives.spec), tasks, options.jobs)
+    found = in_processes(partial(_try, bearings, lives.spec), tasks, options.jobs, options.kept(counted))
     told = [each for some in found for each in some]
     rows = tuple(_row(each, bearings, lives.spec.horizon, told) for each in followers)
     if options.plot is not None:
         (main,) = [each.name for each in followers if each.is_main]
         first = [each for each in told if (each.follower, each.seed) == (main, options.seeds[0])]
         _draw(options.plot, bearings, lives.spec.time_unit, first)
-    counted = f"{len(bearings)} bearings: {', '.join(life.machine for life in bearings)}."
     protocol = (counted, *PROTOCOL, *options.sentences)
     return [Report("rul", "femto", protocol, tuple(options.seeds), rows, Run.since(started))]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Task:
     """One bearing, foretold with one seed by contenders that begin with the same fit."""
 
     family: tuple[Follower, ...]
     seed: int
     machine: str
+
+    def __repr__(self) -> str:
+        """Names alone, which tell a task from others in any process."""
+        return f"{', '.join(each.name for each in self.family)}, seed {self.seed}, {self.machine}"
 
 
 @dataclass(frozen=True, slots=True)

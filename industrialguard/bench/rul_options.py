@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from industrialguard.bench.side_by_side import Kept
+from models.code_version import find_code_version
+
 
 @dataclass(frozen=True, slots=True)
 class RulOptions:
@@ -20,6 +23,16 @@ class RulOptions:
     """Where to draw what the main contender said over lives."""
     jobs: int = 1
     """Processes side by side."""
+    keep: Path | None = None
+    """Folder for what fits gave, so that an interrupted run goes on."""
+
+    def kept(self, data: object) -> Kept | None:
+        """Where fits of this code to such data are kept.
+
+        Raises:
+            ConfigError: the folder cannot be made.
+        """
+        return Kept(self.keep, f"{find_code_version()} {data!r}") if self.keep else None
 
     @property
     def sentences(self) -> tuple[str, ...]:

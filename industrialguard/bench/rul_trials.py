@@ -19,7 +19,7 @@ import numpy as np
 from contract.lives import Life, LifeSpec
 from industrialguard.bench.report import Metric, Row
 from industrialguard.bench.rul_rows import Contender, LeftOut, Subset, as_metrics, judge_forecasts
-from industrialguard.bench.side_by_side import families, in_processes
+from industrialguard.bench.side_by_side import Kept, families, in_processes
 from models.forecast.courses import follow
 from models.forecast.fit import draw_evenly
 from models.forecast.metrics import Figure
@@ -73,13 +73,16 @@ class Outcome:
     courses: tuple[Course, ...]
 
 
-def run_contenders(work: Work, contenders: Sequence[Contender], jobs: int = 1) -> Outcome:
+def run_contenders(
+    work: Work, contenders: Sequence[Contender], jobs: int = 1, kept: Kept | None = None
+) -> Outcome:
     """Fit and judge everyone.
 
     Args:
         work: On what.
         contenders: Rows, in this order; those that begin with the same fit side by side.
         jobs: Processes side by side; each has one core.
+        kept: Where what each fit gave is kept.
 
     Raises:
         ProcessLostError: one of the processes was killed.
@@ -89,7 +92,7 @@ def run_contenders(work: Work, contenders: Sequence[Contender], jobs: int = 1) -
         for family in families(contenders, lambda each: each.fit)
         for seed in (work.seeds if family[0].is_seeded else work.seeds[:1])
     ]
-    trials = [trial for found in in_processes(partial(_try, work), tasks, jobs) for trial in found]
+    trials = [trial for found in in_processes(partial(_try, work), tasks, jobs, kept) for trial in found]
     rows = {
         subset.name: _rows(contenders, [trial for trial in trials if trial.subset == subset.name])
         for subset in work.subsets
@@ -97,12 +100,16 @@ def run_contenders(work: Work, contenders: Sequence[Contender], jobs: int = 1) -
     return Outcome(rows, tuple(course for trial in trials for course in trial.courses))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Task:
     """Contenders that begin with the same fit, and its seed."""
 
     family: tuple[Contender, ...]
     seed: int
+
+    def __repr__(self) -> str:
+        """Names alone, which tell a task from others in any process."""
+        return f"{', '.join(each.name for each in self.family)}, seed {self.seed}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,9 +8,10 @@ that it lasted at least so long, and nothing else.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,18 @@ from models.forecast.prepare import Prepare
 from models.keras3 import keras, ops
 from models.rul import chance_of
 
+
+class Takeable(Protocol):
+    """Examples side by side."""
+
+    def take(self, which: npt.NDArray[Any]) -> Self:
+        """Some of them, by mask or by place."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+Examples = TypeVar("Examples", bound=Takeable)
 Arrays = dict[str, npt.NDArray[Any]]
 Targets = npt.NDArray[np.float32]
 Tensor = Any
@@ -214,9 +227,9 @@ class Fitter:
             self.encoder.set_weights(going)
             watch(epoch + 1, loss)
 
-        batches = _Batches(train, self._spec, seed)
         judge = keras.callbacks.LambdaCallback(on_epoch_end=judge_epoch)
-        self.encoder.fit(batches, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[judge])
+        with _Batches(train, self._spec, seed) as batches:
+            self.encoder.fit(batches, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[judge])
 
     def _judge(self, held: Cuts) -> float:
         said = chance_of(self.encoder.predict(held.inputs, batch_size=CHUNK, verbose=0))
@@ -232,19 +245,40 @@ def ask(encoder: keras.Model, cuts: Cuts) -> npt.NDArray[np.float32]:
     )
 
 
-class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
-    """An epoch's random batches; every epoch draws others."""
+class Drawn(keras.utils.PyDataset, ABC, Generic[Examples]):  # type: ignore[misc]  # Keras is untyped
+    """An epoch's random batches; every epoch draws others.
 
-    def __init__(self, cuts: Cuts, spec: FitSpec, seed: int) -> None:
+    TensorFlow remembers what a fit has read for as long as the process lives. So examples are let go at the
+    end of a block: a process that fits again and again would fill its memory with them.
+    """
+
+    def __init__(self, examples: Examples, spec: FitSpec, seed: int) -> None:
         super().__init__()
-        self._cuts, self._spec = cuts, spec
-        self._random = np.random.default_rng(seed)
+        self._examples: Examples | None = examples
+        self._spec = spec
+        self.random = np.random.default_rng(seed)
+
+    @abstractmethod
+    def make(self, some: Examples) -> tuple[Arrays, Any]:
+        """What is learned from examples: inputs and targets."""
 
     def __len__(self) -> int:
         return self._spec.steps
 
-    def __getitem__(self, _: int) -> tuple[Arrays, Targets]:
-        some = self._cuts.take(self._random.integers(0, len(self._cuts), self._spec.batch))
+    def __getitem__(self, _: int) -> tuple[Arrays, Any]:
+        if self._examples is None:
+            raise RuntimeError("the fit is over")
+        return self.make(self._examples.take(self.random.integers(0, len(self._examples), self._spec.batch)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._examples = None
+
+
+class _Batches(Drawn[Cuts]):
+    def make(self, some: Cuts) -> tuple[Arrays, Targets]:
         return some.inputs, some.targets
 
 

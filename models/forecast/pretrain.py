@@ -11,6 +11,7 @@ not asked. What they say it with is thrown away.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from contract.forecast import InputSpec
 from contract.lives import Life
-from models.forecast.fit import Arrays, FitSpec, Tensor, Workpiece, draw_rows, prepare_cuts
+from models.forecast.fit import Arrays, Drawn, FitSpec, Tensor, Workpiece, draw_rows, prepare_cuts
 from models.forecast.prepare import SENSED, Prepare
 from models.keras3 import keras, ops
 from models.rul import CONSTANT, PRECISE, Floats, RulConfig, build_encoder
@@ -30,6 +31,8 @@ HIDING = 0.5
 """Share of examples whose history has holes; the others tell of what comes with all that is known."""
 HIDDEN = 0.3
 """Share of tokens that are hidden in them."""
+MEASURED = 10_000
+"""Histories, at most, that tell how much each number varies."""
 TOLD = ("hidden", "ahead", "ahead_mix")
 """What readers tell: what was hidden; and what comes, each of the two."""
 
@@ -126,8 +129,8 @@ class Pretrainer:
         told = keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: watch(epoch + 1, float(logs["loss"]))
         )
-        puzzles = Puzzles(histories, self._spec, seed)
-        self._network.fit(puzzles, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[told])
+        with Puzzles(histories, self._spec, seed) as puzzles:
+            self._network.fit(puzzles, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[told])
         self._workpiece.take_averages()
         encoder.set_weights(self._pupil.get_weights())
 
@@ -144,32 +147,29 @@ def _tell(config: RulConfig, encoder: keras.Model) -> dict[str, Tensor]:
     return told
 
 
-class Puzzles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is untyped
+class Puzzles(Drawn[Histories]):
     """An epoch's random batches: what encoders read, with holes, and what is to be told.
 
-    Every number that is told has, over all histories, a mean of 0 and a spread of 1, so that they count
+    Every number that is told has, over the histories, a mean of 0 and a spread of 1, so that they count
     alike; what never varies is not asked for. Targets are as `KnownError` reads them.
     """
 
     def __init__(self, histories: Histories, spec: FitSpec, seed: int) -> None:
-        super().__init__()
-        self._histories, self._spec = histories, spec
-        self._random = np.random.default_rng(seed)
+        super().__init__(histories, spec, seed)
         self._n_sensed = SENSED * histories.ahead.shape[-1]
-        known = histories.inputs["mask"][..., None].repeat(self._n_sensed, -1)
-        tokens = histories.inputs["tokens"][..., : self._n_sensed]
+        every = math.ceil(len(histories) / MEASURED)
+        some = histories.take(np.arange(0, len(histories), every))
+        known = some.inputs["mask"][..., None].repeat(self._n_sensed, -1)
+        tokens = some.inputs["tokens"][..., : self._n_sensed]
         self._of_tokens = _Scale.of(*(each.reshape(-1, self._n_sensed) for each in (tokens, known)))
-        self._of_ahead = _Scale.of(*map(_flat, (histories.ahead, histories.count)))
-        self._usual_summary = histories.inputs["summary"].mean(0)
+        self._of_ahead = _Scale.of(*map(_flat, (some.ahead, some.count)))
+        self._usual_summary = some.inputs["summary"].mean(0)
 
-    def __len__(self) -> int:
-        return self._spec.steps
-
-    def __getitem__(self, _: int) -> tuple[Arrays, Arrays]:
-        some = self._histories.take(self._random.integers(0, len(self._histories), self._spec.batch))
+    def make(self, some: Histories) -> tuple[Arrays, Arrays]:
+        """Hide, and tell what was hidden."""
         tokens, known = some.inputs["tokens"], some.inputs["mask"] > 0
-        has_holes = self._random.random((len(some), 1)) < HIDING
-        hidden = known & has_holes & (self._random.random(known.shape) < HIDDEN)  # (B, N)
+        has_holes = self.random.random((len(some), 1)) < HIDING
+        hidden = known & has_holes & (self.random.random(known.shape) < HIDDEN)  # (B, N)
         sensed = tokens[..., : self._n_sensed]
         told = self._of_tokens.pack(sensed, hidden[..., None].astype(np.float32).repeat(self._n_sensed, -1))
         ahead, count, is_whole = _flat(some.ahead), _flat(some.count), ~hidden.any(1)

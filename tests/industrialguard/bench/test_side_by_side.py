@@ -1,11 +1,13 @@
 """Work that is done in other processes is the work that would have been done here."""
 
 import os
+from pathlib import Path
 
 import pytest
 
+from contract.errors import ConfigError
 from industrialguard.bench.errors import ProcessLostError
-from industrialguard.bench.side_by_side import ONE_CORE, in_processes
+from industrialguard.bench.side_by_side import ONE_CORE, Kept, in_processes
 
 
 def test_results_come_in_the_order_of_tasks() -> None:
@@ -29,3 +31,23 @@ def test_what_goes_wrong_there_is_said_here() -> None:
 def test_a_process_that_was_killed_is_told_of() -> None:
     with pytest.raises(ProcessLostError, match="choose fewer --jobs"):
         in_processes(os._exit, [9], 2)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_was_found_is_not_found_again(tmp_path: Path, jobs: int) -> None:
+    kept = Kept(tmp_path / "kept", "this code")
+    with pytest.raises(ValueError, match="no number"):
+        in_processes(int, ["1", "no number"], jobs, kept)
+    kept.write("no number", 7)
+    assert in_processes(int, ["1", "no number"], jobs, kept) == [1, 7]
+    with pytest.raises(ValueError, match="no number"):
+        in_processes(int, ["no number"], jobs, Kept(tmp_path / "kept", "other code"))
+
+
+def test_what_was_half_kept_is_found_again(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, "this code")
+    kept.path("1").write_bytes(b"\x80")
+    assert in_processes(int, ["1"], 1, kept) == [1]
+    assert kept.read("1") == (1,)
+    with pytest.raises(ConfigError, match="choose another folder"):
+        Kept(kept.path("1") / "below", "this code")

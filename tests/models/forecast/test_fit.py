@@ -1,5 +1,7 @@
 """A network is fitted to cuts of lives, kept as it was at its best, and nothing is left of an earlier fit."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -366,3 +368,13 @@ def test_the_rate_rises_to_its_peak_then_falls_as_a_cosine(spec: FitSpec) -> Non
     np.testing.assert_allclose(said[rise : total + 1], falling, atol=1e-9)
     np.testing.assert_allclose(said[:rise], spec.rate * np.arange(rise) / max(rise, 1), atol=1e-9)
     assert (said[total:] == 0).all()
+
+
+def test_what_a_fit_has_read_is_let_go(fitter: Fitter, train: Cuts, held: Cuts) -> None:
+    """TensorFlow holds on to what it was given, which a process that fits often has no room for."""
+    copy = train.take(np.arange(len(train)))
+    gone = weakref.ref(copy.targets)
+    fitter.fit(fitter.encoder, copy, held, 0, lambda *_: None)
+    del copy
+    gc.collect()
+    assert gone() is None
