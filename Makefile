@@ -13,7 +13,7 @@ INPUTS := pyproject.toml requirements.lock .python-version tools/install.sh tool
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test check bench lock proto reference clean
+.PHONY: help setup demo test servers check bench lock proto reference clean
 
 help: ## explain these words
 	@echo "usage: make WORD [ARGS=\"...\"]"
@@ -26,7 +26,12 @@ demo: $(VENV)/.installed-demo ## run a fleet, its cloud and its page on this mac
 
 test: $(VENV)/.installed-all ## run every test; installs the servers they need where apt-get can
 	@sh tools/install_servers.sh
-	@UV="$$(sh tools/find_uv.sh)" $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@UV="$$(sh tools/find_uv.sh)" $(PYTHON) -m tools.servers postgresql kafka -- \
+		$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+servers: $(VENV)/.installed-all ## start Mosquitto, PostgreSQL and Kafka on private ports, until Ctrl-C
+	@sh tools/install_servers.sh
+	@$(PYTHON) -m tools.servers
 
 check: $(VENV)/.installed-all ## lint, types, layers, generated code and documents
 	$(VENV)/bin/ruff check .

@@ -5,17 +5,20 @@ CI) the same lack is a failure, so that nothing is skipped for good without anyo
 """
 
 import os
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tools.servers.kafka import Kafka
+from tools.servers.mosquitto import HOW, Mosquitto
+from tools.servers.postgresql import PostgreSql
+from tools.servers.process import Server
+from tools.servers.programs import PREFIX, LackingError, find_program
+
 REQUIRE_ALL = "INDUSTRIALGUARD_REQUIRE_ALL"
 DATA_FOLDER = "INDUSTRIALGUARD_DATA"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-# Debian keeps servers in sbin, which is not on everybody's PATH; Homebrew has two homes.
-SERVER_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/homebrew/bin")
-
 SLOW_TIMEOUT_S = 900
 
 LACKING = "not tested here: "
@@ -36,21 +39,47 @@ def require(condition: bool, reason: str) -> None:
     pytest.skip(LACKING + reason)
 
 
-def find_program(*names: str) -> str | None:
-    """Return the path of the first of these programs that is installed."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SERVER_FOLDERS))
-    return next((found for name in names if (found := shutil.which(name, path=path))), None)
-
-
 @pytest.fixture(scope="session")
 def mosquitto() -> str:
     """Path of a real Mosquitto broker."""
     found = find_program("mosquitto")
-    require(
-        found is not None, "mosquitto is not installed: apt-get install mosquitto, or brew install mosquitto"
-    )
+    require(found is not None, f"mosquitto is not installed: {HOW}")
     assert found is not None
     return found
+
+
+@pytest.fixture
+def broker(mosquitto: str, tmp_path: Path) -> Iterator[Mosquitto]:
+    """A Mosquitto that can be stopped, killed and started again on the same port."""
+    with Mosquitto(tmp_path / "broker") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Bootstrap servers of a real Kafka that many tests share: each takes topics of its own."""
+    yield from _shared("kafka", Kafka)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of a real PostgreSQL that many tests share: each takes a database of its own."""
+    yield from _shared("postgresql", PostgreSql)
+
+
+def _shared(name: str, make: type[Server]) -> Iterator[str]:
+    """The one that `python -m tools.servers` started, else one for this process."""
+    url = os.environ.get(f"{PREFIX}{name.upper()}")
+    if url is not None:
+        yield url
+        return
+    try:
+        server = make()
+    except LackingError as error:
+        require(False, str(error))
+        raise
+    with server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

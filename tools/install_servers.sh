@@ -1,12 +1,16 @@
 #!/bin/sh
-# Installs what the tests want from the system: Mosquitto and Chromium. Only root on a machine with apt-get is asked to
-# do so; elsewhere, and when it fails, the tests that need them say so themselves. Never leaves a broker running.
+# Installs what the tests want from the system: Mosquitto, PostgreSQL, Java and Maven (which fetches Kafka), Chromium.
+# Only root on a machine with apt-get is asked to do so; elsewhere, and when it fails, the tests that need them say so
+# themselves. Never leaves a server running.
 set -eu
 
 has() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1" >/dev/null; }
 
 packages=
 has mosquitto || packages="$packages mosquitto"
+has postgres || [ -n "$(find /usr/lib/postgresql -name postgres -type f 2>/dev/null)" ] || packages="$packages postgresql-15"
+has java || packages="$packages openjdk-17-jre-headless"
+[ -n "${KAFKA_HOME:-}" ] || has mvn || packages="$packages maven"
 has chromium || has chromium-browser || has google-chrome || packages="$packages chromium fonts-dejavu-core"
 [ -n "$packages" ] || exit 0
 

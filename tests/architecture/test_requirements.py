@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from tests import conftest
+from tools.servers.programs import find_program
 
 
 @pytest.mark.parametrize("setting", [None, "0", "1"])
@@ -43,8 +44,8 @@ def test_a_lack_is_a_failure_where_everything_is_required(monkeypatch: pytest.Mo
 
 
 def test_programs_are_found_by_the_first_name_that_exists() -> None:
-    assert conftest.find_program("no-such-program-here", "sh") == conftest.find_program("sh")
-    assert conftest.find_program("no-such-program-here") is None
+    assert find_program("no-such-program-here", "sh") == find_program("sh")
+    assert find_program("no-such-program-here") is None
 
 
 def require_all(setting: str | None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,8 @@ from cloud.mqtt import MqttLink
 from cloud.settings import MqttSettings
 from contract.broker_address import BrokerAddress
 from contract.topics import ALL_UP
-from tests.cloud.conftest import Broker, free_port
+from tools.servers.mosquitto import Mosquitto
+from tools.servers.process import free_port
 
 WAIT_S = 10.0
 TOPIC = "ig/v1/press-1/up/summary"
@@ -77,7 +77,7 @@ async def publish_and_collect(port: int) -> None:
         receiver.acknowledge(found)
 
 
-def test_mosquitto_carries_everything_in_order(broker: Broker) -> None:
+def test_mosquitto_carries_everything_in_order(broker: Mosquitto) -> None:
     asyncio.run(publish_and_collect(broker.port))
 
 
@@ -101,7 +101,7 @@ def test_the_embedded_broker_carries_everything_in_order(caplog: pytest.LogCaptu
     asyncio.run(main())
 
 
-def test_what_was_not_acknowledged_comes_again(broker: Broker) -> None:
+def test_what_was_not_acknowledged_comes_again(broker: Mosquitto) -> None:
     async def main() -> None:
         sender, witness = MqttLink(fast(broker.port), "sink"), MqttLink(fast(broker.port), "witness", READ)
         async with running(sender), running(witness):
@@ -124,7 +124,7 @@ def test_what_was_not_acknowledged_comes_again(broker: Broker) -> None:
     asyncio.run(main())
 
 
-def test_an_old_receipt_acknowledges_nothing_new(broker: Broker) -> None:
+def test_an_old_receipt_acknowledges_nothing_new(broker: Mosquitto) -> None:
     async def main() -> None:
         link = MqttLink(fast(broker.port), "ingest", ALL_UP)
         async with running(MqttLink(fast(broker.port), "sink")) as sender, running(link):
@@ -146,7 +146,7 @@ def test_an_old_receipt_acknowledges_nothing_new(broker: Broker) -> None:
     asyncio.run(main())
 
 
-def test_a_slow_receiver_pauses_reading_and_loses_nothing(broker: Broker) -> None:
+def test_a_slow_receiver_pauses_reading_and_loses_nothing(broker: Mosquitto) -> None:
     async def main() -> None:
         receiver = MqttLink(fast(broker.port, max_unacknowledged=50), "ingest", ALL_UP)
         async with running(receiver), running(MqttLink(fast(broker.port), "sink")) as sender:
@@ -162,7 +162,7 @@ def test_a_slow_receiver_pauses_reading_and_loses_nothing(broker: Broker) -> Non
     asyncio.run(main())
 
 
-def test_retained_publications_are_marked(broker: Broker) -> None:
+def test_retained_publications_are_marked(broker: Mosquitto) -> None:
     from paho.mqtt import publish
 
     publish.single("ig/v1/press-1/up/birth", b"x", qos=1, retain=True, port=broker.port)
@@ -176,7 +176,7 @@ def test_retained_publications_are_marked(broker: Broker) -> None:
     asyncio.run(main())
 
 
-def test_without_a_broker_publishing_says_so_and_the_link_keeps_trying(broker: Broker) -> None:
+def test_without_a_broker_publishing_says_so_and_the_link_keeps_trying(broker: Mosquitto) -> None:
     async def main() -> None:
         broker.stop()
         link = MqttLink(fast(broker.port), "sink")
@@ -193,19 +193,14 @@ def test_without_a_broker_publishing_says_so_and_the_link_keeps_trying(broker: B
     asyncio.run(main())
 
 
-def test_a_broker_that_refuses_us_from_the_start_is_an_error(mosquitto: str, tmp_path: Path) -> None:
-    refusing = Broker(mosquitto, tmp_path)
-    refusing.allows_anonymous = False
-    refusing.start()
-
-    async def main() -> None:
-        settings = MqttSettings(BrokerAddress("127.0.0.1", refusing.port, "cloud", "secret"))
+@pytest.mark.usefixtures("mosquitto")
+def test_a_broker_that_refuses_us_from_the_start_is_an_error() -> None:
+    async def main(port: int) -> None:
+        settings = MqttSettings(BrokerAddress("127.0.0.1", port, "cloud", "secret"))
         with pytest.raises(LinkRefusedError, match="check user name, password") as caught:
             await asyncio.wait_for(MqttLink(settings, "ingest", ALL_UP).run(), WAIT_S)
         assert "secret" not in str(caught.value)
         assert not caught.value.retriable
 
-    try:
-        asyncio.run(main())
-    finally:
-        refusing.stop()
+    with Mosquitto(allows_anonymous=False) as refusing:
+        asyncio.run(main(refusing.port))

@@ -31,9 +31,9 @@ from cloud.store.database import open_database, sqlite_url
 from cloud.store.rows import MessageCounts
 from cloud.stream import MESSAGES
 from contract.codec import decode, decode_ack
-from tests.cloud.conftest import Broker
 from tests.cloud.malformed import malformed_payloads
 from tests.cloud.samples import alarm, birth, deliver, summary
+from tools.servers.mosquitto import Mosquitto
 
 WAIT_S = 60.0
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(data: Path, broker: Broker) -> Iterator[Start]:
+def start(data: Path, broker: Mosquitto) -> Iterator[Start]:
     started: list[tuple[CloudProcess, threading.Thread]] = []
 
     def run(command: str, *more: str) -> CloudProcess:
@@ -128,7 +128,7 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(broker: Broker) -> Iterator[Fleet]:
+def fleet(broker: Mosquitto) -> Iterator[Fleet]:
     fleet = Fleet(broker.port)
     yield fleet
     fleet.close()
@@ -156,7 +156,7 @@ def counts(data: Path) -> MessageCounts:
 
 
 def test_an_ingest_that_is_killed_loses_nothing(
-    start: Start, broker: Broker, fleet: Fleet, data: Path
+    start: Start, broker: Mosquitto, fleet: Fleet, data: Path
 ) -> None:
     """What MQTT was acknowledged for is in the stream; what was not comes again to the next ingest."""
     sent = [deliver(summary(n // 20 + 1, f"press-{n % 20}")) for n in range(2000)]
@@ -234,7 +234,7 @@ def test_rubbish_through_a_real_broker(start: Start, fleet: Fleet, data: Path) -
     assert cloud.end() == 0
 
 
-def test_a_restarted_broker_is_found_again(start: Start, broker: Broker, data: Path) -> None:
+def test_a_restarted_broker_is_found_again(start: Start, broker: Mosquitto, data: Path) -> None:
     ingest = start("ingest")
     ingest.wait_for("ready")
     broker.stop()

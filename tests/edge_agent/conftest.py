@@ -19,19 +19,12 @@ from edge_agent.settings import AgentSettings
 from edge_agent.tflite import ModelRunner
 from tests.edge_agent.box import ROOMY
 from tests.edge_agent.rig import TINY_MODEL, ListSource, rig_profile
-from tests.edge_agent.wire import Cloud, RestartableBroker
+from tests.edge_agent.wire import Cloud
+from tools.servers.mosquitto import Mosquitto
 
 
 @pytest.fixture
-def broker(mosquitto: str) -> Iterator[RestartableBroker]:
-    running = RestartableBroker(mosquitto)
-    running.start()
-    yield running
-    running.kill()
-
-
-@pytest.fixture
-def open_cloud(broker: RestartableBroker) -> Iterator[Callable[[], Cloud]]:
+def open_cloud(broker: Mosquitto) -> Iterator[Callable[[], Cloud]]:
     opened: list[Cloud] = []
 
     def build() -> Cloud:

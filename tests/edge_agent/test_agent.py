@@ -31,7 +31,7 @@ from edge_agent.errors import ModelError, StateFolderError
 from edge_agent.settings import AgentSettings, MqttSettings
 from edge_agent.state import StateFile, StateStamp
 from tests.edge_agent.rig import START_S, ListSource, alarms, rig_profile, rig_readings, stored
-from tests.edge_agent.wire import RestartableBroker
+from tools.servers.mosquitto import Mosquitto
 
 BROKEN = range(60, 90)
 REFILL = rig_profile().window.context // 2 - 1
@@ -172,7 +172,7 @@ def test_summaries_say_that_a_machine_is_never_steady_and_when_it_is_again(
 
 
 def test_what_goes_into_the_outbox_depends_on_readings_alone(
-    run_agent: Callable[..., Agent], tmp_path: Path, broker: RestartableBroker
+    run_agent: Callable[..., Agent], tmp_path: Path, broker: Mosquitto
 ) -> None:
     readings = list(rig_readings(130, broken=BROKEN, standing=range(100, 105), blind=range(40, 44)))
     run_agent(iter(readings), "one")

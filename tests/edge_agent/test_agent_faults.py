@@ -23,7 +23,8 @@ from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings, MqttSettings
 from edge_agent.uplink import Uplink
 from tests.edge_agent.rig import ListSource, alarms, rig_readings, stored
-from tests.edge_agent.wire import Cloud, RestartableBroker, wait_until
+from tests.edge_agent.wire import Cloud, wait_until
+from tools.servers.mosquitto import Mosquitto
 
 BROKEN = range(60, 90)
 
@@ -55,7 +56,7 @@ def test_a_failing_database_does_not_stop_the_scoring(bundle: Bundle, tmp_path: 
 def test_a_defect_in_the_uplink_does_not_stop_the_watch(
     bundle: Bundle,
     tmp_path: Path,
-    broker: RestartableBroker,
+    broker: Mosquitto,
     cloud: Cloud,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -83,7 +84,7 @@ def test_a_defect_in_the_uplink_does_not_stop_the_watch(
 
 
 def test_everything_reaches_the_cloud_exactly_once_in_effect(
-    bundle: Bundle, tmp_path: Path, broker: RestartableBroker, cloud: Cloud
+    bundle: Bundle, tmp_path: Path, broker: Mosquitto, cloud: Cloud
 ) -> None:
     mqtt = MqttSettings(BrokerAddress("127.0.0.1", broker.port))
     settings = AgentSettings("press-7", tmp_path, mqtt, ack_timeout_s=0.5, max_backoff_s=0.5, drain_s=10.0)
@@ -132,7 +133,7 @@ CHILD = textwrap.dedent(
 
 @pytest.fixture
 def spawn_agent(
-    bundle: Bundle, tmp_path: Path, broker: RestartableBroker
+    bundle: Bundle, tmp_path: Path, broker: Mosquitto
 ) -> Iterator[Callable[[], subprocess.Popen[str]]]:
     write_bundle(tmp_path / "rig.igb", bundle)
     started: list[subprocess.Popen[str]] = []

@@ -22,7 +22,8 @@ from edge_agent.__main__ import (
     main,
 )
 from tests.edge_agent.rig import ListSource, rig_readings
-from tests.edge_agent.wire import Cloud, RestartableBroker, wait_until
+from tests.edge_agent.wire import Cloud, wait_until
+from tools.servers.mosquitto import Mosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = """
@@ -73,9 +74,7 @@ def test_seconds_are_machine_time(rig: list[str]) -> None:
     assert json.loads(output)["samples"] == 20 * 268
 
 
-def test_messages_reach_the_cloud_before_the_exit(
-    rig: list[str], broker: RestartableBroker, cloud: Cloud
-) -> None:
+def test_messages_reach_the_cloud_before_the_exit(rig: list[str], broker: Mosquitto, cloud: Cloud) -> None:
     url = f"mqtt://127.0.0.1:{broker.port}"
     output, _ = spawn([*rig, "--source", "rig:130", "--speed", "0", "--mqtt", url]).communicate(timeout=60)
 
@@ -85,7 +84,7 @@ def test_messages_reach_the_cloud_before_the_exit(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_cleanly(
-    rig: list[str], broker: RestartableBroker, cloud: Cloud, number: signal.Signals
+    rig: list[str], broker: Mosquitto, cloud: Cloud, number: signal.Signals
 ) -> None:
     url = f"mqtt://127.0.0.1:{broker.port}"
     process = spawn([*rig, "--source", "rig:100000", "--speed", "50", "--mqtt", url])

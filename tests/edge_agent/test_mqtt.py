@@ -13,8 +13,11 @@ from contract.broker_address import BrokerAddress
 from edge_agent.errors import LinkError
 from edge_agent.mqtt import MqttLink, Will
 from edge_agent.settings import MqttSettings
-from tests.conftest import find_program, require
-from tests.edge_agent.wire import RestartableBroker, free_port, wait_until
+from tests.conftest import require
+from tests.edge_agent.wire import wait_until
+from tools.servers.mosquitto import Mosquitto
+from tools.servers.process import free_port
+from tools.servers.programs import find_program
 
 WILL = Will("test/will", b"gone")
 
@@ -42,7 +45,7 @@ def collect(link: MqttLink, count: int, timeout_s: float = 10.0) -> list[bytes]:
     return arrived
 
 
-def test_what_one_link_publishes_arrives_at_another_in_order(broker: RestartableBroker) -> None:
+def test_what_one_link_publishes_arrives_at_another_in_order(broker: Mosquitto) -> None:
     receiver, sender = connect(broker.port, "r", "test/data"), connect(broker.port, "s")
     payloads = [bytes([i]) * 2000 for i in range(200)]
     for payload in payloads:
@@ -54,7 +57,7 @@ def test_what_one_link_publishes_arrives_at_another_in_order(broker: Restartable
     receiver.close()
 
 
-def test_messages_that_arrive_while_waiting_are_not_lost(broker: RestartableBroker) -> None:
+def test_messages_that_arrive_while_waiting_are_not_lost(broker: Mosquitto) -> None:
     link = connect(broker.port, "a", "test/echo")
     link.publish("test/echo", b"1")
     assert link.settle(5.0)
@@ -66,7 +69,7 @@ def test_messages_that_arrive_while_waiting_are_not_lost(broker: RestartableBrok
 
 
 def test_an_abandoned_link_leaves_its_will_retained_and_a_closed_one_does_not(
-    broker: RestartableBroker,
+    broker: Mosquitto,
 ) -> None:
     polite, watcher = connect(broker.port, "polite"), connect(broker.port, "w", "test/will")
     polite.close()
@@ -104,7 +107,7 @@ def test_a_server_that_accepts_and_says_nothing_runs_into_the_timeout() -> None:
         link.abandon()
 
 
-def test_a_broker_that_dies_is_noticed(broker: RestartableBroker) -> None:
+def test_a_broker_that_dies_is_noticed(broker: Mosquitto) -> None:
     link = connect(broker.port, "a")
     broker.kill()
     with pytest.raises(LinkError):
@@ -138,20 +141,14 @@ def test_a_server_that_speaks_no_mqtt_is_a_link_error() -> None:
         link.abandon()
 
 
-def test_a_wrong_password_says_what_to_check(mosquitto: str, tmp_path: Path) -> None:
-    port = free_port()
-    (tmp_path / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\n")
-    process = subprocess.Popen([mosquitto, "-c", str(tmp_path / "conf")], stderr=subprocess.DEVNULL)
-    try:
-        link = MqttLink(settings(port, username="press", password="hunter2"), "a", WILL)
-        wait_until(lambda: is_listening(port), "broker listens")
+@pytest.mark.usefixtures("mosquitto")
+def test_a_wrong_password_says_what_to_check() -> None:
+    with Mosquitto(allows_anonymous=False) as refusing:
+        link = MqttLink(settings(refusing.port, username="press", password="hunter2"), "a", WILL)
         with pytest.raises(LinkError, match=r"refused us.*check user, password") as failure:
             link.open()
         assert "hunter2" not in str(failure.value)
         link.abandon()
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture
@@ -180,20 +177,13 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 # After a refused handshake paho leaves its socket to the garbage collector.
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
-def test_tls_carries_messages_and_refuses_a_broker_it_cannot_trust(
-    mosquitto: str, tmp_path: Path, certificate: tuple[Path, Path]
-) -> None:
+@pytest.mark.usefixtures("mosquitto")
+def test_tls_carries_messages_and_refuses_a_broker_it_cannot_trust(certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
-    port = free_port()
-    (tmp_path / "conf").write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser {getpass.getuser()}\n"
-        f"cafile {cert}\ncertfile {cert}\nkeyfile {key}\nrequire_certificate true\n"
-    )
-    process = subprocess.Popen([mosquitto, "-c", str(tmp_path / "conf")], stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: is_listening(port), "broker listens")
+    lines = [f"cafile {cert}", f"certfile {cert}", f"keyfile {key}", "require_certificate true"]
+    with Mosquitto(lines=[f"user {getpass.getuser()}", *lines]) as broker:
         trusting = MqttSettings(
-            BrokerAddress("localhost", port, is_tls=True), ca_file=cert, cert_file=cert, key_file=key
+            BrokerAddress("localhost", broker.port, is_tls=True), ca_file=cert, cert_file=cert, key_file=key
         )
         link = MqttLink(trusting, "a", WILL)
         link.open()
@@ -202,18 +192,10 @@ def test_tls_carries_messages_and_refuses_a_broker_it_cannot_trust(
         assert collect(link, 1) == [b"x" * 100_000]
         link.close()
         for distrusting in (
-            MqttSettings(BrokerAddress("localhost", port, is_tls=True)),
-            MqttSettings(BrokerAddress("127.0.0.1", port, is_tls=True), ca_file=cert),
+            MqttSettings(BrokerAddress("localhost", broker.port, is_tls=True)),
+            MqttSettings(BrokerAddress("127.0.0.1", broker.port, is_tls=True), ca_file=cert),
         ):
             stranger = MqttLink(distrusting, "b", WILL)
             with pytest.raises(LinkError, match="no connection"):
                 stranger.open()
             stranger.abandon()
-    finally:
-        process.kill()
-        process.wait()
-
-
-def is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

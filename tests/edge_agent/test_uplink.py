@@ -18,7 +18,8 @@ from contract.profiles import format_profile, load_profile
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
 from edge_agent.settings import AgentSettings, MqttSettings
 from edge_agent.uplink import Presence, Uplink
-from tests.edge_agent.wire import Cloud, RestartableBroker, wait_until
+from tests.edge_agent.wire import Cloud, wait_until
+from tools.servers.mosquitto import Mosquitto
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 BIRTH = Birth("1.0", format_profile(load_profile("pump")))
@@ -79,7 +80,7 @@ DeviceFactory = Callable[..., Device]
 
 
 @pytest.fixture
-def build_device(tmp_path: Path, broker: RestartableBroker) -> Iterator[DeviceFactory]:
+def build_device(tmp_path: Path, broker: Mosquitto) -> Iterator[DeviceFactory]:
     built: list[Device] = []
 
     def build(**changes: object) -> Device:
@@ -133,7 +134,7 @@ def test_alarms_get_through_a_full_window(build_device: DeviceFactory, cloud: Cl
 
 
 def test_a_broker_killed_in_the_middle_loses_nothing(
-    build_device: DeviceFactory, cloud: Cloud, broker: RestartableBroker
+    build_device: DeviceFactory, cloud: Cloud, broker: Mosquitto
 ) -> None:
     device = build_device().start()
     device.add(50)
@@ -151,7 +152,7 @@ def test_a_broker_killed_in_the_middle_loses_nothing(
 
 
 def test_a_device_that_starts_before_its_broker_connects_later(
-    build_device: DeviceFactory, broker: RestartableBroker, open_cloud: Callable[[], Cloud]
+    build_device: DeviceFactory, broker: Mosquitto, open_cloud: Callable[[], Cloud]
 ) -> None:
     broker.kill()
     device = build_device().start()
@@ -220,7 +221,7 @@ def test_messages_of_earlier_boots_are_sent_without_starving_the_present(
 
 
 def test_birth_is_retained_and_comes_on_every_connect(
-    build_device: DeviceFactory, cloud: Cloud, broker: RestartableBroker, open_cloud: Callable[[], Cloud]
+    build_device: DeviceFactory, cloud: Cloud, broker: Mosquitto, open_cloud: Callable[[], Cloud]
 ) -> None:
     device = build_device().start()
     wait_until(lambda: cloud.presence, "birth")
@@ -275,9 +276,7 @@ def test_a_clean_stop_leaves_the_rest_for_the_next_start(build_device: DeviceFac
     wait_until(again.is_empty, "outbox empty")
 
 
-def test_a_stop_without_a_broker_ends_after_the_drain(
-    build_device: DeviceFactory, broker: RestartableBroker
-) -> None:
+def test_a_stop_without_a_broker_ends_after_the_drain(build_device: DeviceFactory, broker: Mosquitto) -> None:
     broker.kill()
     device = build_device(drain_s=0.3, max_backoff_s=30.0, min_backoff_s=20.0).start()
     device.add(2)

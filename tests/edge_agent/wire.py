@@ -1,9 +1,7 @@
-"""The other end of the wire, real: a Mosquitto that can be killed, and the cloud's part."""
+"""The other end of the wire: the cloud's part."""
 
 from __future__ import annotations
 
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -21,35 +19,6 @@ def wait_until(is_true: Callable[[], object], what: str, timeout_s: float = 20.0
     while not is_true():
         assert time.monotonic() < deadline, f"waited {timeout_s} s for: {what}"
         time.sleep(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class RestartableBroker:
-    """Mosquitto on a loopback port, without persistence: what it acknowledged dies with it."""
-
-    def __init__(self, program: str) -> None:
-        self._program = program
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen([self._program, "-p", str(self.port)], stderr=subprocess.DEVNULL)
-        wait_until(self._is_listening, "broker listens")
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def _is_listening(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 class Cloud:
