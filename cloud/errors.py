@@ -49,6 +49,12 @@ class StreamClosedError(StreamError):
     retriable = False
 
 
+class StreamRefusedError(StreamError):
+    """The stream refuses what it was given, or us; trying again will not help before someone acts."""
+
+    retriable = False
+
+
 class GroupBusyError(StreamError):
     """Another living consumer already reads this topic for this group."""
 

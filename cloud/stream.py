@@ -72,7 +72,9 @@ class Stream(Protocol):
     """A durable log of topics, each in partitions."""
 
     async def append(self, topic: str, records: Sequence[Record]) -> None:
-        """Write records; they are durable when it returns, all of them or, when it raises, none.
+        """Write records; they are durable when it returns.
+
+        When it raises, any of them may be: append all again; whoever reads drops what comes twice.
 
         Raises:
             StreamFullError: no room.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cloud.errors import GroupBusyError, StreamClosedError, StreamError, StreamFullError
+from cloud.kafka_stream import KafkaStream, KafkaStreamConfig
 from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig
 from cloud.stream import Consumer, Record, StoredRecord, Stream, partition_of
 from contract.errors import ConfigError
@@ -27,9 +29,9 @@ def record(number: int, key: str = "press-1") -> Record:
     return Record(key, number.to_bytes(4, "big"), {"n": str(number)})
 
 
-async def drain(consumer: Consumer, limit: int = 100) -> list[StoredRecord]:
+async def drain(consumer: Consumer, limit: int = 100, idle_s: float = IDLE_S) -> list[StoredRecord]:
     found: list[StoredRecord] = []
-    while batch := await consumer.poll(limit, IDLE_S):
+    while batch := await consumer.poll(limit, idle_s):
         found += batch
     return found
 
@@ -40,6 +42,12 @@ def values(records: list[StoredRecord]) -> list[int]:
 
 class StreamContract:
     """The promises of `cloud.stream.Stream`; a subclass gives the fixture `open_stream`."""
+
+    idle_s = IDLE_S
+    """Who has brought nothing for so long has nothing, in s."""
+
+    async def drain(self, consumer: Consumer, limit: int = 100) -> list[StoredRecord]:
+        return await drain(consumer, limit, self.idle_s)
 
     def run(self, open_stream: OpenStream, test: Callable[[Stream], Awaitable[None]]) -> None:
         async def main() -> None:
@@ -61,7 +69,7 @@ class StreamContract:
                 b"\x00\xff",
                 {"a": "ä", "b": ""},
             )
-            assert found.topic == "messages"
+            assert found.topic.endswith("messages")
             assert abs(datetime.now(UTC) - found.append_time) < timedelta(minutes=5)
 
         self.run(open_stream, test)
@@ -74,7 +82,7 @@ class StreamContract:
                     "messages", [record(n, keys[n]) for n in range(start, min(200, start + 7))]
                 )
             consumer = await stream.subscribe("messages", "sink")
-            found = await drain(consumer, limit=13)
+            found = await self.drain(consumer, limit=13)
             assert sorted(values(found)) == list(range(200))
             for key in set(keys):
                 mine = [r for r in found if r.key == key]
@@ -88,8 +96,8 @@ class StreamContract:
         async def test(stream: Stream) -> None:
             await stream.append("messages", [record(1)])
             await stream.append("dead-letters", [record(2)])
-            assert values(await drain(await stream.subscribe("messages", "sink"))) == [1]
-            assert values(await drain(await stream.subscribe("dead-letters", "sink"))) == [2]
+            assert values(await self.drain(await stream.subscribe("messages", "sink"))) == [1]
+            assert values(await self.drain(await stream.subscribe("dead-letters", "sink"))) == [2]
 
         self.run(open_stream, test)
 
@@ -98,7 +106,7 @@ class StreamContract:
             await stream.append("messages", [record(n) for n in range(10)])
             for group in ("sink", "archive"):
                 consumer = await stream.subscribe("messages", group)
-                found = await drain(consumer)
+                found = await self.drain(consumer)
                 await consumer.commit(found)
                 assert values(found) == list(range(10))
 
@@ -112,7 +120,7 @@ class StreamContract:
             await first.commit(found[:4])
             await first.close()
             again = await stream.subscribe("messages", "sink")
-            assert values(await drain(again)) == list(range(4, 10))
+            assert values(await self.drain(again)) == list(range(4, 10))
 
         self.run(open_stream, test)
 
@@ -124,7 +132,7 @@ class StreamContract:
             await first.commit(found)
             await first.commit(found[:2])
             await first.close()
-            assert await drain(await stream.subscribe("messages", "sink")) == []
+            assert await self.drain(await stream.subscribe("messages", "sink")) == []
 
         self.run(open_stream, test)
 
@@ -154,7 +162,7 @@ class StreamContract:
             await stream.append("messages", [])
             consumer = await stream.subscribe("messages", "sink")
             await consumer.commit([])
-            assert await consumer.poll(10, IDLE_S) == []
+            assert await consumer.poll(10, self.idle_s) == []
 
         self.run(open_stream, test)
 
@@ -293,6 +301,38 @@ class TestSqliteStream(StreamContract):
             await stream.close()
 
         asyncio.run(main())
+
+
+@pytest.mark.slow
+class TestKafkaStream(StreamContract):
+    """Kafka, which all tests of a run share: each has topics of its own."""
+
+    idle_s = 1.5
+
+    @pytest.fixture
+    def config(self, kafka: str) -> KafkaStreamConfig:
+        return KafkaStreamConfig(kafka, session_s=6.0)
+
+    @pytest.fixture
+    def open_stream(self, config: KafkaStreamConfig) -> OpenStream:
+        name = secrets.token_hex(4)
+        return lambda: Renamed(KafkaStream(config), name)
+
+
+class Renamed:
+    """A stream whose topics have another name in Kafka."""
+
+    def __init__(self, stream: KafkaStream, name: str) -> None:
+        self._stream, self._name = stream, name
+
+    async def append(self, topic: str, records: Sequence[Record]) -> None:
+        await self._stream.append(f"{self._name}.{topic}", records)
+
+    async def subscribe(self, topic: str, group: str) -> Consumer:
+        return await self._stream.subscribe(f"{self._name}.{topic}", f"{self._name}.{group}")
+
+    async def close(self) -> None:
+        await self._stream.close()
 
 
 def test_partitions_are_the_same_for_ever() -> None:

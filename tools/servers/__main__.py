@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def start(names: Sequence[str], running: ExitStack) -> tuple[dict[str, str], list[str]]:
-    """Start servers into a stack; returns variables with their addresses, and the names of those that did not."""
+    """Start servers into a stack; returns variables with their addresses, and the names of those lacking."""
     urls, lacking = {}, []
     for name in names:
         try:

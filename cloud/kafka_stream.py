@@ -1,0 +1,344 @@
+"""The stream in Apache Kafka, for when one machine is outgrown.
+
+Rule: the only importer of aiokafka. A batch is durable when every record was acknowledged by all in-sync
+replicas; when one was not, the producer is thrown away, because an idempotent one may never recover, and the
+whole batch is appended again: whoever reads drops what came twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, TopicAlreadyExistsError
+
+from cloud.errors import StreamClosedError, StreamError, StreamRefusedError
+from cloud.stream import Record, StoredRecord, partition_of
+from contract.errors import ConfigError
+
+_LOG = logging.getLogger(__name__)
+_CLOSE_S = 5.0
+"""How long a client may take to say goodbye, in s; after an outage it would wait for its broker."""
+_MOVED = (CommitFailedError, IllegalStateError)
+"""A commit after the group has dealt the partitions to somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaStreamConfig:
+    """Which Kafka, and how much it keeps."""
+
+    servers: str
+    """`HOST:PORT`, several separated by commas."""
+    partitions: int = 8
+    """Of each topic, when it is made here; bounds how many consumers of a group share the work."""
+    replicas: int = 1
+    """Of each partition, when a topic is made here; 3 in earnest, of which 2 must be in sync."""
+    retention_s: float = 86_400.0
+    """How long records stay, consumed or not, in s."""
+    member: str | None = None
+    """Which member of its groups this process is, the same after a restart; None: a new one each time."""
+    session_s: float = 10.0
+    """How long a group waits for a member that is silent, in s."""
+    request_s: float = 10.0
+    """How long a request may take, in s."""
+    max_record_bytes: int = 16 * 2**20
+    """Largest record: a dead letter holds the payload that was too large."""
+
+
+class KafkaStream:
+    """A `Stream` in Kafka. It connects when it is first used.
+
+    Args:
+        config: Where.
+    """
+
+    def __init__(self, config: KafkaStreamConfig) -> None:
+        self._config = config
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
+        self._partitions: dict[str, int] = {}
+        self._consumers: list[KafkaConsumer] = []
+        self._is_closed = False
+
+    async def append(self, topic: str, records: Sequence[Record]) -> None:
+        """See `cloud.stream.Stream.append`."""
+        if self._is_closed:
+            raise StreamClosedError("the stream is closed")
+        if not records:
+            return
+        partitions = await self._find_topic(topic)
+        producer = await self._connect()
+        try:
+            await _send(producer, topic, records, partitions)
+        except (KafkaError, TimeoutError) as error:
+            await self._throw_away(producer)
+            raise _translated("appends nothing", error) from error
+
+    async def subscribe(self, topic: str, group: str) -> KafkaConsumer:
+        """See `cloud.stream.Stream.subscribe`."""
+        if self._is_closed:
+            raise StreamClosedError("the stream is closed")
+        await self._find_topic(topic)
+        consumer = KafkaConsumer(self._config, topic, group)
+        await consumer.join()
+        self._consumers.append(consumer)
+        return consumer
+
+    async def close(self) -> None:
+        """See `cloud.stream.Stream.close`."""
+        self._is_closed = True
+        for consumer in self._consumers:
+            await consumer.close()
+        if self._producer is not None:
+            await self._throw_away(self._producer)
+
+    async def _connect(self) -> AIOKafkaProducer:
+        async with self._connecting:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._config.servers,
+                    acks="all",
+                    enable_idempotence=True,
+                    linger_ms=0,
+                    max_batch_size=2**18,
+                    max_request_size=self._config.max_record_bytes,
+                    request_timeout_ms=round(self._config.request_s * 1000),
+                )
+                try:
+                    await producer.start()
+                except (KafkaError, TimeoutError) as error:
+                    await _stop(producer)
+                    raise _translated("cannot be reached", error) from error
+                self._producer = producer
+            return self._producer
+
+    async def _throw_away(self, producer: AIOKafkaProducer) -> None:
+        """Stop a producer; the next append makes another one."""
+        if self._producer is producer:
+            self._producer = None
+        await _stop(producer)
+
+    async def _find_topic(self, topic: str) -> int:
+        """How many partitions it has; it is made where there is none."""
+        if topic not in self._partitions:
+            admin = AIOKafkaAdminClient(
+                bootstrap_servers=self._config.servers,
+                request_timeout_ms=round(self._config.request_s * 1000),
+            )
+            try:
+                await admin.start()
+                self._partitions[topic] = await self._make_topic(admin, topic)
+            except (KafkaError, TimeoutError) as error:
+                raise _translated(f"has no topic {topic}", error) from error
+            finally:
+                await _stop(admin)
+        return self._partitions[topic]
+
+    async def _make_topic(self, admin: AIOKafkaAdminClient, topic: str) -> int:
+        config = self._config
+        settings = {
+            "retention.ms": str(round(config.retention_s * 1000)),
+            "max.message.bytes": str(config.max_record_bytes),
+            "min.insync.replicas": str(max(1, config.replicas - 1)),
+        }
+        if topic not in await admin.list_topics():
+            made = NewTopic(topic, config.partitions, config.replicas, topic_configs=settings)
+            with suppress(TopicAlreadyExistsError):
+                await admin.create_topics([made])
+        while True:
+            (found,) = await admin.describe_topics([topic])
+            if found["partitions"] and all(each["leader"] >= 0 for each in found["partitions"]):
+                return len(found["partitions"])
+            await asyncio.sleep(0.05)
+
+
+class KafkaConsumer:
+    """A `Consumer` of one topic, which shares its partitions with the group's other members.
+
+    Args:
+        config: Where.
+        topic: What it reads.
+        group: For whom.
+    """
+
+    def __init__(self, config: KafkaStreamConfig, topic: str, group: str) -> None:
+        self._topic = topic
+        self._committed = _Committed()
+        self._is_closed = False
+        self._client = AIOKafkaConsumer(
+            bootstrap_servers=config.servers,
+            group_id=group,
+            group_instance_id=None if config.member is None else f"{config.member}-{topic}",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            session_timeout_ms=round(config.session_s * 1000),
+            heartbeat_interval_ms=round(config.session_s * 1000 / 3),
+            request_timeout_ms=round((config.request_s + config.session_s) * 1000),
+            max_partition_fetch_bytes=config.max_record_bytes,
+            fetch_max_wait_ms=100,
+        )
+
+    async def join(self) -> None:
+        """Become a member of the group.
+
+        Raises:
+            StreamError: Kafka cannot be reached.
+        """
+        try:
+            self._client.subscribe([self._topic], listener=self._committed)
+            await self._client.start()
+        except (KafkaError, TimeoutError) as error:
+            await _stop(self._client)
+            raise _translated("cannot be reached", error) from error
+
+    async def poll(self, limit: int, timeout_s: float) -> list[StoredRecord]:
+        """See `cloud.stream.Consumer.poll`."""
+        self._require_open()
+        try:
+            found = await self._client.getmany(timeout_ms=round(timeout_s * 1000), max_records=limit)
+        except (KafkaError, TimeoutError) as error:
+            raise _translated("cannot be read", error) from error
+        return [_stored(record) for records in found.values() for record in records]
+
+    async def commit(self, records: Sequence[StoredRecord]) -> None:
+        """See `cloud.stream.Consumer.commit`; of partitions that others read by now nothing is noted."""
+        self._require_open()
+        ours = self._client.assignment()
+        reached: dict[TopicPartition, int] = {}
+        for record in records:
+            place = TopicPartition(record.topic, record.partition)
+            reached[place] = max(record.offset + 1, reached.get(place, 0))
+        newer = {
+            place: offset
+            for place, offset in reached.items()
+            if place in ours and self._committed.is_new(place, offset)
+        }
+        if not newer:
+            return
+        try:
+            await self._client.commit(newer)
+        except _MOVED as error:
+            _LOG.warning("records will come again: the group moved", extra={"reason": str(error)[:200]})
+        except (KafkaError, TimeoutError) as error:
+            raise _translated("notes no offsets", error) from error
+        else:
+            self._committed.note(newer)
+
+    async def lag(self) -> int:
+        """See `cloud.stream.Consumer.lag`."""
+        self._require_open()
+        try:
+            places = self._client.assignment()
+            unknown = [place for place in places if self._client.highwater(place) is None]
+            ends = await self._client.end_offsets(unknown) if unknown else {}
+            positions = {place: await self._client.position(place) for place in places}
+        except (KafkaError, TimeoutError) as error:
+            raise _translated("cannot be asked", error) from error
+        return sum(
+            max(0, (ends[place] if place in ends else self._client.highwater(place)) - position)
+            for place, position in positions.items()
+        )
+
+    async def close(self) -> None:
+        """See `cloud.stream.Consumer.close`."""
+        if not self._is_closed:
+            self._is_closed = True
+            await _stop(self._client)
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise StreamClosedError("the consumer is closed")
+
+
+class _Committed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """What this member has committed of the partitions that it has: a commit never goes back."""
+
+    def __init__(self) -> None:
+        self._offsets: dict[TopicPartition, int] = {}
+
+    def is_new(self, place: TopicPartition, offset: int) -> bool:
+        return offset > self._offsets.get(place, 0)
+
+    def note(self, offsets: dict[TopicPartition, int]) -> None:
+        self._offsets |= offsets
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Others may commit there now."""
+        for place in revoked:
+            self._offsets.pop(place, None)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Nothing to note."""
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, records: Sequence[Record], partitions: int) -> None:
+    """Send a batch and wait for all of it."""
+    sent: list[asyncio.Future[Any]] = []
+    try:
+        for record in records:
+            headers = [(name, value.encode()) for name, value in record.headers.items()]
+            place = partition_of(record.key, partitions)
+            sent.append(
+                await producer.send(
+                    topic, record.value, record.key.encode(), partition=place, headers=headers
+                )
+            )
+    finally:
+        outcomes = await asyncio.gather(*sent, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _stored(record: Any) -> StoredRecord:
+    return StoredRecord(
+        record.key.decode() if record.key is not None else "",
+        record.value or b"",
+        {name: value.decode() for name, value in record.headers},
+        record.topic,
+        record.partition,
+        record.offset,
+        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+    )
+
+
+async def _stop(client: Any) -> None:
+    """Say goodbye, but not for ever."""
+    stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
+    with suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(stop(), _CLOSE_S)
+
+
+def _translated(what: str, error: Exception) -> StreamError:
+    reason = str(error)[:300] or type(error).__name__
+    kind = (
+        StreamError
+        if getattr(error, "retriable", True) or isinstance(error, TimeoutError)
+        else StreamRefusedError
+    )
+    return kind(f"Kafka {what}: {reason}")
+
+
+def parse_kafka_url(url: str) -> str:
+    """Bootstrap servers of `kafka://HOST:PORT[,HOST:PORT]`.
+
+    >>> parse_kafka_url("kafka://a:9092,b:9092")
+    'a:9092,b:9092'
+
+    Raises:
+        ConfigError: anything else.
+    """
+    scheme, _, servers = url.partition("://")
+    parts = servers.rstrip("/").split(",")
+    if scheme != "kafka" or not all(
+        host and port.isdigit() for host, _, port in (p.rpartition(":") for p in parts)
+    ):
+        raise ConfigError(f"not a Kafka address: {url[:80]!r}; write kafka://HOST:PORT, several with commas")
+    return servers.rstrip("/")
