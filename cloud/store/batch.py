@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import insert
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from cloud.store import tables
@@ -19,6 +18,7 @@ from cloud.store.alert_rows import refresh_alerts
 from cloud.store.explanations import pack_explanation
 from cloud.store.machine_state import apply_message, apply_presence, mark_heard
 from cloud.store.packing import names_digest, pack_features
+from cloud.store.statements import insert_new
 from contract.messages import SEQUENCED, Alarm, FeatureAggregate, Message, ScoreSummary
 
 Key = tuple[str, int, int]
@@ -88,7 +88,7 @@ class WriteBatch:
             return {}
         table = tables.table_of(tables.StoredMessage)
         columns = table.c.id, table.c.device_id, table.c.boot_id, table.c.sequence
-        insertion = insert_sqlite(table).on_conflict_do_nothing().returning(*columns)
+        insertion = insert_new(self._session, table).returning(*columns)
         rows = [_message_row(arrival) for arrival in arrivals]
         found = self._session.connection().execute(insertion, rows)
         return {(device_id, boot_id, sequence): number for number, device_id, boot_id, sequence in found}

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlmodel import Session
 
 from cloud.outcomes import LiveError, MadeForecast, Outcome, live_error, outcomes_of
 from cloud.store.machine_events import read_logs
+from cloud.store.statements import insert_new
 from cloud.store.tables import ForecastRow, table_of
 from cloud.store.writer import mark_change
 from contract.checks import LATEST
@@ -28,7 +28,7 @@ def store_forecasts(session: Session, made: Sequence[MadeForecast], stored_at: d
     """Store forecasts, in the transaction of the caller."""
     if made:
         rows = [_values(each) | {"stored_at": stored_at} for each in made]
-        session.connection().execute(insert_sqlite(_TABLE).on_conflict_do_nothing(), rows)
+        session.connection().execute(insert_new(session, _TABLE), rows)
         mark_change(session)
 
 

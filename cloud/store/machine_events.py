@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlmodel import Session
 
 from cloud.machine_events import MachineEvent
 from cloud.store.columns import only_of
+from cloud.store.statements import insert_new
 from cloud.store.tables import MachineEventRow, table_of
 from cloud.store.writer import mark_change
 from contract.checks import LATEST
@@ -34,7 +34,7 @@ def store_events(session: Session, events: Sequence[MachineEvent], ingest_time: 
     before = _count(session)
     for start in range(0, len(events), _BATCH):
         rows = [_row(event, ingest_time) for event in events[start : start + _BATCH]]
-        session.connection().execute(insert_sqlite(_TABLE).on_conflict_do_nothing(), rows)
+        session.connection().execute(insert_new(session, _TABLE), rows)
     mark_change(session)
     return _count(session) - before
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import CursorResult, Select, select
 from sqlmodel import Session
 
 from cloud.lives import Key, Observed
@@ -45,15 +45,15 @@ def read_observed(
     )
     query = _between(select(*columns), device, after, min(until, cut), cut)
     query = query.order_by(_SUMMARY.event_time, _MESSAGE.boot_id, _MESSAGE.sequence)
-    found = session.connection().execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
-    for row in found:
-        yield Observed(
-            key=(row.boot_id, row.sequence),
-            event_time=row.event_time,
-            ingest_time=row.ingest_time,
-            names=names.get(row.feature_set_id, ()),
-            values=unpack_features(row.features or b""),
-        )
+    with _stream(session, query) as found:
+        for row in found:
+            yield Observed(
+                key=(row.boot_id, row.sequence),
+                event_time=row.event_time,
+                ingest_time=row.ingest_time,
+                names=names.get(row.feature_set_id, ()),
+                values=unpack_features(row.features or b""),
+            )
 
 
 def read_times(
@@ -62,9 +62,14 @@ def read_times(
     """Event time and ingest time of a machine's summaries that end after a moment, in order of event time."""
     order = _SUMMARY.event_time.desc() if is_newest_first else _SUMMARY.event_time
     query = _between(select(_SUMMARY.event_time, _MESSAGE.ingest_time), device, after, LATEST, LATEST)
-    found = session.connection().execution_options(yield_per=_ROWS_AT_ONCE).execute(query.order_by(order))
-    for row in found:
-        yield row.event_time, row.ingest_time
+    with _stream(session, query.order_by(order)) as found:
+        for row in found:
+            yield row.event_time, row.ingest_time
+
+
+def _stream(session: Session, query: Select[tuple[object, ...]]) -> CursorResult[Any]:
+    """Rows as they are asked for; whoever has read enough closes the server's cursor by leaving the block."""
+    return session.connection().execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
 
 
 def stored_keys(session: Session, device: str, keys: Collection[Key]) -> set[Key]:

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlmodel import Session
 
 from cloud.dead_letters import DeadLetter
 from cloud.store import tables
 from cloud.store.batch import Arrival, WriteBatch, WriteOutcome
 from cloud.store.database import Database
+from cloud.store.statements import insert_new
 
 
 class StoreWriter:
@@ -56,7 +56,7 @@ class StoreWriter:
             return
         rows = [asdict(letter) | {"ingest_time": ingest_time} for letter, ingest_time in letters]
         with self._database.transaction() as session:
-            insertion = insert_sqlite(tables.table_of(tables.DeadLetter)).on_conflict_do_nothing()
+            insertion = insert_new(session, tables.table_of(tables.DeadLetter))
             session.connection().execute(insertion, rows)
             mark_change(session)
 

@@ -1,4 +1,4 @@
-"""Real stores for the tests of the cloud, each in its own folder."""
+"""Real stores for the tests of the cloud, each of its own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from cloud.store.writer import StoreWriter
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_database(sqlite_url(tmp_path / "store.db"))
+def store_url(tmp_path: Path) -> str:
+    """Where the store lies; `tests.cloud.store` also has it in PostgreSQL."""
+    return sqlite_url(tmp_path / "store.db")
+
+
+@pytest.fixture
+def database(store_url: str) -> Iterator[Database]:
+    database = open_database(store_url)
     yield database
     database.close()
 

@@ -20,6 +20,14 @@ from contract.messages import MachineState
 from contract.profiles import load_profile
 from tests.cloud.samples import BOOT, INGEST, alarm, arrive, at, birth, death, status, summary
 
+POISON = {
+    "sqlite": (
+        "CREATE TRIGGER poison BEFORE INSERT ON summary WHEN NEW.regime = 'poison'"
+        " BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+    ),
+    "postgresql": ("ALTER TABLE summary ADD CONSTRAINT poisoned CHECK (regime <> 'poison')",),
+}
+
 
 def machine(database: Database, device: str = "press-1", silent_s: float = 1.0) -> MachineRow:
     with database.session() as session:
@@ -124,11 +132,9 @@ def test_every_write_raises_the_change_marker(writer: StoreWriter, database: Dat
 
 
 def test_a_refused_value_leaves_nothing_behind(writer: StoreWriter, database: Database) -> None:
-    with database.transaction() as session:
-        session.connection().exec_driver_sql(
-            "CREATE TRIGGER poison BEFORE INSERT ON summary WHEN NEW.regime = 'poison'"
-            " BEGIN SELECT RAISE(ABORT, 'poisoned'); END"
-        )
+    with database.connection() as connection:
+        for statement in POISON[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
     with pytest.raises(RecordRefusedError, match="poisoned"):
         writer.write(arrive(summary(1), summary(2, regime="poison")))
     with database.session() as session:
