@@ -13,8 +13,8 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from cloud.places import add_places, read_places
 from cloud.processes import run_ingest, run_until_told
 from cloud.settings import CloudSettings, MqttSettings, parse_http_address
 from contract.broker_address import parse_broker_url
@@ -45,11 +45,15 @@ examples:
   industrialguard cloud all --data ./data --mqtt mqtt://127.0.0.1:1883 --http 127.0.0.1:8080
   industrialguard cloud ingest --data /var/lib/industrialguard --mqtt mqtts://broker.plant:8883
   industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
+  industrialguard cloud ingest --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 
 environment, for what has no flag on the command line:
-  INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_MQTT, INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_LOG_LEVEL
-A password belongs into INDUSTRIALGUARD_MQTT (mqtts://USER:PASSWORD@HOST), where other users do not see it.
+  INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_STREAM, INDUSTRIALGUARD_STORE, INDUSTRIALGUARD_MQTT,
+  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_LOG_LEVEL
+  INDUSTRIALGUARD_MEMBER  which member of Kafka's groups this process is, the same after a restart
+A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
+do not see it.
 """
 
 
@@ -86,9 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see above")
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="stream and store (default: ./industrialguard-data)"
-    )
+    add_places(parser)
     parser.add_argument("--mqtt", metavar="URL", help="the broker (default: mqtt://127.0.0.1:1883)")
     parser.add_argument(
         "--http", metavar="HOST:PORT", help="API and page (default: 127.0.0.1:8080; port 0: any)"
@@ -114,10 +116,9 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     Raises:
         ConfigError: one of them cannot be right.
     """
-    defaults = CloudSettings(data_dir=Path("industrialguard-data"))
+    defaults = CloudSettings(**read_places(arguments, environment))
     mqtt_url = arguments.mqtt or environment.get("INDUSTRIALGUARD_MQTT")
     http = arguments.http or environment.get("INDUSTRIALGUARD_HTTP")
-    data = arguments.data or environment.get("INDUSTRIALGUARD_CLOUD_DATA")
     if arguments.max_stream_mb is not None and arguments.max_stream_mb < 1:
         raise ConfigError(f"--max-stream-mb starts at 1, not {arguments.max_stream_mb}")
     api = defaults.api
@@ -126,7 +127,6 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         api = replace(api, host=host, port=port)
     return replace(
         defaults,
-        data_dir=Path(data) if data else defaults.data_dir,
         mqtt=MqttSettings(parse_broker_url(mqtt_url)) if mqtt_url else defaults.mqtt,
         api=api,
         partitions=arguments.partitions,

@@ -18,11 +18,12 @@ from functools import partial
 from pathlib import Path
 
 from cloud.machine_events import read_events
+from cloud.places import add_places, read_places
 from cloud.processes import run_until_told
 from cloud.pseudonym_key import read_key
 from cloud.settings import CloudSettings
 from cloud.snapshots import SnapshotRequest, make_snapshot
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.store.database import Database, open_database
 from cloud.store.machine_events import store_events
 from contract.errors import ConfigError, IndustrialGuardError
 from contract.logs import configure_logging
@@ -80,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     who = os.environ.get("USER") or f"user {os.getuid()}"
     back.add_argument("--who", default=who, metavar="NAME", help=f"kept beside it (default: {who})")
     for command in (rul, events, snapshot, models, back):
-        command.add_argument("--data", type=Path, metavar="DIR", help="stream, store, plans and registry")
+        add_places(command)
     for command in (rul, models, back):
         command.add_argument("--registry", type=Path, metavar="DIR", help="default: DATA/registry")
     for command in (rul, snapshot):
@@ -109,8 +110,7 @@ def parse_moment(text: str | None) -> datetime:
 
 
 def _settings(arguments: argparse.Namespace) -> CloudSettings:
-    data = arguments.data or os.environ.get("INDUSTRIALGUARD_CLOUD_DATA") or "industrialguard-data"
-    return CloudSettings(data_dir=Path(data))
+    return CloudSettings(**read_places(arguments, os.environ))
 
 
 def _registry(arguments: argparse.Namespace) -> Path:
@@ -123,10 +123,12 @@ def _plans(arguments: argparse.Namespace) -> Path:
 
 @contextmanager
 def _store(arguments: argparse.Namespace) -> Iterator[Database]:
-    path = _settings(arguments).store_path
-    if not path.is_file():
-        raise ConfigError(f"there is no store at {path}; point --data at the cloud's data folder")
-    database = open_database(sqlite_url(path))
+    settings = _settings(arguments)
+    if settings.store is None and not settings.store_path.is_file():
+        raise ConfigError(
+            f"there is no store at {settings.store_path}; point --data at the cloud's data folder"
+        )
+    database = open_database(settings.store_url)
     try:
         yield database
     finally:

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from cloud.ingest import Ingest
+from cloud.kafka_settings import KafkaStreamConfig
 from cloud.mqtt import MqttLink
 from cloud.settings import CloudSettings
 from cloud.sqlite_stream import SqliteStream
@@ -104,19 +105,32 @@ async def _wait_for_end(tasks: set[asyncio.Task[None]], stopping: asyncio.Task[A
 
 
 @asynccontextmanager
-async def open_stream(settings: CloudSettings) -> AsyncIterator[SqliteStream]:
-    """The stream in the data folder, which is made when absent.
+async def open_stream(settings: CloudSettings) -> AsyncIterator[Stream]:
+    """The stream that the settings name: Kafka, or the one in the data folder, which is made when absent.
 
     Raises:
-        ConfigError: the folder cannot be used, or its stream has another number of partitions.
+        ConfigError: the folder cannot be used, its stream has another number of partitions, or there is no
+            client for Kafka.
         StreamError: the stream cannot be opened.
     """
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"the data folder {settings.data_dir} cannot be made: {error.strerror}") from error
-    stream = SqliteStream(settings.stream)
+    stream = _open_kafka(settings.kafka_stream) if settings.kafka_stream else _open_embedded(settings)
     try:
         yield stream
     finally:
         await stream.close()
+
+
+def _open_kafka(config: KafkaStreamConfig) -> Stream:
+    try:
+        from cloud.kafka_stream import KafkaStream
+    except ModuleNotFoundError as error:
+        raise ConfigError("a stream in Kafka needs its client: install industrialguard[fleet]") from error
+    return KafkaStream(config)
+
+
+def _open_embedded(settings: CloudSettings) -> Stream:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"the data folder {settings.data_dir} cannot be made: {error.strerror}") from error
+    return SqliteStream(settings.sqlite_stream)

@@ -11,7 +11,7 @@ import logging
 from cloud.processes import open_stream
 from cloud.rul import GROUP, RulSettings, RulWorker
 from cloud.settings import CloudSettings
-from cloud.store.database import open_database, sqlite_url
+from cloud.store.database import open_database
 from cloud.stream import MESSAGES
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ async def run_rul(settings: RulSettings, cloud: CloudSettings, stop: asyncio.Eve
         ConfigError: the data folder cannot be used.
     """
     async with open_stream(cloud) as stream:
-        database = open_database(sqlite_url(cloud.store_path))
+        database = open_database(cloud.store_url)
         try:
             worker = RulWorker(database, settings)
             consumer = await stream.subscribe(MESSAGES, GROUP)

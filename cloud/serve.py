@@ -18,7 +18,7 @@ from cloud.processes import move_deliveries, open_stream, supervise
 from cloud.replay import ReplayCounts, replay_dead_letters
 from cloud.settings import CloudSettings
 from cloud.sink import GROUP, Sink
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.store.database import Database, open_database
 from cloud.store.writer import StoreWriter
 from cloud.stream import MESSAGES, Stream
 from contract.errors import ConfigError
@@ -56,7 +56,7 @@ async def run_replay(settings: CloudSettings) -> ReplayCounts:
         CloudError: stream or store failed.
     """
     async with open_stream(settings) as stream:
-        database = open_database(sqlite_url(settings.store_path))
+        database = open_database(settings.store_url)
         try:
             return await replay_dead_letters(database, stream)
         finally:
@@ -65,7 +65,7 @@ async def run_replay(settings: CloudSettings) -> ReplayCounts:
 
 async def _serve(settings: CloudSettings, stream: Stream, stop: asyncio.Event) -> None:
     listener = _listen(settings.api.host, settings.api.port)
-    database = open_database(sqlite_url(settings.store_path))
+    database = open_database(settings.store_url)
     link = MqttLink(settings.mqtt, "sink")
     sink = Sink(stream, StoreWriter(database), AckPublisher(link), settings.sink_batch)
     try:

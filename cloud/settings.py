@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cloud.api.settings import ApiSettings
+from cloud.kafka_settings import KafkaStreamConfig
 from cloud.sqlite_stream import SqliteStreamConfig
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
@@ -45,7 +46,7 @@ class CloudSettings:
     """Everything a cloud process needs to know."""
 
     data_dir: Path
-    """Holds the stream and the store; made when absent."""
+    """Holds what is embedded, stream or store; made when absent."""
     mqtt: MqttSettings = MqttSettings()
     api: ApiSettings = field(default_factory=ApiSettings)
     partitions: int = 8
@@ -60,6 +61,14 @@ class CloudSettings:
     """How long the stream keeps what has been consumed, in s."""
     max_stream_bytes: int | None = None
     """Size at which the stream refuses more; None: no bound but the disk."""
+    kafka: str | None = None
+    """Bootstrap servers of the Kafka that is the stream; None: the embedded one."""
+    kafka_replicas: int = 1
+    """Of each partition of a topic that is made here."""
+    member: str | None = None
+    """Which member of its groups a process is, the same after a restart; None: a new one each time."""
+    store: str | None = field(default=None, repr=False)
+    """URL of the PostgreSQL that is the store, with its password; None: the embedded one."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.partitions <= 1024:
@@ -70,15 +79,34 @@ class CloudSettings:
             raise ConfigError("ingest_wait_s and retention_s must not be negative")
 
     @property
-    def stream(self) -> SqliteStreamConfig:
+    def kafka_stream(self) -> KafkaStreamConfig | None:
+        """Kafka, where it is the stream."""
+        if self.kafka is None:
+            return None
+        return KafkaStreamConfig(
+            self.kafka, self.partitions, self.kafka_replicas, self.retention_s, self.member
+        )
+
+    @property
+    def sqlite_stream(self) -> SqliteStreamConfig:
         """The embedded stream."""
         path = self.data_dir / "stream.db"
         return SqliteStreamConfig(path, self.partitions, self.retention_s, self.max_stream_bytes)
 
     @property
+    def store_url(self) -> str:
+        """Where the store lies; with its password, so never for a log."""
+        return self.store or sqlite_url(self.store_path)
+
+    @property
     def store_path(self) -> Path:
         """The embedded store."""
         return self.data_dir / "store.db"
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{path}"
 
 
 def parse_http_address(text: str) -> tuple[str, int]:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cloud.settings import CloudSettings
-from cloud.store.database import open_database, sqlite_url
+from cloud.settings import CloudSettings, sqlite_url
+from cloud.store.database import open_database
 from cloud.store.forecasts import live_error_of
 from contract.errors import ConfigError, DataError, StateError
 from contract.registry import Act, ModelKind, ModelLine, Published, Registry

@@ -14,7 +14,7 @@ from typing import Any
 from cloud.alerts import AlertKind
 from cloud.settings import CloudSettings
 from cloud.store import queries
-from cloud.store.database import open_database, sqlite_url
+from cloud.store.database import open_database
 from cloud.store.rows import AlertRow
 from contract.errors import DataError
 from simulators.demo_options import DemoOptions
@@ -93,7 +93,7 @@ def build_report(
     fleet = _fleet_counts(folder)
     counters = list(fleet["machines"].values())
     windows = sum(c["windows"] for c in counters)
-    database = open_database(sqlite_url(CloudSettings(folder / "cloud").store_path))
+    database = open_database(CloudSettings(folder / "cloud").store_url)
     with database.session() as session:
         stored = queries.message_counts(session).total
         alerts = queries.list_alerts(session, limit=MAX_ALERTS, kind=AlertKind.ANOMALY)

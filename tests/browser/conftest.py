@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from cloud.api.app import create_app
 from cloud.api.server import ApiServer
 from cloud.api.settings import ApiSettings
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.settings import sqlite_url
+from cloud.store.database import Database, open_database
 from tests.browser.seeded_fleet import SeededFleet
 
 CHROMIUM_ARGUMENTS = [

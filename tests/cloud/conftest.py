@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.settings import sqlite_url
+from cloud.store.database import Database, open_database
 from cloud.store.writer import StoreWriter
 
 

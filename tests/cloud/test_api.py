@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
 from cloud.health import Health
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.settings import sqlite_url
+from cloud.store.database import Database, open_database
 from contract.errors import ConfigError
 from tests.browser.seeded_fleet import FLEET, SeededFleet
 

@@ -18,7 +18,8 @@ from cloud.api.live import LiveEvent, LiveFeed
 from cloud.api.server import ApiServer
 from cloud.api.settings import ApiSettings
 from cloud.errors import StoreUnavailableError
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.settings import sqlite_url
+from cloud.store.database import Database, open_database
 from tests.browser.seeded_fleet import SeededFleet
 
 FAST = ApiSettings(port=0, poll_s=0.02, heartbeat_s=0.2, backlog=3, max_clients=2)

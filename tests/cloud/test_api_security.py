@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from cloud.api.app import create_app
 from cloud.api.security import host_name
 from cloud.api.settings import ApiSettings
-from cloud.store.database import open_database, sqlite_url
+from cloud.settings import sqlite_url
+from cloud.store.database import open_database
 from tests.browser.seeded_fleet import SeededFleet
 
 OWN = "http://127.0.0.1:8080"

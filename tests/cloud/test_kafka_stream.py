@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from cloud.errors import StreamClosedError, StreamError, StreamRefusedError
-from cloud.kafka_stream import KafkaConsumer, KafkaStream, KafkaStreamConfig, parse_kafka_url
+from cloud.kafka_settings import KafkaStreamConfig, parse_kafka_url
+from cloud.kafka_stream import KafkaConsumer, KafkaStream
 from cloud.stream import Record
 from contract.errors import ConfigError
 from tests.conftest import require

@@ -15,7 +15,8 @@ import cloud.web
 from cloud.alerts import AlertKind
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
-from cloud.store.database import open_database, sqlite_url
+from cloud.settings import sqlite_url
+from cloud.store.database import open_database
 from cloud.store.writer import StoreWriter
 from cloud.web import views
 from contract.messages import AlarmKind

@@ -15,7 +15,8 @@ import pytest
 
 from cloud.__main__ import main
 from cloud.life_commands import parse_moment
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.settings import sqlite_url
+from cloud.store.database import Database, open_database
 from cloud.store.machine_events import read_logs
 from cloud.store.writer import StoreWriter
 from contract.errors import ConfigError

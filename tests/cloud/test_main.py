@@ -10,8 +10,8 @@ import pytest
 
 from cloud.__main__ import build_parser, build_settings, main
 from cloud.dead_letters import write_letter
-from cloud.settings import CloudSettings
-from cloud.store.database import open_database, sqlite_url
+from cloud.settings import CloudSettings, sqlite_url
+from cloud.store.database import open_database
 from cloud.store.writer import StoreWriter
 from contract.codec import encode
 from contract.errors import ConfigError, DecodeError
@@ -56,6 +56,23 @@ def test_flags_come_before_environment() -> None:
         9001,
         Path("b"),
     )
+
+
+def test_kafka_and_postgresql_are_told_by_flag_or_environment() -> None:
+    environment = {
+        "INDUSTRIALGUARD_STREAM": "kafka://a:9092,b:9092",
+        "INDUSTRIALGUARD_STORE": "postgresql://guard:secret@db:5432/guard",
+        "INDUSTRIALGUARD_MEMBER": "sink-1",
+    }
+    found = settings(**environment)
+    assert (found.kafka, found.member) == ("a:9092,b:9092", "sink-1")
+    assert found.store == environment["INDUSTRIALGUARD_STORE"]
+    found = settings("--stream", "kafka://c:1", "--store", "postgresql://other/x", **environment)
+    assert (found.kafka, found.store) == ("c:1", "postgresql://other/x")
+    assert (settings().kafka, settings().store, settings().member) == (None, None, None)
+    with pytest.raises(ConfigError, match="write postgresql://") as caught:
+        settings("--store", "mysql://guard:secret@db/x")
+    assert "secret" not in str(caught.value)
 
 
 def test_the_other_flags() -> None:

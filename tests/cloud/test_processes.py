@@ -24,10 +24,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.acks import Key
-from cloud.settings import CloudSettings
+from cloud.settings import CloudSettings, sqlite_url
 from cloud.sqlite_stream import SqliteStream
 from cloud.store import queries
-from cloud.store.database import open_database, sqlite_url
+from cloud.store.database import open_database
 from cloud.store.rows import MessageCounts
 from cloud.stream import MESSAGES
 from contract.codec import decode, decode_ack
@@ -173,7 +173,7 @@ def test_an_ingest_that_is_killed_loses_nothing(
     last.wait_for("ready")
 
     async def stored_keys() -> set[Key]:
-        stream = SqliteStream(CloudSettings(data).stream)
+        stream = SqliteStream(CloudSettings(data).sqlite_stream)
         consumer = await stream.subscribe(MESSAGES, "check")
         keys: set[Key] = set()
         idle = 0

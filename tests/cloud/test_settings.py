@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cloud.kafka_settings import KafkaStreamConfig
 from cloud.settings import CloudSettings, MqttSettings, parse_http_address
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
@@ -60,10 +61,16 @@ def test_mqtt_settings_that_cannot_be_right(change: dict[str, Any]) -> None:
 
 def test_stream_and_store_lie_in_the_data_folder() -> None:
     settings = CloudSettings(Path("d"), partitions=3, retention_s=7.0, max_stream_bytes=10**6)
-    assert settings.stream.path == Path("d/stream.db")
-    assert (settings.stream.partitions, settings.stream.retention_s, settings.stream.max_bytes) == (
-        3,
-        7.0,
-        10**6,
-    )
-    assert settings.store_path == Path("d/store.db")
+    stream = settings.sqlite_stream
+    assert stream.path == Path("d/stream.db")
+    assert (stream.partitions, stream.retention_s, stream.max_bytes) == (3, 7.0, 10**6)
+    assert settings.kafka_stream is None
+    assert settings.store_url == "sqlite:///d/store.db"
+
+
+def test_kafka_and_postgresql_take_the_places_of_what_is_embedded() -> None:
+    url = "postgresql://guard:secret@db/guard"
+    settings = CloudSettings(Path("d"), partitions=3, retention_s=7.0, kafka="k:9092", store=url, member="s1")
+    assert settings.kafka_stream == KafkaStreamConfig("k:9092", 3, 1, 7.0, "s1")
+    assert settings.store_url == url
+    assert "secret" not in repr(settings)

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from cloud.errors import GroupBusyError, StreamClosedError, StreamError, StreamFullError
-from cloud.kafka_stream import KafkaStream, KafkaStreamConfig
+from cloud.kafka_settings import KafkaStreamConfig
+from cloud.kafka_stream import KafkaStream
 from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig
 from cloud.stream import Consumer, Record, StoredRecord, Stream, partition_of
 from contract.errors import ConfigError

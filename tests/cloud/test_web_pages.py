@@ -14,7 +14,8 @@ import cloud.web
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
 from cloud.health import Health
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.settings import sqlite_url
+from cloud.store.database import Database, open_database
 from cloud.store.writer import StoreWriter
 from cloud.web import reading
 from cloud.web.reading import PageReader

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cloud.settings import CloudSettings
-from cloud.store.database import open_database, sqlite_url
+from cloud.store.database import open_database
 from cloud.store.forecasts import store_forecasts
 from cloud.store.machine_events import store_events
 from contract.errors import ConfigError, DataError, StateError
@@ -106,7 +106,7 @@ def test_the_live_error_is_that_of_the_model_in_charge(plant: Plant, tmp_path: P
     with pytest.raises(ConfigError, match=r"--data .*data: holds no store"):
         live_error(places, data, "1-abc", at(0))
     data.mkdir()
-    database = open_database(sqlite_url(CloudSettings(data_dir=data).store_path))
+    database = open_database(CloudSettings(data_dir=data).store_url)
     with database.transaction() as session:
         store_forecasts(session, [made(10), made(12, model_version="2-def")], at(12))
         store_events(session, [event("failure", 70)], at(70))

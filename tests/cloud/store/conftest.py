@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cloud.store.database import sqlite_url
+from cloud.settings import sqlite_url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -14,8 +14,9 @@ from sqlmodel import SQLModel, select
 
 from cloud.errors import RecordRefusedError, StoreError, StoreUnavailableError
 from cloud.migrations.run import downgrade, upgrade
+from cloud.settings import sqlite_url
 from cloud.store import engines, queries, tables
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.store.database import Database, open_database
 from cloud.store.writer import StoreWriter
 from tests.cloud.samples import arrive, at, summary
 from tests.conftest import require

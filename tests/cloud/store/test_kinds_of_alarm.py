@@ -9,8 +9,9 @@ import pytest
 from cloud.alerts import AlertKind, AlertStatus
 from cloud.health import Health
 from cloud.migrations.run import downgrade, upgrade
+from cloud.settings import sqlite_url
 from cloud.store import queries
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.store.database import Database, open_database
 from cloud.store.rows import AlertRow
 from cloud.store.writer import StoreWriter
 from contract.codec import decode

@@ -11,9 +11,10 @@ from sqlmodel import select
 
 from cloud.errors import RecordRefusedError
 from cloud.health import Health
+from cloud.settings import sqlite_url
 from cloud.store import queries, tables
 from cloud.store.batch import Arrival, WriteOutcome
-from cloud.store.database import Database, open_database, sqlite_url
+from cloud.store.database import Database, open_database
 from cloud.store.rows import MachineRow
 from cloud.store.writer import StoreWriter
 from contract.messages import MachineState
