@@ -5,9 +5,11 @@ CI) the same lack is a failure, so that nothing is skipped for good without anyo
 """
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tools.servers.kafka import Kafka
@@ -65,6 +67,16 @@ def kafka() -> Iterator[str]:
 def postgresql() -> Iterator[str]:
     """URL of a real PostgreSQL that many tests share: each takes a database of its own."""
     yield from _shared("postgresql", PostgreSql)
+
+
+@pytest.fixture
+def postgresql_database(postgresql: str) -> Iterator[str]:
+    """URL of an empty database of the test's own."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{postgresql.rpartition('/')[0]}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _shared(name: str, make: type[Server]) -> Iterator[str]:
