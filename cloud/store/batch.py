@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import insert
 from sqlmodel import Session, SQLModel, col, select
@@ -126,13 +126,13 @@ class WriteBatch:
         names = [f.name for f in features]
         digest = names_digest(names)
         if digest not in self.feature_sets:
-            known = self._session.exec(
-                select(tables.FeatureSet).where(tables.FeatureSet.digest == digest)
-            ).first()
-            row = known or tables.FeatureSet(digest=digest, names=names)
-            self._session.add(row)
-            self._session.flush()
-            self.feature_sets[digest] = cast("int", row.id)
+            table = tables.table_of(tables.FeatureSet)
+            # Another sink may do the same at this moment: the database decides, and both read its number.
+            self._session.connection().execute(
+                insert_new(self._session, table), [{"digest": digest, "names": names}]
+            )
+            query = select(table.c.id).where(table.c.digest == digest)
+            self.feature_sets[digest] = self._session.connection().execute(query).scalar_one()
         return self.feature_sets[digest]
 
     def _update_machines(

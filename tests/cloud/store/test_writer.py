@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -232,3 +233,22 @@ def test_any_order_and_repetition_stores_each_key_once(
     assert found.last_event_time == at(60 * max(sequences))
     assert found.messages_stored == len(set(sequences))
     database.close()
+
+
+def test_sinks_side_by_side_store_everything_once(database: Database) -> None:
+    """Devices of their own, the same new feature set, and the counters that they share."""
+    opened = [Database(database.url) for _ in range(4)]
+
+    def write(place: int) -> int:
+        writer = StoreWriter(opened[place])
+        arrivals = arrive(*(summary(n, f"press-{place}") for n in range(1, 6)))
+        return sum(writer.write(arrivals[n : n + 1]).stored for n in range(5))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(write, range(4))) == [5] * 4
+    with database.session() as session:
+        assert queries.message_counts(session).total.stored == 20
+        assert len(session.exec(select(tables.FeatureSet)).all()) == 1
+    assert marker(database) == 20
+    for each in opened:
+        each.close()
