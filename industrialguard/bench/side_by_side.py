@@ -108,7 +108,8 @@ def _find(work: Callable[[Task], Found], tasks: Mapping[int, Task], jobs: int) -
                 "a process of the benchmark was killed; if memory ran out, choose fewer --jobs"
             ) from error
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for waiting in running:
+                waiting.cancel()
 
 
 def families(members: Sequence[Task], begins_with: Callable[[Task], object]) -> list[tuple[Task, ...]]:

@@ -15,8 +15,7 @@ from cloud.errors import StreamError
 from cloud.ingest import Ingest
 from cloud.sink import GROUP, Sink
 from cloud.sqlite_stream import SqliteConsumer, SqliteStream, SqliteStreamConfig
-from cloud.store import database as database_module
-from cloud.store import queries
+from cloud.store import engines, queries
 from cloud.store.database import Database
 from cloud.store.rows import DeviceCounts
 from cloud.store.writer import StoreWriter
@@ -231,7 +230,7 @@ def test_dead_letters_stored_twice_are_kept_once(use: Use, database: Database) -
 def test_an_unavailable_store_is_waited_for(
     tmp_path: Path, use: Use, devices: Devices, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 10)
     impatient = Database(database.url)
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
