@@ -96,9 +96,8 @@ def _find(work: Callable[[Task], Found], tasks: Mapping[int, Task], jobs: int) -
     if jobs == 1:
         yield from ((place, work(task)) for place, task in tasks.items())
         return
-    # Fresh processes: a copy of one in which networks have run would hang, and one that has worked is large.
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=1)
-    with _one_core_each(), pool:
+    # Fresh processes: a copy of one in which networks have run would hang.
+    with _one_core_each(), ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         running = {pool.submit(work, task): place for place, task in tasks.items()}
         try:
             for done in as_completed(running):
