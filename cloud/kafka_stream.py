@@ -50,10 +50,11 @@ class KafkaStream:
             raise StreamClosedError("the stream is closed")
         if not records:
             return
-        partitions = await self._find_topic(topic)
+        name = self._config.address.name(topic)
+        partitions = await self._find_topic(name)
         producer = await self._connect()
         try:
-            await _send(producer, topic, records, partitions)
+            await _send(producer, name, records, partitions)
         except (KafkaError, TimeoutError) as error:
             await self._throw_away(producer)
             raise _translated("appends nothing", error) from error
@@ -62,7 +63,7 @@ class KafkaStream:
         """See `cloud.stream.Stream.subscribe`."""
         if self._is_closed:
             raise StreamClosedError("the stream is closed")
-        await self._find_topic(topic)
+        await self._find_topic(self._config.address.name(topic))
         consumer = KafkaConsumer(self._config, topic, group)
         await consumer.join()
         self._consumers.append(consumer)
@@ -80,7 +81,7 @@ class KafkaStream:
         async with self._connecting:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._config.servers,
+                    bootstrap_servers=self._config.address.servers,
                     acks="all",
                     enable_idempotence=True,
                     linger_ms=0,
@@ -106,7 +107,7 @@ class KafkaStream:
         """How many partitions it has; it is made where there is none."""
         if topic not in self._partitions:
             admin = AIOKafkaAdminClient(
-                bootstrap_servers=self._config.servers,
+                bootstrap_servers=self._config.address.servers,
                 request_timeout_ms=round(self._config.request_s * 1000),
             )
             try:
@@ -146,12 +147,12 @@ class KafkaConsumer:
     """
 
     def __init__(self, config: KafkaStreamConfig, topic: str, group: str) -> None:
-        self._topic = topic
+        self._topic, self._name = topic, config.address.name(topic)
         self._committed = _Committed()
         self._is_closed = False
         self._client = AIOKafkaConsumer(
-            bootstrap_servers=config.servers,
-            group_id=group,
+            bootstrap_servers=config.address.servers,
+            group_id=config.address.name(group),
             group_instance_id=None if config.member is None else f"{config.member}-{topic}",
             auto_offset_reset="earliest",
             enable_auto_commit=False,
@@ -169,7 +170,7 @@ class KafkaConsumer:
             StreamError: Kafka cannot be reached.
         """
         try:
-            self._client.subscribe([self._topic], listener=self._committed)
+            self._client.subscribe([self._name], listener=self._committed)
             await self._client.start()
         except (KafkaError, TimeoutError) as error:
             await _stop(self._client)
@@ -182,7 +183,7 @@ class KafkaConsumer:
             found = await self._client.getmany(timeout_ms=round(timeout_s * 1000), max_records=limit)
         except (KafkaError, TimeoutError) as error:
             raise _translated("cannot be read", error) from error
-        return [_stored(record) for records in found.values() for record in records]
+        return [_stored(self._topic, record) for records in found.values() for record in records]
 
     async def commit(self, records: Sequence[StoredRecord]) -> None:
         """See `cloud.stream.Consumer.commit`; of partitions that others read by now nothing is noted."""
@@ -190,7 +191,7 @@ class KafkaConsumer:
         ours = self._client.assignment()
         reached: dict[TopicPartition, int] = {}
         for record in records:
-            place = TopicPartition(record.topic, record.partition)
+            place = TopicPartition(self._name, record.partition)
             reached[place] = max(record.offset + 1, reached.get(place, 0))
         newer = {
             place: offset
@@ -274,12 +275,12 @@ async def _send(producer: AIOKafkaProducer, topic: str, records: Sequence[Record
             raise outcome
 
 
-def _stored(record: Any) -> StoredRecord:
+def _stored(topic: str, record: Any) -> StoredRecord:
     return StoredRecord(
         record.key.decode() if record.key is not None else "",
         record.value or b"",
         {name: value.decode() for name, value in record.headers},
-        record.topic,
+        topic,
         record.partition,
         record.offset,
         datetime.fromtimestamp(record.timestamp / 1000, UTC),

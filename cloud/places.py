@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cloud.kafka_settings import parse_kafka_url
+from cloud.kafka_settings import KafkaAddress
 from contract.errors import ConfigError
 
 DATA, STREAM, STORE, MEMBER = (
@@ -27,7 +27,7 @@ def add_places(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, metavar="DIR", help=f"for what is embedded (default: ./{DEFAULT_DATA})"
     )
     parser.add_argument(
-        "--stream", metavar="URL", help="kafka://HOST:PORT, several with commas (default: a file in DIR)"
+        "--stream", metavar="URL", help="kafka://HOST:PORT[,HOST:PORT][/PREFIX] (default: a file in DIR)"
     )
     parser.add_argument(
         "--store", metavar="URL", help="postgresql://USER:PASSWORD@HOST:PORT/NAME (default: a file in DIR)"
@@ -47,7 +47,7 @@ def read_places(arguments: argparse.Namespace, environment: Mapping[str, str]) -
         raise ConfigError(f"--store: {scheme!r} is no store; write {POSTGRESQL}USER:PASSWORD@HOST:PORT/NAME")
     return {
         "data_dir": Path(arguments.data or environment.get(DATA) or DEFAULT_DATA),
-        "kafka": parse_kafka_url(stream) if stream else None,
+        "kafka": KafkaAddress.parse(stream) if stream else None,
         "store": store or None,
         "member": environment.get(MEMBER) or None,
     }

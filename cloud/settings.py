@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cloud.api.settings import ApiSettings
-from cloud.kafka_settings import KafkaStreamConfig
+from cloud.kafka_settings import KafkaAddress, KafkaStreamConfig
 from cloud.sqlite_stream import SqliteStreamConfig
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
@@ -61,8 +61,8 @@ class CloudSettings:
     """How long the stream keeps what has been consumed, in s."""
     max_stream_bytes: int | None = None
     """Size at which the stream refuses more; None: no bound but the disk."""
-    kafka: str | None = None
-    """Bootstrap servers of the Kafka that is the stream; None: the embedded one."""
+    kafka: KafkaAddress | None = None
+    """The Kafka that is the stream; None: the embedded one."""
     kafka_replicas: int = 1
     """Of each partition of a topic that is made here."""
     member: str | None = None

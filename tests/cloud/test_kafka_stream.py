@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from cloud.errors import StreamClosedError, StreamError, StreamRefusedError
-from cloud.kafka_settings import KafkaStreamConfig, parse_kafka_url
+from cloud.kafka_settings import KafkaAddress, KafkaStreamConfig
 from cloud.kafka_stream import KafkaConsumer, KafkaStream
 from cloud.stream import Record
 from contract.errors import ConfigError
@@ -28,12 +28,12 @@ PATIENCE_S = 120.0
 
 @pytest.fixture
 def config(kafka: str) -> KafkaStreamConfig:
-    return KafkaStreamConfig(kafka, session_s=6.0)
+    return KafkaStreamConfig(KafkaAddress(kafka, secrets.token_hex(4)), session_s=6.0)
 
 
 @pytest.fixture
 def topic() -> str:
-    return f"messages-{secrets.token_hex(4)}"
+    return "messages"
 
 
 def records(first: int, n: int) -> list[Record]:
@@ -74,7 +74,7 @@ def test_nothing_that_was_appended_is_lost_when_kafka_is_killed(topic: str) -> N
         raise
 
     async def main() -> Counter[int]:
-        config = KafkaStreamConfig(broker.url, session_s=6.0, request_s=5.0)
+        config = KafkaStreamConfig(KafkaAddress(broker.url), session_s=6.0, request_s=5.0)
         stream, seen, is_done = KafkaStream(config), Counter[int](), asyncio.Event()
         consumers = [await stream.subscribe(topic, "sink") for _ in range(2)]
         reading = [asyncio.create_task(consume(each, seen, is_done)) for each in consumers]
@@ -174,7 +174,7 @@ def test_a_record_beyond_all_bounds_is_refused(config: KafkaStreamConfig, topic:
 
 def test_no_kafka_is_an_error_that_may_pass() -> None:
     async def main() -> None:
-        stream = KafkaStream(KafkaStreamConfig(f"127.0.0.1:{free_port()}"))
+        stream = KafkaStream(KafkaStreamConfig(KafkaAddress(f"127.0.0.1:{free_port()}")))
         with pytest.raises(StreamError, match="Kafka") as caught:
             await stream.append("messages", records(0, 1))
         assert caught.value.retriable
@@ -186,8 +186,8 @@ def test_no_kafka_is_an_error_that_may_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["kafka://", "kafka://host", "http://host:1", "kafka://a:1,b", "kafka://:9092"]
+    "url", ["kafka://", "kafka://host", "http://host:1", "kafka://a:1,b", "kafka://:9092", "kafka://a:1/b/c"]
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="write kafka://HOST:PORT"):
-        parse_kafka_url(url)
+        KafkaAddress.parse(url)

@@ -10,6 +10,7 @@ import pytest
 
 from cloud.__main__ import build_parser, build_settings, main
 from cloud.dead_letters import write_letter
+from cloud.kafka_settings import KafkaAddress
 from cloud.settings import CloudSettings, sqlite_url
 from cloud.store.database import open_database
 from cloud.store.writer import StoreWriter
@@ -65,10 +66,10 @@ def test_kafka_and_postgresql_are_told_by_flag_or_environment() -> None:
         "INDUSTRIALGUARD_MEMBER": "sink-1",
     }
     found = settings(**environment)
-    assert (found.kafka, found.member) == ("a:9092,b:9092", "sink-1")
+    assert (found.kafka, found.member) == (KafkaAddress("a:9092,b:9092"), "sink-1")
     assert found.store == environment["INDUSTRIALGUARD_STORE"]
-    found = settings("--stream", "kafka://c:1", "--store", "postgresql://other/x", **environment)
-    assert (found.kafka, found.store) == ("c:1", "postgresql://other/x")
+    found = settings("--stream", "kafka://c:1/x", "--store", "postgresql://other/x", **environment)
+    assert (found.kafka, found.store) == (KafkaAddress("c:1", "x"), "postgresql://other/x")
     assert (settings().kafka, settings().store, settings().member) == (None, None, None)
     with pytest.raises(ConfigError, match="write postgresql://") as caught:
         settings("--store", "mysql://guard:secret@db/x")

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import queue
+import secrets
 import signal
 import sqlite3
 import subprocess
@@ -33,10 +34,7 @@ from cloud.stream import MESSAGES
 from contract.codec import decode, decode_ack
 from tests.cloud.malformed import malformed_payloads
 from tests.cloud.samples import alarm, birth, deliver, summary
-from tests.conftest import require
-from tools.servers.kafka import Kafka
 from tools.servers.mosquitto import Mosquitto
-from tools.servers.programs import LackingError
 
 WAIT_S = 60.0
 pytestmark = pytest.mark.slow
@@ -216,32 +214,26 @@ def test_the_whole_road_survives_a_killed_sink(start: Start, fleet: Fleet, data:
 
 
 def test_the_whole_road_through_kafka_and_postgresql(
-    start: Start, fleet: Fleet, postgresql_database: str
+    start: Start, fleet: Fleet, kafka: str, postgresql_database: str
 ) -> None:
-    try:
-        kafka = Kafka()
-    except LackingError as error:
-        require(False, str(error))
-        raise
-    with kafka:
-        places = ("--stream", f"kafka://{kafka.url}", "--store", postgresql_database)
-        ingest = start("ingest", *places)
-        serve = start("serve", "--http", "127.0.0.1:0", *places)
-        ingest.wait_for("ready")
-        serve.wait_for("ready")
-        for n in range(1000):
-            delivery = deliver(summary(n // 10 + 1, f"press-{n % 10}"))
-            fleet.publish(delivery.topic, delivery.payload)
-        fleet.publish("ig/v1/noisy/up/summary", b"rubbish")
-        until(lambda: len(fleet.stored) > 100)
-        assert serve.end(signal.SIGKILL) == -signal.SIGKILL
-        at_kill = set(fleet.stored)
-        again = start("serve", "--http", "127.0.0.1:0", *places)
-        again.wait_for("ready")
-        until(lambda: counts(postgresql_database).total.stored == 1000)
-        until(lambda: counts(postgresql_database).total.dead_lettered == 1)
-        assert again.end() == 0
-        assert ingest.end() == 0
+    places = ("--stream", f"kafka://{kafka}/{secrets.token_hex(4)}", "--store", postgresql_database)
+    ingest = start("ingest", *places)
+    serve = start("serve", "--http", "127.0.0.1:0", *places)
+    ingest.wait_for("ready")
+    serve.wait_for("ready")
+    for n in range(1000):
+        delivery = deliver(summary(n // 10 + 1, f"press-{n % 10}"))
+        fleet.publish(delivery.topic, delivery.payload)
+    fleet.publish("ig/v1/noisy/up/summary", b"rubbish")
+    until(lambda: len(fleet.stored) > 100)
+    assert serve.end(signal.SIGKILL) == -signal.SIGKILL
+    at_kill = set(fleet.stored)
+    again = start("serve", "--http", "127.0.0.1:0", *places)
+    again.wait_for("ready")
+    until(lambda: counts(postgresql_database).total.stored == 1000)
+    until(lambda: counts(postgresql_database).total.dead_lettered == 1)
+    assert again.end() == 0
+    assert ingest.end() == 0
     assert at_kill <= fleet.stored
     assert counts(postgresql_database).total.duplicated == 0
     said = [str(line) for cloud in (ingest, serve, again) for line in cloud.seen]

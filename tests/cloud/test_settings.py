@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloud.kafka_settings import KafkaStreamConfig
+from cloud.kafka_settings import KafkaAddress, KafkaStreamConfig
 from cloud.settings import CloudSettings, MqttSettings, parse_http_address
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
@@ -70,7 +70,9 @@ def test_stream_and_store_lie_in_the_data_folder() -> None:
 
 def test_kafka_and_postgresql_take_the_places_of_what_is_embedded() -> None:
     url = "postgresql://guard:secret@db/guard"
-    settings = CloudSettings(Path("d"), partitions=3, retention_s=7.0, kafka="k:9092", store=url, member="s1")
-    assert settings.kafka_stream == KafkaStreamConfig("k:9092", 3, 1, 7.0, "s1")
+    settings = CloudSettings(
+        Path("d"), partitions=3, retention_s=7.0, kafka=KafkaAddress("k:9092"), store=url, member="s1"
+    )
+    assert settings.kafka_stream == KafkaStreamConfig(KafkaAddress("k:9092"), 3, 1, 7.0, "s1")
     assert settings.store_url == url
     assert "secret" not in repr(settings)
