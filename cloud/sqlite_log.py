@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cloud.errors import StreamError, StreamFullError
+from cloud.sqlite_wal import use_wal
 from cloud.stream import Record, StoredRecord, partition_of
 from contract.errors import ConfigError
 
@@ -158,7 +159,7 @@ class SqliteLog:
         self._db.close()
 
     def _prepare(self, path: Path, max_bytes: int | None) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL").close()
+        use_wal(self._db, _BUSY_TIMEOUT_S)
         self._db.execute("PRAGMA synchronous=FULL").close()
         self._db.executescript(_SCHEMA)
         if max_bytes is not None:

@@ -6,8 +6,9 @@ CI) the same lack is a failure, so that nothing is skipped for good without anyo
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from tools.servers.postgresql import PostgreSql
 from tools.servers.process import Server
 from tools.servers.programs import PREFIX, LackingError, find_program
 
+_Server = TypeVar("_Server", bound=Server)
 REQUIRE_ALL = "INDUSTRIALGUARD_REQUIRE_ALL"
 DATA_FOLDER = "INDUSTRIALGUARD_DATA"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +41,15 @@ def require(condition: bool, reason: str) -> None:
     if os.environ.get(REQUIRE_ALL) == "1":
         pytest.fail(f"{reason} ({REQUIRE_ALL}=1 allows no skips)", pytrace=False)
     pytest.skip(LACKING + reason)
+
+
+def obtain(make: Callable[[], _Server]) -> _Server:
+    """Make a server that is not started yet; skip or fail the running test where this machine has none."""
+    try:
+        return make()
+    except LackingError as error:
+        require(False, str(error))
+        raise
 
 
 @pytest.fixture(scope="session")
@@ -85,12 +96,7 @@ def _shared(name: str, make: type[Server]) -> Iterator[str]:
     if url is not None:
         yield url
         return
-    try:
-        server = make()
-    except LackingError as error:
-        require(False, str(error))
-        raise
-    with server:
+    with obtain(make) as server:
         yield server.url
 
 

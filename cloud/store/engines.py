@@ -13,6 +13,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from cloud.sqlite_wal import use_wal
+
 BUSY_TIMEOUT_MS = 15_000
 """How long a statement waits for another's write, in ms."""
 CONNECT_S = 10
@@ -55,9 +57,9 @@ def _create_sqlite(url: URL, is_writer: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, record: object) -> None:
         connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
+        use_wal(connection, BUSY_TIMEOUT_MS / 1000)
         for pragma in (
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             f"query_only={'OFF' if is_writer else 'ON'}",

@@ -14,10 +14,9 @@ from cloud.kafka_settings import KafkaAddress, KafkaStreamConfig
 from cloud.kafka_stream import KafkaConsumer, KafkaStream
 from cloud.stream import Record
 from contract.errors import ConfigError
-from tests.conftest import require
+from tests.conftest import obtain
 from tools.servers.kafka import Kafka
 from tools.servers.process import free_port
-from tools.servers.programs import LackingError
 
 pytestmark = pytest.mark.slow
 
@@ -67,11 +66,7 @@ async def consume(consumer: KafkaConsumer, seen: Counter[int], is_done: asyncio.
 
 
 def test_nothing_that_was_appended_is_lost_when_kafka_is_killed(topic: str) -> None:
-    try:
-        broker = Kafka()
-    except LackingError as error:
-        require(False, str(error))
-        raise
+    broker = obtain(Kafka)
 
     async def main() -> Counter[int]:
         config = KafkaStreamConfig(KafkaAddress(broker.url), session_s=6.0, request_s=5.0)

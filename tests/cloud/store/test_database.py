@@ -19,9 +19,8 @@ from cloud.store import engines, queries, tables
 from cloud.store.database import Database, open_database
 from cloud.store.writer import StoreWriter
 from tests.cloud.samples import arrive, at, summary
-from tests.conftest import require
+from tests.conftest import obtain
 from tools.servers.postgresql import PostgreSql
-from tools.servers.programs import LackingError
 
 
 def table_names(database: Database) -> set[str]:
@@ -120,11 +119,7 @@ def test_a_locked_store_is_unavailable_and_may_pass(
 
 @pytest.mark.slow
 def test_postgresql_that_goes_away_is_unavailable_and_comes_back() -> None:
-    try:
-        server = PostgreSql()
-    except LackingError as error:
-        require(False, str(error))
-        raise
+    server = obtain(PostgreSql)
     with server:
         database = open_database(server.url)
         writer = StoreWriter(database)

@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tests.conftest import PROJECT_ROOT, require
+from tests.conftest import PROJECT_ROOT, obtain, require
 from tools.servers import kafka as kafka_module
 from tools.servers.__main__ import SERVERS, main
 from tools.servers.kafka import Kafka
@@ -25,12 +25,7 @@ from tools.servers.programs import PREFIX, LackingError, ServerError
 
 @pytest.fixture(params=sorted(SERVERS))
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    try:
-        made = SERVERS[request.param]()
-    except LackingError as error:
-        require(False, str(error))
-        raise
-    with made:
+    with obtain(SERVERS[request.param]) as made:
         yield made
 
 
@@ -61,11 +56,7 @@ def test_it_answers_comes_back_after_a_kill_and_leaves_nothing(server: Server) -
 
 @pytest.mark.slow
 def test_kafka_keeps_what_it_confirmed_over_a_kill() -> None:
-    try:
-        kafka = Kafka()
-    except LackingError as error:
-        require(False, str(error))
-        raise
+    kafka = obtain(Kafka)
 
     async def give() -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka.url)
@@ -90,11 +81,7 @@ def test_kafka_keeps_what_it_confirmed_over_a_kill() -> None:
 
 
 def test_what_does_not_start_says_why(tmp_path: Path) -> None:
-    try:
-        broker = Mosquitto(tmp_path, ["no_such_word yes"])
-    except LackingError as error:
-        require(False, str(error))
-        raise
+    broker = obtain(lambda: Mosquitto(tmp_path, ["no_such_word yes"]))
     with pytest.raises(ServerError, match=r"mosquitto ended(.|\n)*no_such_word"), broker:
         pass
     assert tmp_path.exists(), "a folder that was given stays, to be looked at"
@@ -150,10 +137,7 @@ def test_a_command_finds_them_by_its_environment() -> None:
 
 
 def test_told_to_stop_it_stops_them(tmp_path: Path) -> None:
-    try:
-        Mosquitto(tmp_path)
-    except LackingError as error:
-        require(False, str(error))
+    obtain(lambda: Mosquitto(tmp_path))
     command = [sys.executable, "-m", "tools.servers", "mosquitto"]
     with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
@@ -168,12 +152,7 @@ def test_told_to_stop_it_stops_them(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_postgresql_asks_for_a_password() -> None:
-    try:
-        made = PostgreSql()
-    except LackingError as error:
-        require(False, str(error))
-        raise
-    with made as server:
+    with obtain(PostgreSql) as server:
         refused = subprocess.run(
             [
                 "psql",
