@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from string import Template
@@ -22,6 +21,8 @@ VERSION = "4.1.0"
 LOG4J = "2.24.3"
 OLDEST_JAVA = 17
 HEAP_MB = 512
+CLUSTER = urlsafe_b64encode(b"industrialguard!").decode().rstrip("=")
+"""Sixteen bytes; a random one may begin with `-`, which its tool takes for an option."""
 JAVA_HOW = f"apt-get install openjdk-{OLDEST_JAVA}-jre-headless"
 MAVEN_HOW = "apt-get install maven, or unpack Kafka and set KAFKA_HOME"
 
@@ -85,7 +86,7 @@ class Kafka(Server):
         self._java = require_program("java", how=JAVA_HOW)
         self._jars = find_jars()
         super().__init__(folder)
-        self._controller = free_port()
+        self._controller = free_port(but=self.port)
         self._data = self.folder / "data"
 
     @property
@@ -106,8 +107,7 @@ class Kafka(Server):
         )
         (self.folder / "log4j2.xml").write_text(LOGGING)
         if not self._data.exists():
-            cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            format_it = ["format", "--standalone", "-t", cluster, "-c", str(properties)]
+            format_it = ["format", "--standalone", "-t", CLUSTER, "-c", str(properties)]
             command = self._command("kafka.tools.StorageTool", *format_it)
             made = subprocess.run(command, capture_output=True, text=True, check=False)
             if made.returncode:

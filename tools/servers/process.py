@@ -25,11 +25,14 @@ LOG_LINES = 15
 HOST = "127.0.0.1"
 
 
-def free_port() -> int:
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def free_port(but: int | None = None) -> int:
+    """A TCP port that was free a moment ago, and another than `but`."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port != but:
+            return port
 
 
 class Server(ABC):
