@@ -52,7 +52,9 @@ def translated_errors() -> Iterator[None]:
 def _translated(error: DBAPIError) -> StoreError:
     if _may_pass(error):
         return StoreUnavailableError(f"the store is not available: {_reason(error)}")
-    if isinstance(error, OperationalError):
+    # PostgreSQL speaks so of a missing table or right: no message is to blame, none may be given up.
+    is_ours = isinstance(error, ProgrammingError) and getattr(error.orig, "sqlstate", None)
+    if is_ours or isinstance(error, OperationalError):
         return StoreError(f"the store cannot be used: {_reason(error)}")
     if isinstance(error, _REFUSALS):
         return RecordRefusedError(f"the store refuses the values: {_reason(error)}")

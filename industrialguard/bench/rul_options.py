@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.errors import ConfigError
 from industrialguard.bench.side_by_side import Kept
 from models.code_version import find_code_version
 
@@ -30,9 +31,16 @@ class RulOptions:
         """Where fits of this code to such data are kept.
 
         Raises:
-            ConfigError: the folder cannot be made.
+            ConfigError: the folder cannot be made, or the code has changes that nothing names.
         """
-        return Kept(self.keep, f"{find_code_version()} {data!r}") if self.keep else None
+        if self.keep is None:
+            return None
+        version = find_code_version()
+        if version.endswith("-dirty"):
+            raise ConfigError(
+                "--keep: commit first; what changed code finds cannot be told from what it found"
+            )
+        return Kept(self.keep, f"{version} {data!r}")
 
     @property
     def sentences(self) -> tuple[str, ...]:

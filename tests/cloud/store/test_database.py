@@ -155,3 +155,11 @@ def test_readers_see_one_moment_while_a_writer_works(database: Database, writer:
         assert queries.message_counts(session).total.stored == 1
     with database.session() as session:
         assert queries.message_counts(session).total.stored == 2
+
+
+def test_a_missing_table_is_no_messages_fault(database: Database, writer: StoreWriter) -> None:
+    with database.connection() as connection:
+        connection.exec_driver_sql("ALTER TABLE summary RENAME TO gone")
+    with pytest.raises(StoreError) as caught:
+        writer.write(arrive(summary(1)))
+    assert not isinstance(caught.value, RecordRefusedError)
