@@ -102,7 +102,7 @@ def _joined() -> Any:
     """Alerts with evidence and profile; the type is too long to write."""
     return (
         select(Alert, AlarmEdgeRow, Machine.profile)
-        .join(AlarmEdgeRow, col(Alert.evidence_id) == col(AlarmEdgeRow.message_id))
+        .join(AlarmEdgeRow, col(Alert.evidence_id) == col(AlarmEdgeRow.id))
         .join(Machine, col(Alert.device_id) == col(Machine.device_id))
     )
 

@@ -18,7 +18,7 @@ from cloud.store.tables import AlarmEdgeRow, Alert, table_of
 from contract.messages import AlarmKind, AlarmTransition
 
 _Evidence = dict[tuple[Subject, int], int]
-"""The message that explains each alarm."""
+"""The edge that explains each alarm."""
 
 
 def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> None:
@@ -59,12 +59,12 @@ def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> N
 
 
 def _read_edges(session: Session, device_id: str) -> tuple[list[AlarmEdge], _Evidence]:
-    """The edges without their evidence, and for each alarm the message that explains it.
+    """The edges without their evidence, and for each alarm the one that explains it.
 
     That is the last which raised it with a hint, or the first if none has one.
     """
     row = table_of(AlarmEdgeRow).c
-    columns = row.message_id, row.alarm_id, row.transition, row.event_time, row.score, row.since
+    columns = row.id, row.alarm_id, row.transition, row.event_time, row.score, row.since
     query = (
         select_columns(*columns, row.kind, row.sensor, row.explanation)
         .where(row.device_id == device_id)
@@ -73,14 +73,14 @@ def _read_edges(session: Session, device_id: str) -> tuple[list[AlarmEdge], _Evi
     edges: list[AlarmEdge] = []
     evidence: _Evidence = {}
     for found in session.connection().execute(query):
-        message_id, alarm_id, transition, event_time, score, since, kind, sensor, explanation = found
+        edge_id, alarm_id, transition, event_time, score, since, kind, sensor, explanation = found
         subject = Subject(AlertKind[AlarmKind(kind).name], sensor)
         edge = AlarmEdge(alarm_id, AlarmTransition(transition), event_time, score, since, subject)
         edges.append(edge)
         if edge.transition is AlarmTransition.RAISED:
-            evidence.setdefault((subject, alarm_id), message_id)
+            evidence.setdefault((subject, alarm_id), edge_id)
             if has_hints(explanation):
-                evidence[subject, alarm_id] = message_id
+                evidence[subject, alarm_id] = edge_id
     return edges, evidence
 
 

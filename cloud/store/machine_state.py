@@ -7,12 +7,41 @@ connected now.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from cloud.store.tables import Machine
 from contract.messages import Birth, Death, DeviceStatus, MachineState, Message, ScoreSummary
 
 _STATES: dict[int | None, MachineState] = {int(state): state for state in MachineState}
+
+
+@dataclass(slots=True)
+class MachineFacts:
+    """What changes of a machine's row; the fields of `cloud.store.tables.Machine`, but for the profile.
+
+    Most batches read and write one for each message, and profiles are long.
+    """
+
+    device_id: str
+    agent_version: str = ""
+    model_version: str = ""
+    state: int | None = None
+    regime: str = ""
+    score_mean: float | None = None
+    score_max: float | None = None
+    confidence: float | None = None
+    summary_interval_s: float | None = None
+    last_event_time: datetime | None = None
+    last_ingest_time: datetime | None = None
+    is_connected: bool | None = None
+    presence_boot_id: int | None = None
+    status_event_time: datetime | None = None
+    outbox_messages: int | None = None
+    window_cost_us: float | None = None
+    accelerator: str = ""
+    accelerator_reason: str = ""
+    messages_stored: int = 0
+    redelivered: int = 0
 
 
 def read_state(number: int | None) -> MachineState | None:
@@ -24,7 +53,7 @@ def read_state(number: int | None) -> MachineState | None:
     return _STATES.get(number)
 
 
-def apply_message(machine: Machine, message: Message) -> None:
+def apply_message(machine: MachineFacts, message: Message) -> None:
     """Take a new sequenced message into account; a repeated one must not come here."""
     machine.messages_stored += 1
     if machine.is_connected is False:
@@ -35,7 +64,7 @@ def apply_message(machine: Machine, message: Message) -> None:
         _apply_status(machine, message.event_time, message.body)
 
 
-def apply_presence(machine: Machine, message: Message, is_retained: bool) -> None:
+def apply_presence(machine: MachineFacts, message: Message, is_retained: bool) -> None:
     """Take a Birth or Death into account.
 
     A retained one is the broker's memory, given to us on subscribing: of both a device may have left one, in
@@ -48,13 +77,13 @@ def apply_presence(machine: Machine, message: Message, is_retained: bool) -> Non
         _apply_death(machine, message.boot_id, is_retained)
 
 
-def mark_heard(machine: Machine, ingest_time: datetime) -> None:
+def mark_heard(machine: MachineFacts, ingest_time: datetime) -> None:
     """Note that the device was heard; repeated messages count too."""
     if machine.last_ingest_time is None or ingest_time > machine.last_ingest_time:
         machine.last_ingest_time = ingest_time
 
 
-def _apply_summary(machine: Machine, message: Message, summary: ScoreSummary) -> None:
+def _apply_summary(machine: MachineFacts, message: Message, summary: ScoreSummary) -> None:
     if machine.last_event_time is not None and message.event_time < machine.last_event_time:
         return
     has_score = summary.scored_count > 0
@@ -68,7 +97,7 @@ def _apply_summary(machine: Machine, message: Message, summary: ScoreSummary) ->
     machine.summary_interval_s = summary.interval_s
 
 
-def _apply_status(machine: Machine, event_time: datetime, status: DeviceStatus) -> None:
+def _apply_status(machine: MachineFacts, event_time: datetime, status: DeviceStatus) -> None:
     if machine.status_event_time is not None and event_time < machine.status_event_time:
         return
     machine.status_event_time = event_time
@@ -79,8 +108,7 @@ def _apply_status(machine: Machine, event_time: datetime, status: DeviceStatus) 
     machine.accelerator_reason = status.accelerator_reason
 
 
-def _apply_birth(machine: Machine, message: Message, birth: Birth, is_retained: bool) -> None:
-    machine.profile = birth.profile
+def _apply_birth(machine: MachineFacts, message: Message, birth: Birth, is_retained: bool) -> None:
     machine.agent_version = birth.agent_version
     machine.model_version = message.model_version or machine.model_version
     if is_retained and machine.presence_boot_id == message.boot_id:
@@ -89,7 +117,7 @@ def _apply_birth(machine: Machine, message: Message, birth: Birth, is_retained: 
     machine.is_connected = True
 
 
-def _apply_death(machine: Machine, boot_id: int, is_retained: bool) -> None:
+def _apply_death(machine: MachineFacts, boot_id: int, is_retained: bool) -> None:
     if machine.presence_boot_id is not None and (is_retained or machine.presence_boot_id != boot_id):
         return
     machine.presence_boot_id = boot_id

@@ -15,13 +15,14 @@ from sqlmodel import Session
 
 from cloud.lives import Key, Observed
 from cloud.store.columns import only_of
+from cloud.store.ledger import unpack_sequences
 from cloud.store.packing import unpack_features
 from cloud.store.profiles import stored_profile
-from cloud.store.tables import FeatureSet, Machine, StoredMessage, Summary, table_of
+from cloud.store.tables import FeatureSet, Ledger, Machine, Summary, table_of
 from contract.checks import EARLIEST, LATEST
 from contract.profiles import MachineProfile
 
-_SUMMARY, _MESSAGE, _SETS = table_of(Summary).c, table_of(StoredMessage).c, table_of(FeatureSet).c
+_SUMMARY, _LEDGER, _SETS = table_of(Summary).c, table_of(Ledger).c, table_of(FeatureSet).c
 _ROWS_AT_ONCE = 2000
 BEFORE_ALL = EARLIEST - timedelta(microseconds=1)
 
@@ -36,15 +37,15 @@ def read_observed(
     """Summaries of a machine that end in (after, until] and had arrived by the cut, oldest first."""
     names = {row.id: tuple(row.names) for row in session.connection().execute(select(_SETS.id, _SETS.names))}
     columns = (
-        _MESSAGE.boot_id,
-        _MESSAGE.sequence,
+        _SUMMARY.boot_id,
+        _SUMMARY.sequence,
         _SUMMARY.event_time,
-        _MESSAGE.ingest_time,
+        _SUMMARY.ingest_time,
         _SUMMARY.feature_set_id,
         _SUMMARY.features,
     )
     query = _between(select(*columns), device, after, min(until, cut), cut)
-    query = query.order_by(_SUMMARY.event_time, _MESSAGE.boot_id, _MESSAGE.sequence)
+    query = query.order_by(_SUMMARY.event_time, _SUMMARY.boot_id, _SUMMARY.sequence)
     with _stream(session, query) as found:
         for row in found:
             yield Observed(
@@ -61,7 +62,7 @@ def read_times(
 ) -> Iterator[tuple[datetime, datetime]]:
     """Event time and ingest time of a machine's summaries that end after a moment, in order of event time."""
     order = _SUMMARY.event_time.desc() if is_newest_first else _SUMMARY.event_time
-    query = _between(select(_SUMMARY.event_time, _MESSAGE.ingest_time), device, after, LATEST, LATEST)
+    query = _between(select(_SUMMARY.event_time, _SUMMARY.ingest_time), device, after, LATEST, LATEST)
     with _stream(session, query.order_by(order)) as found:
         for row in found:
             yield row.event_time, row.ingest_time
@@ -74,12 +75,11 @@ def _stream(session: Session, query: Select[tuple[object, ...]]) -> CursorResult
 
 def stored_keys(session: Session, device: str, keys: Collection[Key]) -> set[Key]:
     """Which of these messages of a machine are stored."""
-    query = select(_MESSAGE.boot_id, _MESSAGE.sequence).where(
-        _MESSAGE.device_id == device,
-        _MESSAGE.boot_id.in_({boot for boot, _ in keys}),
-        _MESSAGE.sequence.in_({sequence for _, sequence in keys}),
+    query = select(_LEDGER.boot_id, _LEDGER.stored).where(
+        _LEDGER.device_id == device, _LEDGER.boot_id.in_({boot for boot, _ in keys})
     )
-    return {(row.boot_id, row.sequence) for row in session.connection().execute(query)} & set(keys)
+    stored = {row.boot_id: unpack_sequences(row.stored) for row in session.connection().execute(query)}
+    return {(boot, sequence) for boot, sequence in keys if boot in stored and sequence in stored[boot]}
 
 
 def read_profiles(session: Session, devices: Collection[str] | None = None) -> dict[str, MachineProfile]:
@@ -95,11 +95,9 @@ def read_profiles(session: Session, devices: Collection[str] | None = None) -> d
 def _between(
     query: Select[tuple[object, ...]], device: str, after: datetime, until: datetime, cut: datetime
 ) -> Select[tuple[object, ...]]:
-    return query.join_from(
-        _SUMMARY.message_id.table, _MESSAGE.id.table, _SUMMARY.message_id == _MESSAGE.id
-    ).where(
+    return query.where(
         _SUMMARY.device_id == device,
         _SUMMARY.event_time > after,
         _SUMMARY.event_time <= until,
-        _MESSAGE.ingest_time <= cut,
+        _SUMMARY.ingest_time <= cut,
     )

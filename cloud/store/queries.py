@@ -7,7 +7,7 @@ call a session of `Database.session()` (reading) or `Database.transaction()` (ac
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -32,8 +32,10 @@ from cloud.store.rows import (
     SensorQuality,
     TrendPoint,
 )
-from cloud.store.tables import Alert, CloudState, DeadLetter, Machine, StoredMessage
+from cloud.store.tables import Alert, DeadLetter, Machine, WriterState
 from cloud.store.trends import feature_trends, quality_latest, score_trend
+from cloud.store.writer import RECENT_S
+from contract.checks import EARLIEST
 
 __all__ = [
     "AlertKind",
@@ -63,8 +65,8 @@ __all__ = [
     "score_trend",
 ]
 
-RATE_WINDOW_S = 10
-"""Time over which messages per second are counted, in s."""
+SILENT_WRITER_S = 60
+"""A writer that wrote so much earlier than the last one, in s, is gone, and its lag with it."""
 
 
 def list_machines(session: Session, now: datetime | None = None) -> list[MachineRow]:
@@ -95,26 +97,27 @@ def get_machine(session: Session, device_id: str, now: datetime | None = None) -
 
 def ingest_health(session: Session, now: datetime | None = None) -> IngestHealth:
     """How the road from the broker to the store is doing, from counters kept by the writer."""
-    state = session.exec(select(CloudState)).one()
+    writers = session.exec(select(WriterState)).all()
     stored, newest = session.exec(
         select(func.coalesce(func.sum(Machine.messages_stored), 0), func.max(Machine.last_ingest_time))
     ).one()
     unresolved = select(func.count()).select_from(DeadLetter).where(col(DeadLetter.resolved_at).is_(None))
-    since = (now or datetime.now(UTC)) - timedelta(seconds=RATE_WINDOW_S)
-    recent = select(func.count()).select_from(StoredMessage).where(StoredMessage.ingest_time >= since)
+    since_s = (now or datetime.now(UTC)).timestamp() - RECENT_S
+    last = max((writer.written_at for writer in writers), default=EARLIEST)
+    living = [w for w in writers if (last - w.written_at).total_seconds() <= SILENT_WRITER_S]
     return IngestHealth(
         messages_stored=stored,
-        redelivered=state.redelivered,
+        redelivered=sum(writer.redelivered for writer in writers),
         dead_letters=session.exec(unresolved).one(),
-        messages_per_s=session.exec(recent).one() / RATE_WINDOW_S,
-        stream_lag=state.stream_lag,
+        messages_per_s=sum(n for w in writers for second, n in w.recent if second >= since_s) / RECENT_S,
+        stream_lag=sum(writer.stream_lag for writer in living),
         last_ingest_time=newest,
     )
 
 
 def change_marker(session: Session) -> int:
     """A number that rises with every committed change; cheap enough to ask several times a second."""
-    return session.exec(select(CloudState.change_marker)).one()
+    return session.exec(select(func.coalesce(func.sum(WriterState.change_marker), 0))).one()
 
 
 @dataclass(slots=True)

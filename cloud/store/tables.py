@@ -1,14 +1,14 @@
 """The tables.
 
-Rule: the schema is what the migrations build; a test compares the two. A message's key (device, boot,
-sequence) is a unique constraint, so that "stored exactly once" is the database's promise and not ours. Times
-are `UtcTime`, so microseconds.
+Rule: the schema is what the migrations build; a test compares the two. That a message is stored once is held
+by its boot's row in `ledger`, which is read and written under the lock of its machine's row, in the transaction
+that stores the message. Times are `UtcTime`, so microseconds.
 
-At issue scale the first to grow is `summary`, one row for each device and interval: 50 machines with 60
-features write 1 kB a row, 72 MB a day at one row a minute. Features are packed as float32 in one column,
-because one row per feature would be 60 times the rows for the same bytes and every chart reads all features
-of a time range anyway. A thousand machines need day partitions and rolled-up hours; the writer and `trends`
-are the only code that knows the packing.
+What grows is `summary`, one row for each device and interval, about 1 kB with 60 features. Features are packed
+as float32 in one column, because one row per feature would be 60 times the rows for the same bytes and every
+chart reads all features of a time range anyway. PostgreSQL keeps it in a table for each day of arrival
+(`cloud.store.days`): a day that is over changes no more, can be copied away whole and dropped at once. What
+charts need for longer is rolled up by minute and hour of the device's time (`cloud.store.rollups`).
 """
 
 from __future__ import annotations
@@ -60,19 +60,13 @@ class Machine(SQLModel, table=True):
     redelivered: int = Field(default=0, sa_type=BigInteger)
 
 
-class StoredMessage(SQLModel, table=True):
-    """The key of every message that was taken over: what makes the sink idempotent."""
+class Ledger(SQLModel, table=True):
+    """Which sequences of a boot are stored: what makes the sink idempotent."""
 
-    __tablename__ = "message"
-    __table_args__ = (UniqueConstraint("device_id", "boot_id", "sequence"),)
-
-    id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
-    device_id: str = Field(foreign_key="machine.device_id", max_length=64)
-    boot_id: int = Field(sa_type=BigInteger)
-    sequence: int = Field(sa_type=BigInteger)
-    kind: str = Field(max_length=16)
-    event_time: datetime = Field(sa_type=UtcTime)
-    ingest_time: datetime = Field(sa_type=UtcTime, index=True)
+    device_id: str = Field(foreign_key="machine.device_id", primary_key=True, max_length=64)
+    boot_id: int = Field(sa_type=BigInteger, primary_key=True)
+    stored: bytes = Field(sa_type=LargeBinary)
+    """Runs of sequences, see `cloud.store.ledger`."""
 
 
 class FeatureSet(SQLModel, table=True):
@@ -87,15 +81,15 @@ class FeatureSet(SQLModel, table=True):
 
 
 class Summary(SQLModel, table=True):
-    """One score summary."""
+    """One score summary; its key is for reading, `Ledger` keeps it from coming twice."""
 
-    __table_args__ = (Index(None, "device_id", "event_time"),)
+    __table_args__ = ({"postgresql_partition_by": "RANGE (ingest_time)"},)
 
-    message_id: int = Field(
-        sa_column=Column(BIG_KEY, ForeignKey("message.id"), primary_key=True, autoincrement=False)
-    )
-    device_id: str = Field(foreign_key="machine.device_id", max_length=64)
-    event_time: datetime = Field(sa_type=UtcTime)
+    device_id: str = Field(primary_key=True, max_length=64)
+    event_time: datetime = Field(sa_type=UtcTime, primary_key=True)
+    boot_id: int = Field(sa_type=BigInteger, primary_key=True)
+    sequence: int = Field(sa_type=BigInteger, primary_key=True)
+    ingest_time: datetime = Field(sa_type=UtcTime, primary_key=True)
     interval_s: float
     state: int
     window_count: int = Field(sa_type=BigInteger)
@@ -107,23 +101,52 @@ class Summary(SQLModel, table=True):
     confidence: float
     regime: str = Field(max_length=80)
     model_version: str = Field(max_length=80)
-    feature_set_id: int | None = Field(default=None, foreign_key="feature_set.id")
+    feature_set_id: int | None = None
     features: bytes | None = Field(default=None, sa_type=LargeBinary)
     """float32 little-endian (n_features, 3): mean, minimum, maximum."""
     quality: list[list[Any]] = Field(sa_column=Column(JSON, nullable=False))
     """[sensor, good, uncertain, bad, flags] for each sensor."""
 
 
+class Rollup(SQLModel, table=True):
+    """A machine's summaries over a minute or an hour of its own time."""
+
+    device_id: str = Field(primary_key=True, max_length=64)
+    width_s: int = Field(primary_key=True)
+    start: datetime = Field(sa_type=UtcTime, primary_key=True)
+    event_time: datetime = Field(sa_type=UtcTime)
+    """Of the newest summary in it."""
+    summaries: int
+    scored_count: int = Field(sa_type=BigInteger)
+    score_mean: float
+    score_max: float
+    confidence: float
+    state: int
+    """The most urgent."""
+    feature_set_id: int | None = None
+    """Of the newest summary with features; those of other sets are left out."""
+    features: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class RollupDue(SQLModel, table=True):
+    """An hour of a machine whose roll-ups do not stand for all of its summaries."""
+
+    __tablename__ = "rollup_due"
+
+    device_id: str = Field(primary_key=True, max_length=64)
+    hour: datetime = Field(sa_type=UtcTime, primary_key=True)
+
+
 class AlarmEdgeRow(SQLModel, table=True):
     """One edge of an alarm with its evidence; alerts are folded from these."""
 
     __tablename__ = "alarm_edge"
-    __table_args__ = (Index(None, "device_id", "alarm_id"),)
+    __table_args__ = (UniqueConstraint("device_id", "boot_id", "sequence"), Index(None, "device_id", "alarm_id"))
 
-    message_id: int = Field(
-        sa_column=Column(BIG_KEY, ForeignKey("message.id"), primary_key=True, autoincrement=False)
-    )
+    id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
     device_id: str = Field(foreign_key="machine.device_id", max_length=64)
+    boot_id: int = Field(sa_type=BigInteger)
+    sequence: int = Field(sa_type=BigInteger)
     alarm_id: int = Field(sa_type=BigInteger)
     transition: int
     event_time: datetime = Field(sa_type=UtcTime)
@@ -161,7 +184,7 @@ class Alert(SQLModel, table=True):
     cleared_at: datetime | None = Field(default=None, sa_type=UtcTime)
     since: datetime = Field(sa_type=UtcTime)
     score: float
-    evidence_id: int = Field(sa_column=Column(BIG_KEY, ForeignKey("alarm_edge.message_id"), nullable=False))
+    evidence_id: int = Field(sa_column=Column(BIG_KEY, ForeignKey("alarm_edge.id"), nullable=False))
     opened_ingest_time: datetime = Field(sa_type=UtcTime)
     acknowledged_at: datetime | None = Field(default=None, sa_type=UtcTime)
     acknowledged_by: str = Field(default="", max_length=80)
@@ -237,15 +260,18 @@ class ForecastRow(SQLModel, table=True):
     stored_at: datetime = Field(sa_type=UtcTime)
 
 
-class CloudState(SQLModel, table=True):
-    """One row: what is true of the whole store."""
+class WriterState(SQLModel, table=True):
+    """What each process that writes has done; a row of its own, so that none waits for another."""
 
-    __tablename__ = "cloud_state"
+    __tablename__ = "writer_state"
 
-    id: int = Field(default=1, primary_key=True)
+    writer: str = Field(primary_key=True, max_length=64)
     change_marker: int = Field(default=0, sa_type=BigInteger)
     stream_lag: int = Field(default=0, sa_type=BigInteger)
     redelivered: int = Field(default=0, sa_type=BigInteger)
+    recent: list[list[int]] = Field(sa_column=Column(JSON, nullable=False))
+    """[second since the Unix epoch, messages that arrived in it and were stored] of the last seconds."""
+    written_at: datetime = Field(sa_type=UtcTime)
 
 
 def table_of(model: type[SQLModel]) -> Table:

@@ -6,9 +6,10 @@ counted when it is not, so handing over the same batch twice changes nothing but
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import update
@@ -18,15 +19,25 @@ from cloud.dead_letters import DeadLetter
 from cloud.store import tables
 from cloud.store.batch import Arrival, WriteBatch, WriteOutcome
 from cloud.store.database import Database
-from cloud.store.statements import insert_new
+from cloud.store.statements import insert_new_rows
+
+RECENT_S = 10
+"""Time over which messages per second are counted, in s."""
 
 
 class StoreWriter:
-    """Writes batches; one per process."""
+    """Writes batches; one per process.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: The store.
+        name: Of this process; several that write at once each have their own, or wait for each other.
+    """
+
+    def __init__(self, database: Database, name: str = "") -> None:
         self._database = database
+        self._name = name
         self._feature_sets: dict[str, int] = {}
+        self._recent = Counter[int]()
 
     def write(self, arrivals: Sequence[Arrival], stream_lag: int = 0) -> WriteOutcome:
         """Store a batch, in the order given.
@@ -42,7 +53,11 @@ class StoreWriter:
         with self._database.transaction() as session:
             batch = WriteBatch(session, self._feature_sets)
             outcome = batch.write(arrivals)
-            mark_change(session, stream_lag, outcome.redelivered)
+            recent = self._recent + Counter(int(a.ingest_time.timestamp()) for a in batch.fresh)
+            recent = Counter({s: n for s, n in recent.items() if s >= max(recent) - RECENT_S})
+            news = WriterNews(self._name, stream_lag, outcome.redelivered, sorted(recent.items()))
+            mark_change(session, news)
+        self._recent = recent
         self._feature_sets = batch.feature_sets  # only now: a set that was rolled back has no number
         return outcome
 
@@ -56,18 +71,34 @@ class StoreWriter:
             return
         rows = [asdict(letter) | {"ingest_time": ingest_time} for letter, ingest_time in letters]
         with self._database.transaction() as session:
-            insertion = insert_new(session, tables.table_of(tables.DeadLetter))
-            session.connection().execute(insertion, rows)
-            mark_change(session)
+            insert_new_rows(session, tables.table_of(tables.DeadLetter), rows)
+            mark_change(session, WriterNews(self._name))
 
 
-def mark_change(session: Session, stream_lag: int | None = None, redelivered: int = 0) -> None:
-    """Let the change marker rise, and keep the store-wide counters."""
-    state = tables.table_of(tables.CloudState).c
+@dataclass(frozen=True, slots=True)
+class WriterNews:
+    """What a writer tells of itself with a transaction; None: as before."""
+
+    writer: str = ""
+    stream_lag: int | None = None
+    redelivered: int = 0
+    recent: list[tuple[int, int]] | None = field(default=None, repr=False)
+
+
+def mark_change(session: Session, news: WriterNews = WriterNews()) -> None:
+    """Let the change marker rise, and keep the writer's counters."""
+    table = tables.table_of(tables.WriterState)
     values: dict[str, Any] = {
-        "change_marker": state.change_marker + 1,
-        "redelivered": state.redelivered + redelivered,
+        "change_marker": table.c.change_marker + 1,
+        "redelivered": table.c.redelivered + news.redelivered,
+        "written_at": datetime.now(UTC),
     }
-    if stream_lag is not None:
-        values["stream_lag"] = stream_lag
-    session.connection().execute(update(tables.table_of(tables.CloudState)).values(values))
+    if news.stream_lag is not None:
+        values["stream_lag"] = news.stream_lag
+    if news.recent is not None:
+        values["recent"] = news.recent
+    statement = update(table).where(table.c.writer == news.writer).values(values)
+    if session.connection().execute(statement).rowcount == 0:
+        first = tables.WriterState(writer=news.writer, recent=[], written_at=values["written_at"])
+        insert_new_rows(session, table, [first.model_dump()])
+        session.connection().execute(statement)

@@ -89,9 +89,7 @@ def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
 
 
 def test_broken_constraints_and_impossible_values_are_refusals(database: Database) -> None:
-    orphan = tables.StoredMessage(
-        device_id="nobody", boot_id=1, sequence=1, kind="alarm", event_time=at(0), ingest_time=at(0)
-    )
+    orphan = tables.Ledger(device_id="nobody", boot_id=1, stored=b"")
     with pytest.raises(RecordRefusedError, match=r"(?i)foreign key"), database.transaction() as session:
         session.add(orphan)
     values: tuple[Any, ...] = (2**70, object())
