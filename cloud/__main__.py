@@ -13,7 +13,9 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from cloud.keeping import Keeping
 from cloud.places import add_places, read_places
 from cloud.processes import run_ingest, run_until_told
 from cloud.settings import CloudSettings, MqttSettings, parse_http_address
@@ -50,7 +52,7 @@ examples:
 
 environment, for what has no flag on the command line:
   INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_STREAM, INDUSTRIALGUARD_STORE, INDUSTRIALGUARD_MQTT,
-  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_LOG_LEVEL
+  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS, INDUSTRIALGUARD_LAKE, INDUSTRIALGUARD_LOG_LEVEL
   INDUSTRIALGUARD_MEMBER  which member of Kafka's groups this process is, the same after a restart
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
@@ -106,6 +108,17 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-stream-mb", type=int, metavar="MB", help="size at which the stream takes no more"
     )
+    parser.add_argument(
+        "--keep-summaries-days",
+        metavar="N",
+        help="days the store keeps summaries; charts go on from their roll-ups (default: all)",
+    )
+    parser.add_argument(
+        "--lake",
+        type=Path,
+        metavar="DIR",
+        help="write every day of summaries there as Parquet when it is over",
+    )
     parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
     return parser
 
@@ -132,7 +145,16 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
+        keeping=_read_keeping(arguments, environment),
     )
+
+
+def _read_keeping(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Keeping:
+    days = arguments.keep_summaries_days or environment.get("INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS")
+    lake = arguments.lake or environment.get("INDUSTRIALGUARD_LAKE")
+    if days and not days.isdecimal():
+        raise ConfigError(f"--keep-summaries-days takes a number of days, not {days[:20]!r}")
+    return Keeping(int(days) if days else None, Path(lake) if lake else None)
 
 
 def _run(command: str, settings: CloudSettings) -> None:

@@ -83,6 +83,10 @@ class AlreadyClearedError(CloudError):
     """An alert that is over cannot be acknowledged any more."""
 
 
+class LakeError(CloudError):
+    """The lake's disk refused, or a file in it is damaged."""
+
+
 class SnapshotExistsError(CloudError):
     """A training snapshot is never changed: there is one of this name already."""
 

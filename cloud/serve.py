@@ -13,6 +13,7 @@ from cloud import dead_letters
 from cloud.acks import AckPublisher
 from cloud.api.app import create_app
 from cloud.api.server import ApiServer
+from cloud.housekeeping import Housekeeper
 from cloud.mqtt import MqttLink
 from cloud.processes import move_deliveries, open_stream, supervise
 from cloud.replay import ReplayCounts, replay_dead_letters
@@ -67,7 +68,8 @@ async def _serve(settings: CloudSettings, stream: Stream, stop: asyncio.Event) -
     listener = _listen(settings.api.host, settings.api.port)
     database = open_database(settings.store_url)
     link = MqttLink(settings.mqtt, "sink")
-    sink = Sink(stream, StoreWriter(database), AckPublisher(link), settings.sink_batch)
+    writer = StoreWriter(database, settings.member or "")
+    sink = Sink(stream, writer, AckPublisher(link), settings.sink_batch)
     try:
         messages = await stream.subscribe(MESSAGES, GROUP)
         letters = await stream.subscribe(dead_letters.TOPIC, GROUP)
@@ -76,6 +78,7 @@ async def _serve(settings: CloudSettings, stream: Stream, stop: asyncio.Event) -
             sink.run_dead_letters(letters, stop),
             _run_api(settings, database, listener, stop),
         ]
+        parts.append(Housekeeper(database, settings.keeping).run(stop))
         await supervise(parts, [link.run()], stop)
     finally:
         await link.close()

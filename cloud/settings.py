@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cloud.api.settings import ApiSettings
 from cloud.kafka_settings import KafkaAddress, KafkaStreamConfig
+from cloud.keeping import Keeping
 from cloud.sqlite_stream import SqliteStreamConfig
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
@@ -69,6 +70,8 @@ class CloudSettings:
     """Which member of its groups a process is, the same after a restart; None: a new one each time."""
     store: str | None = field(default=None, repr=False)
     """URL of the PostgreSQL that is the store, with its password; None: the embedded one."""
+    keeping: Keeping = field(default_factory=Keeping)
+    """What the store keeps, and for how long."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.partitions <= 1024:

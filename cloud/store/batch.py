@@ -23,6 +23,7 @@ from cloud.store.rollup_due import mark_due
 from cloud.store.statements import insert_new_rows, insert_rows
 from contract.messages import SEQUENCED, Alarm, Birth, FeatureAggregate, Message, ScoreSummary
 
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A message as it came out of the stream."""

@@ -62,7 +62,9 @@ def _count_rows(session: Session, table: Any) -> dict[str, tuple[int, int]]:
     key = table.c.device_id, table.c.boot_id, table.c.sequence
     each = select_columns(*key, func.count().label("n")).group_by(*key).subquery()
     query = select_columns(each.c.device_id, func.sum(each.c.n), func.count()).group_by(each.c.device_id)
-    return {device_id: (int(n_rows), n_keys) for device_id, n_rows, n_keys in session.connection().execute(query)}
+    return {
+        device_id: (int(n_rows), n_keys) for device_id, n_rows, n_keys in session.connection().execute(query)
+    }
 
 
 def _dead_by_device(session: Session) -> dict[str, int]:

@@ -72,7 +72,9 @@ class Sequences:
         elif joins_right:
             firsts[place] = number
         elif len(firsts) >= MAX_RUNS:
-            raise RecordRefusedError(f"a device that leaves more than {MAX_RUNS} gaps in one boot's sequences")
+            raise RecordRefusedError(
+                f"a device that leaves more than {MAX_RUNS} gaps in one boot's sequences"
+            )
         else:
             firsts.insert(place, number)
             lasts.insert(place, number)

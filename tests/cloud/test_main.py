@@ -11,6 +11,7 @@ import pytest
 from cloud.__main__ import build_parser, build_settings, main
 from cloud.dead_letters import write_letter
 from cloud.kafka_settings import KafkaAddress
+from cloud.keeping import Keeping
 from cloud.settings import CloudSettings, sqlite_url
 from cloud.store.database import open_database
 from cloud.store.writer import StoreWriter
@@ -35,6 +36,18 @@ def settings(*flags: str, **environment: str) -> CloudSettings:
 def test_defaults_listen_and_connect_to_this_machine_only() -> None:
     found = settings()
     assert (found.mqtt.broker.host, found.api.host) == ("127.0.0.1", "127.0.0.1")
+
+
+def test_what_is_kept() -> None:
+    assert settings().keeping == Keeping(None, None)
+    environment = {"INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS": "90", "INDUSTRIALGUARD_LAKE": "/srv/lake"}
+    assert settings(**environment).keeping == Keeping(90, Path("/srv/lake"))
+    assert settings("--keep-summaries-days", "30", "--lake", "b", **environment).keeping == Keeping(
+        30, Path("b")
+    )
+    for wrong in ("1", "0", "-3", "many", "1.5"):
+        with pytest.raises(ConfigError, match="days"):
+            settings("--keep-summaries-days=" + wrong)
 
 
 def test_flags_come_before_environment() -> None:

@@ -1,4 +1,4 @@
-"""Summaries by day of arrival, a ledger for each boot instead of a row for each message, roll-ups.
+"""Summaries by day of arrival, and a ledger for each boot instead of a row for each message.
 
 Rule: as released; never edited. Not one message is lost or forgotten on the way up or down; on the way down a
 status, of which only the key is kept, gets the time at which its machine was last heard.
@@ -19,12 +19,12 @@ TIME = sa.BigInteger  # microseconds since the Unix epoch, UTC
 DAY_US = 86_400_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SUMMARY_VALUES = (
-    "device_id, event_time, interval_s, state, window_count, scored_count, score_mean, score_max, score_p50,"
-    " score_p90, confidence, regime, model_version, feature_set_id, features, quality"
+    "device_id, event_time, interval_s, state, window_count, scored_count, score_mean, score_max,"
+    " score_p50, score_p90, confidence, regime, model_version, feature_set_id, features, quality"
 )
 EDGE_VALUES = (
-    "device_id, alarm_id, transition, event_time, ingest_time, since, score, threshold, regime, model_version,"
-    " contributions, error_profile, spectrum, kind, sensor, flags, explanation"
+    "device_id, alarm_id, transition, event_time, ingest_time, since, score, threshold, regime,"
+    " model_version, contributions, error_profile, spectrum, kind, sensor, flags, explanation"
 )
 ALERT_VALUES = (
     "id, device_id, status, alarm_ids, opened_at, last_seen_at, cleared_at, since, score, evidence_id,"
@@ -44,23 +44,18 @@ def upgrade() -> None:
     op.drop_table("alarm_edge")
     _create_alarm_edge(_new_edge_key())
     op.execute(
-        f"INSERT INTO alarm_edge (id, boot_id, sequence, {EDGE_VALUES})"  # noqa: S608 - constants
+        f"INSERT INTO alarm_edge (id, boot_id, sequence, {EDGE_VALUES})"
         f" SELECT message_id, boot_id, sequence, {EDGE_VALUES} FROM edge_kept"
     )
     op.drop_table("edge_kept")
     _restore_alerts("alarm_edge.id", last_alert)
-    _go_on_counting("alarm_edge", "(SELECT coalesce(max(id), 1) FROM alarm_edge)")
+    _go_on_counting("alarm_edge", "(SELECT coalesce(max(id), 0) FROM alarm_edge)")
     _part_summaries()
     op.drop_table("message")
-    _create_rollups()
-    _create_writer_state()
 
 
 def downgrade() -> None:
     """Build what was there before, from what is there now."""
-    _join_writer_states()
-    op.drop_table("rollup_due")
-    op.drop_table("rollup")
     _create_message()
     _spell_out_ledger()
     _fill_messages()
@@ -78,8 +73,7 @@ def downgrade() -> None:
     key = sa.Column("message_id", BIG_KEY, sa.ForeignKey("message.id"), primary_key=True, autoincrement=False)
     _create_alarm_edge([key])
     op.execute(
-        f"INSERT INTO alarm_edge (message_id, {EDGE_VALUES})"  # noqa: S608 - constants
-        f" SELECT message_id, {EDGE_VALUES} FROM edge_kept"
+        f"INSERT INTO alarm_edge (message_id, {EDGE_VALUES}) SELECT message_id, {EDGE_VALUES} FROM edge_kept"
     )
     op.drop_table("edge_kept")
     _restore_alerts("alarm_edge.message_id", last_alert)
@@ -99,7 +93,8 @@ def _device() -> tuple[sa.Column[str], sa.ForeignKeyConstraint]:
 def _go_on_counting(table: str, last: object) -> None:
     """Let PostgreSQL number new rows after this number."""
     if _is_postgresql():
-        op.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last})")
+        counter = f"pg_get_serial_sequence('{table}', 'id')"
+        op.execute(f"SELECT setval({counter}, greatest({last}, 1), {last} > 0)")
 
 
 def _create_ledger() -> None:
@@ -171,9 +166,9 @@ def _create_alarm_edge(key: list[sa.schema.SchemaItem]) -> None:
 
 def _keep_alerts() -> int:
     """Put alerts aside; returns the last number that any had, so that none comes back as another's."""
-    last = "SELECT last_value FROM alert_id_seq"
+    last = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM alert_id_seq"
     if not _is_postgresql():
-        last = "SELECT coalesce(max(seq), 1) FROM sqlite_sequence WHERE name = 'alert'"
+        last = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'alert'"
     number = int(op.get_bind().execute(sa.text(last)).scalar_one())
     op.execute("CREATE TABLE alert_kept AS SELECT * FROM alert")
     op.drop_table("alert")
@@ -202,12 +197,12 @@ def _restore_alerts(evidence: str, last: int) -> None:
     )
     op.create_index("ix_alert_device_id_id", "alert", ["device_id", "id"])
     op.create_index("ix_alert_status", "alert", ["status"])
-    op.execute(f"INSERT INTO alert ({ALERT_VALUES}) SELECT {ALERT_VALUES} FROM alert_kept")  # noqa: S608
+    op.execute(f"INSERT INTO alert ({ALERT_VALUES}) SELECT {ALERT_VALUES} FROM alert_kept")
     op.drop_table("alert_kept")
     _go_on_counting("alert", last)
     if not _is_postgresql():
         op.execute("DELETE FROM sqlite_sequence WHERE name = 'alert'")
-        op.execute(f"INSERT INTO sqlite_sequence (name, seq) VALUES ('alert', {last})")  # noqa: S608
+        op.execute(f"INSERT INTO sqlite_sequence (name, seq) VALUES ('alert', {last})")
 
 
 def _summary_columns() -> list[sa.Column[object]]:
@@ -233,8 +228,8 @@ def _summary_columns() -> list[sa.Column[object]]:
 
 def _part_summaries() -> None:
     op.execute(
-        f"CREATE TABLE summary_kept AS SELECT {_of('s', SUMMARY_VALUES)}, m.boot_id, m.sequence, m.ingest_time"  # noqa: S608
-        " FROM summary s JOIN message m ON m.id = s.message_id"
+        f"CREATE TABLE summary_kept AS SELECT {_of('s', SUMMARY_VALUES)},"
+        " m.boot_id, m.sequence, m.ingest_time FROM summary s JOIN message m ON m.id = s.message_id"
     )
     op.drop_table("summary")
     op.create_table(
@@ -249,7 +244,7 @@ def _part_summaries() -> None:
     if _is_postgresql():
         _create_days()
     op.execute(
-        f"INSERT INTO summary ({SUMMARY_VALUES}, boot_id, sequence, ingest_time)"  # noqa: S608
+        f"INSERT INTO summary ({SUMMARY_VALUES}, boot_id, sequence, ingest_time)"
         f" SELECT {SUMMARY_VALUES}, boot_id, sequence, ingest_time FROM summary_kept"
     )
     op.drop_table("summary_kept")
@@ -262,7 +257,8 @@ def _of(table: str, names: str) -> str:
 def _create_days() -> None:
     op.execute("CREATE SCHEMA IF NOT EXISTS summary_days")
     op.execute("CREATE TABLE summary_days.stray PARTITION OF summary DEFAULT")
-    days = op.get_bind().execute(sa.text(f"SELECT DISTINCT ingest_time / {DAY_US} FROM summary_kept"))  # noqa: S608
+    query = f"SELECT DISTINCT ingest_time / {DAY_US} FROM summary_kept"
+    days = op.get_bind().execute(sa.text(query))
     for (day,) in days.all():
         name = f"d{EPOCH + timedelta(days=day):%Y%m%d}"
         op.execute(
@@ -273,7 +269,7 @@ def _create_days() -> None:
 
 def _unpart_summaries() -> None:
     op.execute(
-        f"CREATE TABLE summary_kept AS SELECT {_of('s', SUMMARY_VALUES)}, m.id AS message_id"  # noqa: S608
+        f"CREATE TABLE summary_kept AS SELECT {_of('s', SUMMARY_VALUES)}, m.id AS message_id"
         " FROM summary s JOIN message m"
         " ON m.device_id = s.device_id AND m.boot_id = s.boot_id AND m.sequence = s.sequence"
     )
@@ -289,7 +285,7 @@ def _unpart_summaries() -> None:
     )
     op.create_index("ix_summary_device_id_event_time", "summary", ["device_id", "event_time"])
     op.execute(
-        f"INSERT INTO summary (message_id, {SUMMARY_VALUES})"  # noqa: S608
+        f"INSERT INTO summary (message_id, {SUMMARY_VALUES})"
         f" SELECT message_id, {SUMMARY_VALUES} FROM summary_kept"
     )
     op.drop_table("summary_kept")
@@ -313,8 +309,12 @@ def _create_message() -> None:
 def _spell_out_ledger() -> None:
     """A row for each key, in `key_kept`."""
     names = ("device_id", "boot_id", "sequence")
-    types = (sa.String(64), sa.BigInteger(), sa.BigInteger())
-    kept = op.create_table("key_kept", *(sa.Column(n, t) for n, t in zip(names, types, strict=True)))
+    kept = op.create_table(
+        "key_kept",
+        sa.Column(names[0], sa.String(64)),
+        sa.Column(names[1], sa.BigInteger()),
+        sa.Column(names[2], sa.BigInteger()),
+    )
     ledger = op.get_bind().execute(sa.text("SELECT device_id, boot_id, stored FROM ledger")).all()
     for device_id, boot_id, stored in ledger:
         numbers = _unpack(bytes(stored))
@@ -333,70 +333,8 @@ def _fill_messages() -> None:
         )
     op.execute(
         f"{into} SELECT k.device_id, k.boot_id, k.sequence, 'status', a.last_ingest_time, a.last_ingest_time"
-        " FROM key_kept k JOIN machine a ON a.device_id = k.device_id WHERE NOT EXISTS (SELECT 1 FROM message m"
+        " FROM key_kept k JOIN machine a ON a.device_id = k.device_id"
+        " WHERE NOT EXISTS (SELECT 1 FROM message m"
         " WHERE m.device_id = k.device_id AND m.boot_id = k.boot_id AND m.sequence = k.sequence)"
     )
     op.drop_table("key_kept")
-
-
-def _create_rollups() -> None:
-    op.create_table(
-        "rollup",
-        sa.Column("device_id", sa.String(64), nullable=False),
-        sa.Column("width_s", sa.Integer(), nullable=False),
-        sa.Column("start", TIME(), nullable=False),
-        sa.Column("event_time", TIME(), nullable=False),
-        sa.Column("summaries", sa.Integer(), nullable=False),
-        sa.Column("scored_count", sa.BigInteger(), nullable=False),
-        sa.Column("score_mean", sa.Float(), nullable=False),
-        sa.Column("score_max", sa.Float(), nullable=False),
-        sa.Column("confidence", sa.Float(), nullable=False),
-        sa.Column("state", sa.Integer(), nullable=False),
-        sa.Column("feature_set_id", sa.Integer()),
-        sa.Column("features", sa.LargeBinary()),
-        sa.PrimaryKeyConstraint("device_id", "width_s", "start"),
-    )
-    op.create_table(
-        "rollup_due",
-        sa.Column("device_id", sa.String(64), nullable=False),
-        sa.Column("hour", TIME(), nullable=False),
-        sa.PrimaryKeyConstraint("device_id", "hour"),
-    )
-    hour_us = 3_600_000_000
-    op.execute(
-        "INSERT INTO rollup_due (device_id, hour)"  # noqa: S608
-        f" SELECT DISTINCT device_id, event_time / {hour_us} * {hour_us} FROM summary"
-    )
-
-
-def _create_writer_state() -> None:
-    op.create_table(
-        "writer_state",
-        sa.Column("writer", sa.String(64), primary_key=True),
-        sa.Column("change_marker", sa.BigInteger(), nullable=False),
-        sa.Column("stream_lag", sa.BigInteger(), nullable=False),
-        sa.Column("redelivered", sa.BigInteger(), nullable=False),
-        sa.Column("recent", sa.JSON(), nullable=False),
-        sa.Column("written_at", TIME(), nullable=False),
-    )
-    op.execute(
-        "INSERT INTO writer_state (writer, change_marker, stream_lag, redelivered, recent, written_at)"
-        " SELECT '', change_marker, stream_lag, redelivered, '[]', 0 FROM cloud_state"
-    )
-    op.drop_table("cloud_state")
-
-
-def _join_writer_states() -> None:
-    op.create_table(
-        "cloud_state",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("change_marker", sa.BigInteger(), nullable=False),
-        sa.Column("stream_lag", sa.BigInteger(), nullable=False),
-        sa.Column("redelivered", sa.BigInteger(), nullable=False),
-    )
-    op.execute(
-        "INSERT INTO cloud_state (id, change_marker, stream_lag, redelivered)"
-        " SELECT 1, coalesce(sum(change_marker), 0), coalesce(sum(stream_lag), 0), coalesce(sum(redelivered), 0)"
-        " FROM writer_state"
-    )
-    op.drop_table("writer_state")

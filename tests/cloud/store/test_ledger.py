@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,10 +23,12 @@ def test_it_is_a_set(numbers: list[int]) -> None:
         wanted.add(number)
     assert len(kept) == len(wanted)
     assert all(number in kept for number in wanted)
-    assert not any(near in kept for number in numbers for near in (number - 1, number + 1) if near not in wanted)
+    assert not any(
+        near in kept for number in numbers for near in (number - 1, number + 1) if near not in wanted
+    )
     runs = kept.runs
     assert all(first <= last for first, last in runs)
-    assert all(second[0] > first[1] + 1 for first, second in zip(runs, runs[1:], strict=False))
+    assert all(second[0] > first[1] + 1 for first, second in pairwise(runs))
 
 
 @given(st.sets(NUMBERS))

@@ -1,0 +1,99 @@
+"""What the store needs done beside writing: tables for the days to come, roll-ups, and an end for old days.
+
+Rule: any process may do it, and several at once do no harm. Nothing is dropped that is younger than its
+owner said, that is not rolled up, or that is missing in the lake where there is one. What fails is tried
+again at the next round; messages are stored all the while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from cloud.errors import LakeError, StoreError
+from cloud.keeping import Keeping
+from cloud.lake import count_in_lake, write_day
+from cloud.store.database import Database
+from cloud.store.days import bounds_of, closed_days, count_day, drop_day, make_days, read_day
+from cloud.store.rollups import HOURS_AT_ONCE, is_rolled_up, roll_up_due
+
+_LOG = logging.getLogger(__name__)
+ROUND_S = 60.0
+"""Between two rounds, in s."""
+LOOK_BACK = 7
+"""Closed days whose files in the lake are compared with the store in each round."""
+
+
+class Housekeeper:
+    """Does what is due, round after round.
+
+    Args:
+        database: The store.
+        keeping: What is kept.
+    """
+
+    def __init__(self, database: Database, keeping: Keeping) -> None:
+        self._database = database
+        self._keeping = keeping
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep house until told to stop."""
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(self.keep_house, datetime.now(UTC), stop)
+            except (StoreError, LakeError) as error:
+                _LOG.error("the store's housekeeping waits", extra={"reason": str(error)})
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), ROUND_S)
+
+    def keep_house(self, now: datetime, stop: asyncio.Event | None = None) -> None:
+        """One round.
+
+        Args:
+            now: Cloud time.
+            stop: Ends it between two steps.
+
+        Raises:
+            StoreError: the store refused or is away.
+            LakeError: the lake's disk refused.
+        """
+        with self._database.transaction() as session:
+            make_days(session, now.date())
+        while not (stop and stop.is_set()):
+            with self._database.transaction() as session:
+                if roll_up_due(session, now) < HOURS_AT_ONCE:
+                    break
+        with self._database.session() as session:
+            days = closed_days(session, now.date())
+        if self._keeping.lake is not None:
+            for day in days[-LOOK_BACK:]:
+                self._copy_day(self._keeping.lake, day)
+        for day in self._expired(days, now.date()):
+            self._drop_day(day)
+
+    def _expired(self, days: list[date], today: date) -> list[date]:
+        if self._keeping.summary_days is None:
+            return []
+        return [day for day in days if day < today - timedelta(days=self._keeping.summary_days)]
+
+    def _copy_day(self, lake: Path, day: date) -> int:
+        """Make the lake's file hold what the store holds; returns how many summaries that is.
+
+        A store that holds fewer than the lake has given a day up, and the file stays.
+        """
+        with self._database.session() as session:
+            stored, copied = count_day(session, day), count_in_lake(lake, day)
+            if stored > (copied or 0):
+                copied = write_day(lake, day, read_day(session, day))
+                _LOG.info("a day is in the lake", extra={"day": day.isoformat(), "summaries": copied})
+        return copied or 0
+
+    def _drop_day(self, day: date) -> None:
+        expected = None if self._keeping.lake is None else self._copy_day(self._keeping.lake, day)
+        with self._database.transaction() as session:
+            is_dropped = is_rolled_up(session, bounds_of(day)) and drop_day(session, day, expected)
+        if is_dropped:
+            _LOG.info("a day was dropped", extra={"day": day.isoformat()})

@@ -1,0 +1,34 @@
+"""What the store keeps, and for how long.
+
+Rule: nothing is loaded here, so that settings can hold it. Whoever says nothing keeps everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.errors import ConfigError
+
+CLOSED_AFTER_DAYS = 2
+"""Age at which a day of arrival is over, counted from its start: a stream keeps a day back at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept, and where.
+
+    Raises:
+        ConfigError: days that are not over could be dropped.
+    """
+
+    summary_days: int | None = None
+    """Of summaries in the store; None: all of them. Roll-ups, alarms and forecasts always stay."""
+    lake: Path | None = None
+    """Folder of Parquet files to which every day goes when it is over; None: nowhere."""
+
+    def __post_init__(self) -> None:
+        if self.summary_days is not None and self.summary_days < CLOSED_AFTER_DAYS:
+            raise ConfigError(
+                f"summaries are kept for {CLOSED_AFTER_DAYS} days at least, not {self.summary_days}"
+            )
