@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from contract.checks import (
     MAX_FLOAT32,
@@ -91,23 +93,16 @@ class AlarmKind(IntEnum):
     """The machine changes slowly; not a fault yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureAggregate:
-    """One feature over an interval, in physical units."""
+class FeatureAggregate(NamedTuple):
+    """One feature over an interval, in physical units; checked by the summary that holds it.
+
+    A plain tuple, because a fleet's messages are little else.
+    """
 
     name: str
     mean: float
     minimum: float
     maximum: float
-
-    def __post_init__(self) -> None:
-        require_text(self.name, "feature name")
-        if -MAX_FLOAT32 <= self.minimum <= self.mean <= self.maximum <= MAX_FLOAT32:
-            return  # nearly always, so asked first
-        require_finite((self.mean, self.minimum, self.maximum), self.name)
-        slack = 1e-4 * max(abs(self.minimum), abs(self.maximum), 1e-6)
-        if not self.minimum - slack <= self.mean <= self.maximum + slack:
-            raise InvalidMessageError(f"feature {self.name}: needs minimum <= mean <= maximum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +151,25 @@ class ScoreSummary:
         require(self.score_mean <= self.score_max + 1e-4, "score_mean must not exceed score_max")
         require_text(self.regime, "regime")
         require(len(self.features) <= MAX_FEATURES, f"at most {MAX_FEATURES} features")
+        _require_names(tuple(feature.name for feature in self.features))
+        for feature in self.features:
+            if not -MAX_FLOAT32 <= feature.minimum <= feature.mean <= feature.maximum <= MAX_FLOAT32:
+                _require_aggregate(feature)  # seldom, so it may take its time
         require(len(self.quality) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
+
+
+@lru_cache(maxsize=256)
+def _require_names(names: tuple[str, ...]) -> None:
+    """Refuse what no feature is called; a fleet has few such lists, and each device sends the same one."""
+    for name in names:
+        require_text(name, "feature name")
+
+
+def _require_aggregate(feature: FeatureAggregate) -> None:
+    require_finite(feature[1:], feature.name)
+    slack = 1e-4 * max(abs(feature.minimum), abs(feature.maximum), 1e-6)
+    if not feature.minimum - slack <= feature.mean <= feature.maximum + slack:
+        raise InvalidMessageError(f"feature {feature.name}: needs minimum <= mean <= maximum")
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class WriteBatch:
     def _feature_set_id(self, features: Sequence[FeatureAggregate]) -> int | None:
         if not features:
             return None
-        names = [f.name for f in features]
+        names = tuple(feature.name for feature in features)
         digest = names_digest(names)
         if digest not in self.feature_sets:
             table = tables.table_of(tables.FeatureSet)

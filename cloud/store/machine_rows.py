@@ -8,7 +8,7 @@ that lock, the machine's facts and its ledger, is read after it was taken.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -23,7 +23,8 @@ Boot = tuple[str, int]
 Key = tuple[str, int, int]
 """Device, boot and sequence."""
 _MACHINE, _LEDGER = table_of(Machine), table_of(Ledger)
-_FACTS = [_MACHINE.c[field.name] for field in fields(MachineFacts)]
+_NAMES = [field.name for field in fields(MachineFacts)]
+_FACTS = [_MACHINE.c[name] for name in _NAMES]
 
 
 def lock_machines(session: Session, device_ids: Collection[str]) -> dict[str, MachineFacts]:
@@ -38,7 +39,8 @@ def lock_machines(session: Session, device_ids: Collection[str]) -> dict[str, Ma
 
 def save_machines(session: Session, machines: Iterable[MachineFacts], profiles: Mapping[str, str]) -> None:
     """Write what is known of machines, and the profiles of those that told theirs."""
-    update_rows(session, _MACHINE, [asdict(machine) for machine in machines])
+    facts = [{name: getattr(machine, name) for name in _NAMES} for machine in machines]
+    update_rows(session, _MACHINE, facts)
     update_rows(session, _MACHINE, [{"device_id": d, "profile": p} for d, p in sorted(profiles.items())])
 
 

@@ -6,7 +6,9 @@ Rule: float32, little-endian, (n_features, 3): mean, minimum, maximum; the names
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,8 @@ _COLUMNS = 3
 
 def pack_features(features: Sequence[FeatureAggregate]) -> bytes:
     """The numbers of a summary's features."""
-    return np.array([(f.mean, f.minimum, f.maximum) for f in features], dtype="<f4").tobytes()
+    numbers = [number for feature in features for number in feature[1:]]
+    return struct.pack(f"<{len(numbers)}f", *numbers)
 
 
 def pack_extremes(
@@ -37,10 +40,11 @@ def unpack_features(packed: bytes) -> npt.NDArray[np.float32]:
     return np.frombuffer(packed, dtype="<f4").reshape(-1, _COLUMNS).astype(np.float32, copy=False)
 
 
-def names_digest(names: Sequence[str]) -> str:
-    """A short stand-in for a list of names.
+@lru_cache(maxsize=256)
+def names_digest(names: tuple[str, ...]) -> str:
+    """A short stand-in for a list of names, of which a fleet has few.
 
-    >>> names_digest(["a", "b"]) == names_digest(["ab"])
+    >>> names_digest(("a", "b")) == names_digest(("ab",))
     False
     """
     return hashlib.sha256("\n".join(names).encode()).hexdigest()

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from cloud.store.columns import EPOCH
+from cloud.store.columns import to_microseconds
 from cloud.store.statements import insert_new_rows
 from cloud.store.tables import RollupDue, table_of
 
 HOUR = timedelta(hours=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def mark_due(session: Session, summaries: Iterable[tuple[str, datetime]]) -> None:
@@ -27,4 +28,5 @@ def mark_due(session: Session, summaries: Iterable[tuple[str, datetime]]) -> Non
 
 def start_of(time: datetime, width: timedelta) -> datetime:
     """When the span of that width begins that a time lies in."""
-    return time - (time - EPOCH) % width
+    into_us = to_microseconds(time) % (width // _MICROSECOND)
+    return time - timedelta(microseconds=into_us)

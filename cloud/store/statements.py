@@ -85,7 +85,7 @@ def _run_with_arrays(session: Session, table: Table, rows: Rows, sql: str) -> No
     dialect = session.get_bind().dialect
     columns = [table.c[name] for name in rows[0]]
     names = ", ".join(_quote(session, column.name) for column in columns)
-    casts = ", ".join(f"%s::{_array_type(column, dialect)}" for column in columns)
+    casts = ", ".join(f"%b::{_array_type(column, dialect)}" for column in columns)
     arrays = f"unnest({casts}) AS new ({names})"
     statement = sql.format(table=_quote(session, table.name), names=names, arrays=arrays)
     session.connection().exec_driver_sql(statement, tuple(_values(c, rows, dialect) for c in columns))

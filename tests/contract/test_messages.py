@@ -44,6 +44,13 @@ DEATH = EXAMPLES["death"].body
 NAN, INF = math.nan, math.inf
 FACT = HintFact("line_1x", "vib_h", "mm/s", 4.0, 1.0)
 assert isinstance(SUMMARY, ScoreSummary)
+
+
+def summary_of(name: str, mean: float, minimum: float, maximum: float) -> ScoreSummary:
+    assert isinstance(SUMMARY, ScoreSummary)
+    return replace(SUMMARY, features=(FeatureAggregate(name, mean, minimum, maximum),))
+
+
 assert isinstance(ALARM, Alarm)
 assert isinstance(STATUS, DeviceStatus)
 
@@ -113,11 +120,11 @@ def test_a_body_that_could_not_be_true_is_refused(case: tuple[Any, dict[str, Any
 
 
 PARTS: dict[str, Callable[[], object]] = {
-    "mean above maximum": lambda: FeatureAggregate("a", 3, 0, 2),
-    "mean below minimum": lambda: FeatureAggregate("a", -1, 0, 2),
-    "mean nan": lambda: FeatureAggregate("a", NAN, 0, 2),
-    "beyond 32 bits": lambda: FeatureAggregate("a", 1e39, 1e39, 1e39),
-    "feature with markup": lambda: FeatureAggregate("<", 0, 0, 0),
+    "mean above maximum": lambda: summary_of("a", 3, 0, 2),
+    "mean below minimum": lambda: summary_of("a", -1, 0, 2),
+    "mean nan": lambda: summary_of("a", NAN, 0, 2),
+    "beyond 32 bits": lambda: summary_of("a", 1e39, 1e39, 1e39),
+    "feature with markup": lambda: summary_of("<", 0, 0, 0),
     "bad below zero": lambda: ChannelQuality("a", 0, 0, -1),
     "good beyond 32 bits": lambda: ChannelQuality("a", 2**32, 0, 0),
     "share above one": lambda: Contribution("a", "b", 1.5, 0),

@@ -148,4 +148,4 @@ def test_packing_is_float32_rows_of_three() -> None:
     features = [FeatureAggregate("a", 1.5, 1.0, 2.0), FeatureAggregate("b", 0.0, -1.0, 1.0)]
     assert unpack_features(pack_features(features)).tolist() == [[1.5, 1.0, 2.0], [0.0, -1.0, 1.0]]
     assert len(pack_features(features)) == 24
-    assert names_digest(["a", "b"]) != names_digest(["b", "a"])
+    assert names_digest(("a", "b")) != names_digest(("b", "a"))

@@ -252,3 +252,28 @@ def test_sinks_side_by_side_store_everything_once(database: Database) -> None:
     assert marker(database) == 20
     for each in opened:
         each.close()
+
+
+@pytest.mark.slow
+def test_writers_of_the_same_machines_do_not_disturb_each_other(store_url: str) -> None:
+    devices = [f"press-{n}" for n in range(20)]
+    sent = [summary(sequence, device) for sequence in range(1, 21) for device in devices]
+    batches = [arrive(*sent[start : start + 50]) for start in range(0, len(sent), 25)]
+    databases = [open_database(store_url) for _ in range(4)]
+
+    def write(database: Database, turn: int) -> WriteOutcome:
+        writer = StoreWriter(database, f"sink-{turn}")
+        mine = batches if turn % 2 else [batch[::-1] for batch in reversed(batches)]
+        outcomes = [writer.write(batch) for batch in mine]
+        return WriteOutcome(sum(o.stored for o in outcomes), sum(o.redelivered for o in outcomes), 0)
+
+    with ThreadPoolExecutor(4) as threads:
+        outcomes = list(threads.map(write, databases, range(4)))
+    assert sum(o.stored for o in outcomes) == len(sent)
+    with databases[0].session() as session:
+        counts = queries.message_counts(session)
+        assert (counts.total.stored, counts.total.duplicated) == (len(sent), 0)
+        assert counts.total.redelivered == sum(o.redelivered for o in outcomes)
+        assert all(row.messages_stored == 20 for row in queries.list_machines(session, INGEST))
+    for database in databases:
+        database.close()
