@@ -53,7 +53,8 @@ examples:
 environment, for what has no flag on the command line:
   INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_STREAM, INDUSTRIALGUARD_STORE, INDUSTRIALGUARD_MQTT,
   INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS, INDUSTRIALGUARD_LAKE, INDUSTRIALGUARD_LOG_LEVEL
-  INDUSTRIALGUARD_MEMBER  which member of Kafka's groups this process is, the same after a restart
+  INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
+  INDUSTRIALGUARD_SHARED  1: as --shared
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
 """
@@ -109,6 +110,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-stream-mb", type=int, metavar="MB", help="size at which the stream takes no more"
     )
     parser.add_argument(
+        "--shared",
+        action="store_true",
+        help="several ingest processes share what devices say (a broker with $share, for instance Mosquitto)",
+    )
+    parser.add_argument(
         "--keep-summaries-days",
         metavar="N",
         help="days the store keeps summaries; charts go on from their roll-ups (default: all)",
@@ -145,6 +151,7 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
+        is_shared=arguments.shared or environment.get("INDUSTRIALGUARD_SHARED") == "1",
         keeping=_read_keeping(arguments, environment),
     )
 

@@ -17,7 +17,9 @@ from contextlib import suppress
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.backoff import Backoff
@@ -32,20 +34,30 @@ _CONNECT_TIMEOUT_S = 5.0
 _GOODBYE_S = 2.0
 _MAX_OUTGOING = 10_000
 _REFUSALS = frozenset({"Bad user name or password", "Not authorized", "Client identifier not valid"})
+_TOO_NEW = frozenset({"Unsupported protocol version", None})
+"""What a broker says to version 5 that does not know it; many say nothing."""
+SESSION_S = 86_400
+"""How long a broker keeps our session, in s: as long as a restart or a bad night may last."""
 
 
 class MqttLink:
-    """One MQTT 3.1.1 session, driven by the event loop that runs it.
+    """One MQTT session, driven by the event loop that runs it.
 
     Args:
         settings: Which broker, and as whom.
         role: Appended to the client id; two links of one role push each other out.
-        subscription: Topic filter to receive; None: only publish.
+        subscriptions: Topic filters to receive; none: only publish.
+        session_s: How long the broker keeps what comes while we are away, in s; in version 3.1.1 it does so
+            for ever, or not at all where this is less than `SESSION_S`.
     """
 
-    def __init__(self, settings: MqttSettings, role: str, subscription: str | None = None) -> None:
+    def __init__(
+        self, settings: MqttSettings, role: str, subscriptions: Sequence[str] = (), session_s: int = SESSION_S
+    ) -> None:
         self._settings = settings
-        self._subscription = subscription
+        self._subscriptions = tuple(subscriptions)
+        self._session_s = session_s if subscriptions else 0  # who only publishes leaves nothing behind
+        self._client_id = f"{settings.client_id}-{role}"
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[Delivery] = deque()
         self._has_mail = asyncio.Event()
@@ -55,12 +67,17 @@ class MqttLink:
         self._connection = 0
         self._is_paused = False
         self._socket: socket.socket | None = None
-        self._client = self._build_client(f"{settings.client_id}-{role}")
+        self._client = self._build_client(MQTTProtocolVersion.MQTTv5)
 
     @property
     def is_connected(self) -> bool:
         """Whether publications flow now."""
         return self._is_up.is_set()
+
+    @property
+    def version(self) -> str:
+        """Of MQTT, as the broker speaks it."""
+        return "5" if self._client.protocol is MQTTProtocolVersion.MQTTv5 else "3.1.1"
 
     @property
     def address(self) -> str:
@@ -148,6 +165,18 @@ class MqttLink:
             _LOG.warning("the broker did not say goodbye")
 
     async def _connect(self) -> None:
+        """Connect by version 5, and by 3.1.1 to a broker that refuses it or has no answer to it."""
+        for version in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
+            if version is not self._client.protocol:
+                self._client = self._build_client(version)
+            await self._try_to_connect()
+            if self.is_connected or self._refusal not in _TOO_NEW:
+                break
+        self._raise_refusal()
+        if not self.is_connected:
+            raise LinkError(f"{self.address}: no MQTT broker answers there")
+
+    async def _try_to_connect(self) -> None:
         self._unwatch_socket()
         self._is_down.clear()
         self._refusal = None
@@ -161,9 +190,6 @@ class MqttLink:
         finally:
             for task in waiting:
                 task.cancel()
-        self._raise_refusal()
-        if not self.is_connected:
-            raise LinkError(f"{self.address}: no MQTT broker answers there")
 
     async def _serve(self) -> None:
         """Keep the connection alive for as long as it lasts."""
@@ -180,13 +206,14 @@ class MqttLink:
                 f"the broker refuses us: {self._refusal}; check user name, password and its ACL"
             )
 
-    def _build_client(self, client_id: str) -> paho.Client:
+    def _build_client(self, version: MQTTProtocolVersion) -> paho.Client:
         broker = self._settings.broker
+        is_new = version is MQTTProtocolVersion.MQTTv5
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=self._subscription is None,  # who only publishes leaves nothing behind
-            protocol=paho.MQTTv311,
+            client_id=self._client_id,
+            clean_session=None if is_new else self._session_s < SESSION_S,
+            protocol=version,
             manual_ack=True,
             reconnect_on_failure=False,
         )
@@ -203,23 +230,30 @@ class MqttLink:
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_want_write
         client.on_socket_unregister_write = self._on_no_write
-        client.connect_async(broker.host, broker.port, self._settings.keepalive_s)
+        where = broker.host, broker.port, self._settings.keepalive_s
+        if is_new:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = self._session_s
+            properties.ReceiveMaximum = self._settings.max_unacknowledged
+            client.connect_async(*where, clean_start=self._session_s == 0, properties=properties)
+        else:
+            client.connect_async(*where)
         return client
 
     def _on_connect(self, client: paho.Client, _: object, flags: Any, reason: ReasonCode, __: object) -> None:
         if reason.is_failure:
-            if str(reason) in _REFUSALS:
+            if str(reason) in _REFUSALS | _TOO_NEW:
                 self._refusal = str(reason)
             return
         self._connection += 1
-        if self._subscription is None:
-            self._note_up()
+        if self._subscriptions:
+            client.subscribe([(each, _QOS) for each in self._subscriptions])
         else:
-            client.subscribe(self._subscription, _QOS)
+            self._note_up()
 
     def _note_up(self) -> None:
         self._is_up.set()
-        _LOG.info("connected to the broker", extra={"address": self.address})
+        _LOG.info("connected to the broker", extra={"address": self.address, "mqtt": self.version})
 
     def _on_disconnect(self, *_: object) -> None:
         self._is_up.clear()
@@ -229,7 +263,7 @@ class MqttLink:
         self, client: paho.Client, _: object, __: int, reasons: list[ReasonCode], *___: object
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            self._refusal = f"no subscription to {self._subscription}"
+            self._refusal = f"no subscription to {' and '.join(self._subscriptions)}"
             client.disconnect()
         else:
             self._note_up()

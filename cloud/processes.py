@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -21,11 +22,15 @@ from cloud.settings import CloudSettings
 from cloud.sqlite_stream import SqliteStream
 from cloud.stream import Stream
 from contract.errors import ConfigError
-from contract.topics import ALL_UP
+from contract.topics import ALL_PRESENCE, ALL_UP, shared
 
 _LOG = logging.getLogger(__name__)
 GRACE_S = 10.0
 """How long a part may take to finish its batch once told to stop, in s."""
+SHARE = "industrialguard"
+"""The group under which the broker knows workers that share."""
+SHARED_SESSION_S = 60
+"""How long the broker keeps its part for a worker with a name, in s: as long as a restart takes."""
 Work = Coroutine[Any, Any, None]
 Process = Callable[[CloudSettings, asyncio.Event], Work]
 
@@ -47,7 +52,7 @@ async def move_deliveries(settings: CloudSettings, stream: Stream, stop: asyncio
     Raises:
         CloudError: a part failed for good.
     """
-    link = MqttLink(settings.mqtt, "ingest", ALL_UP)
+    link = open_ingest_link(settings)
     ingest = Ingest(stream, settings.ingest_batch, settings.ingest_wait_s)
     try:
         await supervise([ingest.run(link, stop)], [link.run(), _announce_link(link)], stop)
@@ -57,6 +62,21 @@ async def move_deliveries(settings: CloudSettings, stream: Stream, stop: asyncio
         _LOG.info(
             "ingest stopped", extra={"accepted": counters.accepted, "dead_lettered": counters.dead_lettered}
         )
+
+
+def open_ingest_link(settings: CloudSettings) -> MqttLink:
+    """The link of one worker: the only one, or one of several that share what devices say.
+
+    Of several one that goes is soon forgotten by the broker, with what it had not acknowledged: devices send
+    that again. Who is there is told to each of them, because a broker gives nothing from memory to those that
+    share.
+    """
+    if not settings.is_shared:
+        return MqttLink(settings.mqtt, "ingest", [ALL_UP])
+    filters = [shared(ALL_UP, SHARE), *ALL_PRESENCE]
+    if settings.member is None:
+        return MqttLink(settings.mqtt, f"ingest-{secrets.token_hex(4)}", filters, session_s=0)
+    return MqttLink(settings.mqtt, f"ingest-{settings.member}", filters, SHARED_SESSION_S)
 
 
 async def _announce_link(link: MqttLink) -> None:

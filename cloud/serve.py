@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import socket
 
 from cloud import dead_letters
@@ -67,7 +68,7 @@ async def run_replay(settings: CloudSettings) -> ReplayCounts:
 async def _serve(settings: CloudSettings, stream: Stream, stop: asyncio.Event) -> None:
     listener = _listen(settings.api.host, settings.api.port)
     database = open_database(settings.store_url)
-    link = MqttLink(settings.mqtt, "sink")
+    link = MqttLink(settings.mqtt, f"sink-{settings.member or secrets.token_hex(4)}")
     writer = StoreWriter(database, settings.member or "")
     sink = Sink(stream, writer, AckPublisher(link), settings.sink_batch)
     try:

@@ -70,6 +70,8 @@ class CloudSettings:
     """Which member of its groups a process is, the same after a restart; None: a new one each time."""
     store: str | None = field(default=None, repr=False)
     """URL of the PostgreSQL that is the store, with its password; None: the embedded one."""
+    is_shared: bool = False
+    """Whether several ingest processes share what devices say; needs a broker with shared subscriptions."""
     keeping: Keeping = field(default_factory=Keeping)
     """What the store keeps, and for how long."""
 

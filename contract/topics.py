@@ -20,6 +20,8 @@ from contract.messages import DEVICE_ID_PATTERN, Kind
 PREFIX = "ig/v1"
 ALL_UP = f"{PREFIX}/+/up/+"
 """What ingest subscribes to."""
+ALL_PRESENCE = tuple(f"{PREFIX}/+/up/{kind}" for kind in (Kind.BIRTH, Kind.DEATH))
+"""Who is there; devices leave the newest of each with the broker."""
 
 
 def _require_device(device_id: str) -> None:
@@ -60,6 +62,15 @@ class AckTopic:
 
     def __str__(self) -> str:
         return f"{PREFIX}/{self.device_id}/down/ack"
+
+
+def shared(topic_filter: str, group: str) -> str:
+    """A subscription of which each publication goes to one of the group only (MQTT 5, 4.8.2).
+
+    >>> shared(ALL_UP, "workers")
+    '$share/workers/ig/v1/+/up/+'
+    """
+    return f"$share/{group}/{topic_filter}"
 
 
 def parse_up_topic(topic: str) -> UpTopic:

@@ -14,13 +14,15 @@ from cloud.errors import LinkError, LinkRefusedError
 from cloud.mqtt import MqttLink
 from cloud.settings import MqttSettings
 from contract.broker_address import BrokerAddress
-from contract.topics import ALL_UP
+from contract.topics import ALL_PRESENCE, ALL_UP, shared
+from simulators.broker import EmbeddedBroker
 from tools.servers.mosquitto import Mosquitto
 from tools.servers.process import free_port
 
 WAIT_S = 10.0
 TOPIC = "ig/v1/press-1/up/summary"
 READ = "test/read"
+BIRTH = "ig/v1/press-1/up/birth"
 
 
 def fast(port: int, **changes: int) -> MqttSettings:
@@ -65,7 +67,7 @@ async def broker_has_read(link: MqttLink, witness: MqttLink) -> None:
 
 
 async def publish_and_collect(port: int) -> None:
-    receiver = MqttLink(fast(port), "ingest", ALL_UP)
+    receiver = MqttLink(fast(port), "ingest", [ALL_UP])
     sender = MqttLink(fast(port), "sink")
     async with running(receiver), running(sender):
         payloads = [n.to_bytes(2, "big") * 50 for n in range(300)]
@@ -83,41 +85,34 @@ def test_mosquitto_carries_everything_in_order(broker: Mosquitto) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_embedded_broker_carries_everything_in_order(caplog: pytest.LogCaptureFixture) -> None:
-    from amqtt.broker import Broker as EmbeddedBroker
-
     caplog.set_level(logging.CRITICAL, logger="amqtt")
-    port = free_port()
 
-    async def main() -> None:
-        plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-        listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
-        embedded = EmbeddedBroker({"listeners": listeners, "plugins": plugins})
-        await embedded.start()
-        try:
-            await publish_and_collect(port)
-        finally:
-            await embedded.shutdown()
+    async def main(port: int) -> None:
+        await publish_and_collect(port)
+        async with running(MqttLink(fast(port), "ingest", [ALL_UP])) as link:
+            assert (link.version, link.connections) == ("3.1.1", 1)
 
-    asyncio.run(main())
+    with EmbeddedBroker() as embedded:
+        asyncio.run(main(embedded.port))
 
 
 def test_what_was_not_acknowledged_comes_again(broker: Mosquitto) -> None:
     async def main() -> None:
-        sender, witness = MqttLink(fast(broker.port), "sink"), MqttLink(fast(broker.port), "witness", READ)
+        sender, witness = MqttLink(fast(broker.port), "sink"), MqttLink(fast(broker.port), "witness", [READ])
         async with running(sender), running(witness):
-            async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as first:
+            async with running(MqttLink(fast(broker.port), "ingest", [ALL_UP])) as first:
                 for n in range(20):
                     sender.publish(TOPIC, bytes([n]))
                 found = await collect(first, 20)
                 first.acknowledge(found[:8])
                 await broker_has_read(first, witness)
             sender.publish(TOPIC, bytes([20]))  # while nobody listens
-            async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as second:
+            async with running(MqttLink(fast(broker.port), "ingest", [ALL_UP])) as second:
                 again = await collect(second, 13)
                 assert [d.payload[0] for d in again] == list(range(8, 21))
                 second.acknowledge(again)
                 await broker_has_read(second, witness)
-            async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as third:
+            async with running(MqttLink(fast(broker.port), "ingest", [ALL_UP])) as third:
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(third.receive(1, 0.0), 0.3)
 
@@ -126,7 +121,7 @@ def test_what_was_not_acknowledged_comes_again(broker: Mosquitto) -> None:
 
 def test_an_old_receipt_acknowledges_nothing_new(broker: Mosquitto) -> None:
     async def main() -> None:
-        link = MqttLink(fast(broker.port), "ingest", ALL_UP)
+        link = MqttLink(fast(broker.port), "ingest", [ALL_UP])
         async with running(MqttLink(fast(broker.port), "sink")) as sender, running(link):
             sender.publish(TOPIC, b"old")
             old = await collect(link, 1)
@@ -148,15 +143,18 @@ def test_an_old_receipt_acknowledges_nothing_new(broker: Mosquitto) -> None:
 
 def test_a_slow_receiver_pauses_reading_and_loses_nothing(broker: Mosquitto) -> None:
     async def main() -> None:
-        receiver = MqttLink(fast(broker.port, max_unacknowledged=50), "ingest", ALL_UP)
+        receiver = MqttLink(fast(broker.port, max_unacknowledged=50), "ingest", [ALL_UP])
         async with running(receiver), running(MqttLink(fast(broker.port), "sink")) as sender:
             for n in range(1000):
                 sender.publish(TOPIC, n.to_bytes(2, "big"))
             await until(lambda: receiver.is_paused)
             await asyncio.sleep(0.1)
             assert receiver.waiting < 100
-            found = await collect(receiver, 1000)
-            receiver.acknowledge(found)
+            found: list[Delivery] = []
+            while len(found) < 1000:
+                batch = await asyncio.wait_for(receiver.receive(40, 0.0), WAIT_S)
+                receiver.acknowledge(batch)
+                found += batch
             assert [int.from_bytes(d.payload, "big") for d in found] == list(range(1000))
 
     asyncio.run(main())
@@ -168,7 +166,7 @@ def test_retained_publications_are_marked(broker: Mosquitto) -> None:
     publish.single("ig/v1/press-1/up/birth", b"x", qos=1, retain=True, port=broker.port)
 
     async def main() -> None:
-        async with running(MqttLink(fast(broker.port), "ingest", ALL_UP)) as link:
+        async with running(MqttLink(fast(broker.port), "ingest", [ALL_UP])) as link:
             (found,) = await collect(link, 1)
             assert found.is_retained
             link.acknowledge([found])
@@ -198,9 +196,34 @@ def test_a_broker_that_refuses_us_from_the_start_is_an_error() -> None:
     async def main(port: int) -> None:
         settings = MqttSettings(BrokerAddress("127.0.0.1", port, "cloud", "secret"))
         with pytest.raises(LinkRefusedError, match="check user name, password") as caught:
-            await asyncio.wait_for(MqttLink(settings, "ingest", ALL_UP).run(), WAIT_S)
+            await asyncio.wait_for(MqttLink(settings, "ingest", [ALL_UP]).run(), WAIT_S)
         assert "secret" not in str(caught.value)
         assert not caught.value.retriable
 
     with Mosquitto(allows_anonymous=False) as refusing:
         asyncio.run(main(refusing.port))
+
+
+def test_workers_share_and_one_that_goes_leaves_nothing_behind(broker: Mosquitto) -> None:
+    filters = [shared(ALL_UP, "workers"), *ALL_PRESENCE]
+
+    async def run() -> None:
+        workers = [MqttLink(fast(broker.port), f"ingest-{n}", filters, session_s=0) for n in range(2)]
+        async with running(MqttLink(fast(broker.port), "sink")) as sender, running(workers[0]):
+            async with running(workers[1]):
+                for n in range(100):
+                    sender.publish(TOPIC, b"%d" % n)
+                await until(lambda: workers[0].waiting + workers[1].waiting == 100)
+                halves = [await collect(worker, worker.waiting) for worker in workers]
+                assert {d.payload for half in halves for d in half} == {b"%d" % n for n in range(100)}
+                assert min(map(len, halves)) > 20, "both have work"
+                workers[0].acknowledge(halves[0])
+            for n in range(10):
+                sender.publish(TOPIC, b"%d" % n)
+            alone = await collect(workers[0], 10)
+            assert [d.payload for d in alone] == [b"%d" % n for n in range(10)]
+            sender.publish(BIRTH, b"")
+            assert len(await collect(workers[0], 2)) == 2, "presence is told to each, and shared"
+            assert workers[0].version == "5"
+
+    asyncio.run(run())
