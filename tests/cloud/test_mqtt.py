@@ -17,7 +17,6 @@ from contract.broker_address import BrokerAddress
 from contract.topics import ALL_PRESENCE, ALL_UP, shared
 from simulators.broker import EmbeddedBroker
 from tools.servers.mosquitto import Mosquitto
-from tools.servers.process import free_port
 
 WAIT_S = 10.0
 TOPIC = "ig/v1/press-1/up/summary"
