@@ -1,4 +1,4 @@
-"""Training snapshots on disk: the only writer, and the cloud's only importer of Arrow.
+"""Training snapshots on disk: the only writer.
 
 Rule: a snapshot appears whole or not at all, and never changes afterwards: it is written aside, made durable
 and then renamed. Equal lives give equal bytes. A life that holds anything from after the cut is refused,

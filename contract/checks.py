@@ -7,8 +7,9 @@ and every 32-bit float on the wire can hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from contract.errors import InvalidMessageError
 
@@ -79,6 +80,31 @@ def require_count(value: int, where: str, limit: int = MAX_INT63) -> None:
     """
     if not 0 <= value <= limit:
         raise InvalidMessageError(f"{where} must lie between 0 and {limit}, not {value}")
+
+
+def require_aggregates(aggregates: Sequence[tuple[str, float, float, float]]) -> None:
+    """Refuse features that cannot be: name, mean, minimum, maximum of each.
+
+    Raises:
+        InvalidMessageError: a name no feature has, a number no float on the wire has, or a mean outside.
+    """
+    _require_names(tuple(aggregate[0] for aggregate in aggregates))
+    for aggregate in aggregates:
+        name, mean, minimum, maximum = aggregate
+        if -MAX_FLOAT32 <= minimum <= mean <= maximum <= MAX_FLOAT32:
+            continue  # nearly always, so asked first
+        require_finite(aggregate[1:], name)
+        slack = 1e-4 * max(abs(minimum), abs(maximum), 1e-6)
+        require(
+            minimum - slack <= mean <= maximum + slack, f"feature {name}: needs minimum <= mean <= maximum"
+        )
+
+
+@lru_cache(maxsize=256)
+def _require_names(names: tuple[str, ...]) -> None:
+    """A fleet has few such lists, and each device sends the same one again and again."""
+    for name in names:
+        require_text(name, "feature name")
 
 
 def require_time(value: datetime, where: str) -> None:

@@ -10,6 +10,7 @@ reader that takes it for what it means, so that devices and cloud need not be up
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from google.protobuf.message import DecodeError as ProtobufError
@@ -215,9 +216,15 @@ def _summary_from_proto(part: pb.ScoreSummary) -> ScoreSummary:
         regime=part.regime,
         features=tuple(FeatureAggregate(f.name, f.mean, f.minimum, f.maximum) for f in part.features),
         quality=tuple(
-            ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, QualityFlag(q.flags)) for q in part.quality
+            ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, _quality_flags(q.flags))
+            for q in part.quality
         ),
     )
+
+
+@lru_cache(maxsize=256)
+def _quality_flags(bits: int) -> QualityFlag:
+    return QualityFlag(bits)
 
 
 def _status_to_proto(body: DeviceStatus) -> pb.DeviceStatus:

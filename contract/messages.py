@@ -12,15 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from contract.checks import (
-    MAX_FLOAT32,
     MAX_INT63,
     MAX_UINT32,
     require,
+    require_aggregates,
     require_count,
     require_finite,
     require_share,
@@ -151,25 +150,8 @@ class ScoreSummary:
         require(self.score_mean <= self.score_max + 1e-4, "score_mean must not exceed score_max")
         require_text(self.regime, "regime")
         require(len(self.features) <= MAX_FEATURES, f"at most {MAX_FEATURES} features")
-        _require_names(tuple(feature.name for feature in self.features))
-        for feature in self.features:
-            if not -MAX_FLOAT32 <= feature.minimum <= feature.mean <= feature.maximum <= MAX_FLOAT32:
-                _require_aggregate(feature)  # seldom, so it may take its time
+        require_aggregates(self.features)
         require(len(self.quality) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
-
-
-@lru_cache(maxsize=256)
-def _require_names(names: tuple[str, ...]) -> None:
-    """Refuse what no feature is called; a fleet has few such lists, and each device sends the same one."""
-    for name in names:
-        require_text(name, "feature name")
-
-
-def _require_aggregate(feature: FeatureAggregate) -> None:
-    require_finite(feature[1:], feature.name)
-    slack = 1e-4 * max(abs(feature.minimum), abs(feature.maximum), 1e-6)
-    if not feature.minimum - slack <= feature.mean <= feature.maximum + slack:
-        raise InvalidMessageError(f"feature {feature.name}: needs minimum <= mean <= maximum")
 
 
 @dataclass(frozen=True, slots=True)

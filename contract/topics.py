@@ -13,6 +13,7 @@ that would break a topic cannot be built.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from contract.errors import TopicError
 from contract.messages import DEVICE_ID_PATTERN, Kind
@@ -73,6 +74,7 @@ def shared(topic_filter: str, group: str) -> str:
     return f"$share/{group}/{topic_filter}"
 
 
+@lru_cache(maxsize=32_768)
 def parse_up_topic(topic: str) -> UpTopic:
     """Read back what `UpTopic` wrote.
 
