@@ -5,6 +5,7 @@ Rule: the message table decides what is new; every other table follows its answe
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlmodel import Session, SQLModel, col, select
 
+from cloud.clocks import believe
 from cloud.store import tables
 from cloud.store.alert_rows import refresh_alerts
 from cloud.store.explanations import pack_explanation
@@ -21,6 +23,7 @@ from cloud.store.packing import names_digest, pack_features
 from cloud.store.statements import insert_new
 from contract.messages import SEQUENCED, Alarm, FeatureAggregate, Message, ScoreSummary
 
+_LOG = logging.getLogger(__name__)
 Key = tuple[str, int, int]
 
 
@@ -68,7 +71,7 @@ class WriteBatch:
         sequenced = [a for a in arrivals if a.message.kind in SEQUENCED]
         message_ids = self._insert_messages(sequenced)
         fresh = _first_of_each(sequenced, message_ids)
-        self._insert_bodies(fresh, message_ids)
+        self._insert_bodies(fresh, message_ids, machines)
         self._update_machines(machines, arrivals, set(message_ids))
         redelivered = len(sequenced) - len(fresh)
         return WriteOutcome(len(fresh), redelivered, len(arrivals) - len(sequenced))
@@ -93,7 +96,9 @@ class WriteBatch:
         found = self._session.connection().execute(insertion, rows)
         return {(device_id, boot_id, sequence): number for number, device_id, boot_id, sequence in found}
 
-    def _insert_bodies(self, fresh: Sequence[Arrival], message_ids: Mapping[Key, int]) -> None:
+    def _insert_bodies(
+        self, fresh: Sequence[Arrival], message_ids: Mapping[Key, int], machines: Mapping[str, tables.Machine]
+    ) -> None:
         summaries = []
         edges = []
         alarmed: dict[str, datetime] = {}
@@ -108,7 +113,8 @@ class WriteBatch:
             elif isinstance(message.body, Alarm):
                 edges.append(
                     _edge_row(message, message.body)
-                    | {"message_id": number, "ingest_time": arrival.ingest_time}
+                    | _edge_times(arrival, message.body, machines[message.device_id])
+                    | {"message_id": number}
                 )
                 alarmed[message.device_id] = arrival.ingest_time
         self._insert_rows(tables.Summary, summaries)
@@ -147,7 +153,7 @@ class WriteBatch:
                 apply_presence(machine, arrival.message, arrival.is_retained)
             elif arrival.key in unseen:
                 unseen.remove(arrival.key)
-                apply_message(machine, arrival.message)
+                apply_message(machine, arrival.message, arrival.ingest_time)
             else:
                 machine.redelivered += 1
 
@@ -194,13 +200,21 @@ def _summary_row(message: Message, summary: ScoreSummary) -> dict[str, Any]:
     }
 
 
+def _edge_times(arrival: Arrival, alarm: Alarm, machine: tables.Machine) -> dict[str, datetime]:
+    """When an alarm's edge was; alarms are put in order by it, so it must be possible."""
+    told = arrival.message.event_time
+    when = believe(told, arrival.ingest_time, machine.last_event_time)
+    if when != told:
+        facts = {"device": machine.device_id, "told": told.isoformat()}
+        _LOG.warning("a device's clock cannot be right; its alarm gets the cloud's time", extra=facts)
+    return {"event_time": when, "since": when - (told - alarm.since), "ingest_time": arrival.ingest_time}
+
+
 def _edge_row(message: Message, alarm: Alarm) -> dict[str, Any]:
     return {
         "device_id": message.device_id,
         "alarm_id": alarm.alarm_id,
         "transition": int(alarm.transition),
-        "event_time": message.event_time,
-        "since": alarm.since,
         "score": alarm.score,
         "threshold": alarm.threshold,
         "regime": alarm.regime,
