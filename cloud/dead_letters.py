@@ -1,15 +1,18 @@
 """What becomes of a message that cannot travel on.
 
 Rule: its raw bytes are kept with origin, error class and attempts, so that a person can see why and a later
-version can try again. Bytes and topic of a dead letter are hostile until proven otherwise.
+version can try again. Bytes and topic of a dead letter are hostile until proven otherwise, and so are the
+words of an error that quotes them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cloud.delivery import Delivery
 from cloud.stream import Record
 from contract.codec import peek_key
 from contract.errors import IndustrialGuardError, TopicError
@@ -19,8 +22,10 @@ from contract.topics import parse_up_topic
 TOPIC = "dead-letters"
 KEEP_BYTES = 64 * 1024
 """Of a payload, at most; no message that could become valid is larger."""
+TOPIC_CHARACTERS = 1024
+"""Of a topic, at most."""
 _DETAIL_CHARACTERS = 500
-_TOPIC_CHARACTERS = 1024
+_ID_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +61,40 @@ class DeadLetter:
         return self.device_id, key[1], key[2]
 
 
-def write_letter(
-    topic: str, payload: bytes, error: IndustrialGuardError, is_retained: bool = False
-) -> DeadLetter:
-    """The letter of a message that failed for the first time."""
+def write_letter(delivery: Delivery, error: IndustrialGuardError) -> DeadLetter:
+    """The letter of a message that failed for the first time.
+
+    What the broker keeps comes again whenever we connect, so its letter has the same number each time.
+    """
+    topic, payload = printable(delivery.topic), delivery.payload
+    content = hashlib.sha256(topic.encode() + b"\n" + payload).hexdigest()[:_ID_CHARACTERS]
     return DeadLetter(
-        letter_id=uuid.uuid4().hex,
-        topic=topic[:_TOPIC_CHARACTERS],
-        is_retained=is_retained,
+        letter_id=content if delivery.is_retained else uuid.uuid4().hex,
+        topic=topic[:TOPIC_CHARACTERS],
+        is_retained=delivery.is_retained,
         error=type(error).__name__,
-        detail=str(error)[:_DETAIL_CHARACTERS],
+        detail=detail_of(error),
         attempts=1,
-        size_bytes=len(payload),
+        size_bytes=delivery.size_bytes,
         payload=payload[:KEEP_BYTES],
-        device_id=_device_of(topic),
+        device_id=_device_of(delivery.topic),
     )
+
+
+def detail_of(error: IndustrialGuardError) -> str:
+    """What an error said, fit to be kept."""
+    return printable(str(error))[:_DETAIL_CHARACTERS]
+
+
+def printable(text: str) -> str:
+    r"""Text that every database takes and no terminal obeys: other characters are written as their number.
+
+    PostgreSQL refuses a NUL, which TOML and MQTT may bring along.
+
+    >>> printable("größe\x00")
+    'größe\\x00'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def encode_letter(letter: DeadLetter) -> Record:

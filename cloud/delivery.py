@@ -15,3 +15,10 @@ class Delivery:
     """The broker gave it from memory when we subscribed; it may be old."""
     receipt: tuple[int, int] = (0, 0)
     """Connection and packet by which the link acknowledges it."""
+    cut_from: int = 0
+    """Bytes it had before all but its beginning was let go; 0: it is whole."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the payload as it was sent."""
+        return self.cut_from or len(self.payload)

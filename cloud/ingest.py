@@ -131,24 +131,29 @@ def sort_deliveries(deliveries: Sequence[Delivery]) -> SortedBatch:
     batch = SortedBatch()
     for delivery in deliveries:
         try:
-            message = validate(delivery.topic, delivery.payload)
+            message = validate(delivery.topic, delivery.payload, delivery.size_bytes)
         except MessageError as error:
-            letter = dead_letters.write_letter(delivery.topic, delivery.payload, error, delivery.is_retained)
-            batch.letters.append(letter)
+            batch.letters.append(dead_letters.write_letter(delivery, error))
         else:
             batch.messages.append(build_record(message, delivery))
     return batch
 
 
-def validate(topic: str, payload: bytes) -> Message:
+def validate(topic: str, payload: bytes, size_bytes: int | None = None) -> Message:
     """Decide whether a publication is a message of ours, from who it says it is from.
+
+    Args:
+        topic: Where it was published.
+        payload: All of it, or its beginning.
+        size_bytes: Of the payload as it was sent; None: it is whole.
 
     Raises:
         MessageError: one of its subclasses, which says what is wrong.
     """
     origin = parse_up_topic(topic)
-    if len(payload) > MAX_MESSAGE_BYTES:
-        raise OversizedError(f"{len(payload)} bytes; a message has at most {MAX_MESSAGE_BYTES}")
+    size_bytes = len(payload) if size_bytes is None else size_bytes
+    if size_bytes > MAX_MESSAGE_BYTES:
+        raise OversizedError(f"{size_bytes} bytes; a message has at most {MAX_MESSAGE_BYTES}")
     message = decode(payload)
     if message.device_id != origin.device_id:
         raise TopicMismatchError(f"says it is from {message.device_id}, was published by {origin.device_id}")

@@ -23,6 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.backoff import Backoff
+from cloud.dead_letters import KEEP_BYTES
 from cloud.delivery import Delivery
 from cloud.errors import LinkError, LinkRefusedError
 from cloud.settings import MqttSettings
@@ -274,7 +275,9 @@ class MqttLink:
         except UnicodeDecodeError:
             topic = ""  # no topic of ours, so a dead letter
         receipt = (self._connection, message.mid)
-        self._inbox.append(Delivery(topic, bytes(message.payload), message.retain, receipt))
+        payload = bytes(message.payload[:KEEP_BYTES])  # a giant is only recognised: thousands may wait here
+        cut_from = len(message.payload) if len(message.payload) > KEEP_BYTES else 0
+        self._inbox.append(Delivery(topic, payload, message.retain, receipt, cut_from))
         self._has_mail.set()
         if len(self._inbox) >= self._settings.max_unacknowledged and self._socket is not None:
             self._is_paused = True

@@ -17,6 +17,7 @@ from cloud import dead_letters
 from cloud.acks import AckPublisher, Key
 from cloud.backoff import Backoff, retry
 from cloud.dead_letters import DeadLetter
+from cloud.delivery import Delivery
 from cloud.errors import RecordRefusedError
 from cloud.store.batch import Arrival
 from cloud.store.writer import StoreWriter
@@ -173,7 +174,8 @@ def _decode_records(records: Sequence[StoredRecord]) -> tuple[list[_Job], list[D
 
 def _write_letter(record: StoredRecord, error: IndustrialGuardError) -> DeadLetter:
     is_retained = record.headers.get("retained") == "1"
-    return dead_letters.write_letter(record.headers.get("topic", ""), record.value, error, is_retained)
+    origin = Delivery(record.headers.get("topic", ""), record.value, is_retained)
+    return dead_letters.write_letter(origin, error)
 
 
 def _rejected_keys(letters: Sequence[DeadLetter]) -> list[Key]:

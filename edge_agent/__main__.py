@@ -131,6 +131,13 @@ def build_parser() -> argparse.ArgumentParser:
         choices=get_args(AcceleratorChoice),
         help="cpu: leave the Edge TPU alone, where another agent of this machine has it (default: auto)",
     )
+    parser.add_argument(
+        "--replay-rate",
+        type=float,
+        metavar="N",
+        help="messages a second of what waited while there was no network; new ones never wait for them "
+        "(default: 2)",
+    )
     parser.add_argument("--log-level", default="info", choices=LOG_LEVELS)
     return parser
 
@@ -157,7 +164,10 @@ def build_settings(options: argparse.Namespace) -> AgentSettings:
             key_file=options.key_file,
         )
     state = options.state or Path("state") / options.device
-    return AgentSettings(options.device, state, mqtt, accelerator=options.accelerator)
+    settings = AgentSettings(options.device, state, mqtt, accelerator=options.accelerator)
+    if options.replay_rate is None:
+        return settings
+    return dataclasses.replace(settings, replay_per_s=options.replay_rate)
 
 
 class TimeLimit:

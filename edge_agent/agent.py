@@ -44,6 +44,7 @@ from edge_agent.reports import (
     pick_spectrum,
     to_datetime,
 )
+from edge_agent.schedule import LIVE_S
 from edge_agent.scorer import Evidence, Scorer, Verdict
 from edge_agent.sensors import SensorSource
 from edge_agent.settings import AgentSettings
@@ -161,7 +162,8 @@ class Agent:
             StateFolderError: the state folder cannot be used.
         """
         settings = self._settings
-        limits = OutboxLimits(settings.outbox_max_bytes, settings.outbox_max_age_s)
+        live_s = max(LIVE_S, 2 * self._bundle.profile.summary_interval_s)  # how the machine is now is in it
+        limits = OutboxLimits(settings.outbox_max_bytes, settings.outbox_max_age_s, live_s=live_s)
         self._outbox = Outbox(settings.state_dir / "outbox.sqlite", limits)
         self._dropped_before = dict(self._outbox.drops)
         self._restore_state()

@@ -1,19 +1,19 @@
 """What the cloud has not acknowledged yet, in SQLite, bounded by bytes and age.
 
 Rule: an `add` that returned True is on disk. Nothing leaves but by the cloud's acknowledgement or by a
-counted drop, lowest priority and oldest first, alarms last. Whatever the disk does, no error reaches the
+counted drop, oldest first, alarms last. Whatever the disk does, no error reaches the
 scoring loop.
 
 Age is counted while the agent runs (a device without a battery clock may jump by decades when it finds a time
 server, and must not throw its messages away for that).
 
-Syncing is what costs: messages added at once are synced at once, and the write-ahead log is emptied before it
-outgrows the size that it keeps, because a file that grows takes about twice as long to sync.
+Syncing is what costs, so messages added at once are synced at once.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -25,30 +25,19 @@ from pathlib import Path
 
 from contract.messages import Kind
 from edge_agent.errors import StateFolderError
+from edge_agent.outbox_file import is_damage, open_file
+from edge_agent.schedule import LIVE_S, Lane
 
 _LOG = logging.getLogger(__name__)
 
-PRIORITY = {Kind.SUMMARY: 0, Kind.STATUS: 1, Kind.ALARM: 2}
-"""Lowest goes first when there is no room."""
+PRIORITY = {Kind.SUMMARY: 0, Kind.STATUS: 0, Kind.ALARM: 2}
+"""Lowest goes first when there is no room, then the oldest: statuses must not drive out summaries."""
 ROW_OVERHEAD_BYTES = 96
 """What a row and its index entries cost beyond the payload, roughly."""
 EVICT_BYTES = 16 * 1024
 """Freed at once on a full disk: SQLite can only reuse whole pages."""
 MAX_EVICTIONS = 8
-LOG_BYTES, LOG_PAGES = 1024 * 1024, 240
-"""Size that the write-ahead log keeps; pages of 4 KiB in it from which it is emptied into the database."""
-_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS messages (
-    id INTEGER PRIMARY KEY, boot_id INTEGER NOT NULL, sequence INTEGER NOT NULL, kind TEXT NOT NULL,
-    priority INTEGER NOT NULL, size INTEGER NOT NULL, added_s REAL NOT NULL, payload BLOB NOT NULL,
-    UNIQUE (boot_id, sequence));
-CREATE INDEX IF NOT EXISTS messages_by_priority ON messages (priority, id);
-CREATE TABLE IF NOT EXISTS drops (kind TEXT PRIMARY KEY, count INTEGER NOT NULL);
-"""
-
-_ORDINARY = "+priority < 2"  # the + keeps SQLite on the table's order: no sorting of all the index finds
+_ALARM, _OTHER = "priority = 2", "+priority < 2"  # the + keeps SQLite on the table's order: no sorting
 
 Key = tuple[int, int]
 """(boot_id, sequence)"""
@@ -83,6 +72,8 @@ class OutboxLimits:
     max_age_s: float
     max_file_bytes: int = 0
     """Size the database file may reach; 0: twice `max_bytes` and a MiB."""
+    live_s: float = LIVE_S
+    """Age up to which a message is about now; older ones are backlog, and all that an earlier start left."""
 
 
 @dataclass(slots=True)
@@ -109,7 +100,7 @@ class Outbox:
         self._lock = threading.Lock()
         self._tally = _Tally()
         self._persisted_drops: Counter[str] = Counter()
-        self._age_origin_s = 0.0
+        self._age_origin_s = self._opened_s = 0.0
         self.moved_aside = 0
         """Database files found damaged since opening, kept beside the new one."""
         try:
@@ -134,27 +125,24 @@ class Outbox:
                 kept = [self._insist(entry) for entry in entries]  # one by one: some may find room
                 return all(kept)
 
-    def pending(self, limit: int, exclude: Collection[Key] = (), alarm_reserve: int = 0) -> list[OutboxEntry]:
+    def pending(
+        self, room: Mapping[Lane, int], exclude: Collection[Key] = ()
+    ) -> dict[Lane, list[OutboxEntry]]:
         """Choose what to send next.
 
-        Alarms come first, newest chosen first. The rest is half of the newest messages and half of the
-        oldest, so that a long backlog, of this boot or an earlier one, never keeps the present from being
-        seen and is worked off all the same.
-
         Args:
-            limit: Most messages to return.
+            room: Most messages to return of each lane.
             exclude: Keys already on their way.
-            alarm_reserve: Part of `limit` that only alarms may use.
 
         Returns:
-            Alarms, then the others; each in the order they were added.
+            By lane, in the order they were added; of the backlog, alarms before the rest.
         """
         with self._lock:
             try:
-                return self._choose(limit, exclude, alarm_reserve)
+                return self._choose(room, frozenset(exclude))
             except sqlite3.DatabaseError as error:
                 self._recover(error, None)
-                return []
+                return {}
 
     def acknowledge(
         self, boot_id: int, stored: Collection[int], rejected: Collection[int]
@@ -268,26 +256,36 @@ class Outbox:
 
     # -- reading and removing --------------------
 
-    def _choose(self, limit: int, exclude: Collection[Key], alarm_reserve: int) -> list[OutboxEntry]:
+    def _choose(self, room: Mapping[Lane, int], skipped: Collection[Key]) -> dict[Lane, list[OutboxEntry]]:
         if self._tally.depth == 0:
-            return []
-        skipped = frozenset(exclude)
-        chosen = self._select("priority = 2 ORDER BY id DESC", limit, skipped)
-        room = limit - alarm_reserve - max(0, len(chosen) - alarm_reserve)
-        newest = self._select(f"{_ORDINARY} ORDER BY id DESC", (room + 1) // 2, skipped)
-        skipped |= {entry.key for entry in newest.values()}
-        oldest = self._select(f"{_ORDINARY} ORDER BY id", room - len(newest), skipped)
-        ordinary = oldest | newest
-        return [chosen[i] for i in sorted(chosen)] + [ordinary[i] for i in sorted(ordinary)]
-
-    def _select(self, condition: str, limit: int, skipped: Collection[Key]) -> dict[int, OutboxEntry]:
-        if limit <= 0:
             return {}
-        query = f"SELECT id, boot_id, sequence, kind, payload FROM messages WHERE {condition}"  # noqa: S608
-        found: dict[int, OutboxEntry] = {}
-        for row_id, boot_id, sequence, kind, payload in self._database.execute(query):
+        newest_old = self._newest_old()
+        live, old = f"id > {newest_old}", f"id <= {newest_old}"
+        of_backlog = room[Lane.BACKLOG]
+        backlog = self._select(f"{_ALARM} AND {old}", of_backlog, skipped)
+        backlog += self._select(f"{_OTHER} AND {old}", of_backlog - len(backlog), skipped)
+        return {
+            Lane.ALARM: self._select(f"{_ALARM} AND {live}", room[Lane.ALARM], skipped),
+            Lane.LIVE: self._select(f"{_OTHER} AND {live}", room[Lane.LIVE], skipped),
+            Lane.BACKLOG: backlog,
+        }
+
+    def _newest_old(self) -> int:
+        """Number of the newest message of the backlog; looked for from the newest of all, as few are live."""
+        old_s = max(self._opened_s, self._now_s() - self._limits.live_s)
+        query = "SELECT id FROM messages WHERE added_s <= ? ORDER BY id DESC LIMIT 1"
+        row = self._database.execute(query, (old_s,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _select(self, condition: str, limit: int, skipped: Collection[Key]) -> list[OutboxEntry]:
+        """The oldest that meet it."""
+        found: list[OutboxEntry] = []
+        if limit <= 0:
+            return found
+        query = f"SELECT boot_id, sequence, kind, payload FROM messages WHERE {condition} ORDER BY id"  # noqa: S608
+        for boot_id, sequence, kind, payload in self._database.execute(query):
             if (boot_id, sequence) not in skipped:
-                found[row_id] = OutboxEntry(boot_id, sequence, Kind(kind), payload)
+                found.append(OutboxEntry(boot_id, sequence, Kind(kind), payload))
             if len(found) == limit:
                 break
         return found
@@ -328,7 +326,7 @@ class Outbox:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         _LOG.warning("outbox database failed", extra={"reason": str(error), "code": code})
         try:
-            if code in _DAMAGE:
+            if is_damage(error):
                 self._database.close()
                 self._database = self._open_or_set_aside(is_damaged=True)
                 return True
@@ -349,7 +347,7 @@ class Outbox:
             try:
                 return self._open()
             except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
+                if not is_damage(error):
                     raise
         stamp = time.time_ns()
         for suffix in ("", "-wal", "-shm"):
@@ -363,12 +361,9 @@ class Outbox:
         return self._open()
 
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        file_bytes = self._limits.max_file_bytes or 2 * self._limits.max_bytes + 1024 * 1024
+        database = open_file(self._path, file_bytes)
         try:
-            page_bytes = _configure(database)
-            file_bytes = self._limits.max_file_bytes or 2 * self._limits.max_bytes + 1024 * 1024
-            database.execute(f"PRAGMA max_page_count = {max(8, file_bytes // page_bytes)}")
-            database.executescript(_SCHEMA)
             depth, size = database.execute("SELECT count(*), coalesce(sum(size), 0) FROM messages").fetchone()
             drops = Counter(dict(database.execute("SELECT kind, count FROM drops").fetchall()))
             last = database.execute("SELECT added_s FROM messages ORDER BY id DESC LIMIT 1").fetchone()
@@ -377,24 +372,10 @@ class Outbox:
             raise
         self._persisted_drops = drops.copy()
         self._tally = _Tally(depth, size, drops + self._tally.drops)
+        self._opened_s = last[0] if last else -math.inf
         self._age_origin_s = (last[0] if last else 0.0) - self._clock()
         return database
 
     def _now_s(self) -> float:
         """Running time of this outbox, over all its starts, in s."""
         return self._age_origin_s + self._clock()
-
-
-def _configure(database: sqlite3.Connection) -> int:
-    """Set durability and check the file; returns the page size in bytes."""
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
-    database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-    database.execute("PRAGMA cache_size = -512")
-    verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        damage = sqlite3.DatabaseError(verdict)
-        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise damage
-    return int(database.execute("PRAGMA page_size").fetchone()[0])

@@ -71,7 +71,11 @@ class AgentSettings:
     outbox_max_age_s: float = 30 * 86_400.0
     """Longest time a message waits, counted while the agent runs."""
     inflight_limit: int = 64
-    """Messages sent but not acknowledged by the cloud; a quarter is kept free for alarms."""
+    """Messages sent but not acknowledged by the cloud: a quarter for alarms, a quarter for the backlog, half
+    for the rest."""
+    replay_per_s: float = 2.0
+    """Messages of the backlog sent in a second: what waited for longer than a minute and two summaries, or
+    since an earlier start. A week of a summary and a status each minute, 20,160 messages, takes 2.8 h."""
     ack_timeout_s: float = 5.0
     """Wait for the cloud's acknowledgement before sending again; doubles with every try."""
     max_ack_timeout_s: float = 60.0
@@ -94,6 +98,7 @@ class AgentSettings:
         _require(self.outbox_max_bytes >= 64 * 1024, "outbox_max_bytes must be at least 65536")
         _require(self.outbox_max_age_s > 0, "outbox_max_age_s must be positive")
         _require(4 <= self.inflight_limit <= 10_000, "inflight_limit must lie between 4 and 10000")
+        _require(0.01 <= self.replay_per_s <= 10_000, "replay_per_s must lie between 0.01 and 10000")
         _require(
             0 < self.ack_timeout_s <= self.max_ack_timeout_s < math.inf, "needs 0 < ack_timeout_s <= max"
         )

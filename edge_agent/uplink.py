@@ -20,9 +20,9 @@ from contract.errors import MessageError
 from contract.messages import Birth, Death, Kind, Message
 from contract.topics import AckTopic, UpTopic
 from edge_agent.errors import LinkError
-from edge_agent.inflight import Inflight, full_jitter
 from edge_agent.mqtt import MqttLink, Will
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import Outbox, OutboxEntry
+from edge_agent.schedule import Schedule, SendLimits, full_jitter
 from edge_agent.settings import AgentSettings, MqttSettings
 
 _LOG = logging.getLogger(__name__)
@@ -69,13 +69,26 @@ class Uplink:
     """Pumps the outbox through one connection after the other until it is told to stop."""
 
     def __init__(
-        self, settings: AgentSettings, mqtt: MqttSettings, outbox: Outbox, presence: Presence
+        self,
+        settings: AgentSettings,
+        mqtt: MqttSettings,
+        outbox: Outbox,
+        presence: Presence,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._mqtt = mqtt
         self._outbox = outbox
         self._presence = presence
-        self._inflight = Inflight(settings.inflight_limit, settings.ack_timeout_s, settings.max_ack_timeout_s)
+        self._clock = clock
+        self._schedule = Schedule(
+            SendLimits(
+                settings.inflight_limit,
+                settings.ack_timeout_s,
+                settings.max_ack_timeout_s,
+                settings.replay_per_s,
+            )
+        )
         self._drain_until_s: float | None = None
         self._is_proven = False
         self.counters = UplinkCounters()
@@ -104,7 +117,7 @@ class Uplink:
             link.publish(presence.topic(Kind.BIRTH), presence.encode(presence.birth), retain=True)
             self.counters.connects += 1
             _LOG.info("uplink up", extra={"broker": str(self._mqtt.broker), "waiting": self._outbox.depth})
-            self._inflight.expedite()
+            self._schedule.expedite()
             while not self._is_finished(stop):
                 self._exchange(link)
             link.publish(presence.topic(Kind.DEATH), presence.encode(Death("stopped")), retain=True)
@@ -115,18 +128,22 @@ class Uplink:
 
     def _exchange(self, link: MqttLink) -> None:
         """Send what is due and what fits, take what arrived."""
-        now_s = time.monotonic()
-        again = self._inflight.due(now_s)
-        self.counters.resent += len(again)
-        fresh = self._outbox.pending(
-            self._inflight.free, self._inflight.keys, self._settings.inflight_limit // 4
-        )
-        for entry in (*again, *fresh):
-            link.publish(self._presence.topic(entry.kind), entry.payload)
-            self._inflight.note_sent(entry, now_s)
-            self.counters.published += 1
+        now_s = self._clock()
+        for entry in self._schedule.due(now_s):
+            self._publish(link, entry)
+            self._schedule.note_again(entry, now_s)
+            self.counters.resent += 1
+        fresh = self._outbox.pending(self._schedule.room(now_s), self._schedule.keys)
+        for lane, entries in fresh.items():
+            for entry in entries:
+                self._publish(link, entry)
+                self._schedule.note_sent(entry, lane, now_s)
         for payload in link.poll(POLL_S):
             self._take_acknowledgement(payload)
+
+    def _publish(self, link: MqttLink, entry: OutboxEntry) -> None:
+        link.publish(self._presence.topic(entry.kind), entry.payload)
+        self.counters.published += 1
 
     def _take_acknowledgement(self, payload: bytes) -> None:
         try:
@@ -138,7 +155,7 @@ class Uplink:
         self._is_proven = True
         for boot in ack.boots:
             stored, rejected = self._outbox.acknowledge(boot.boot_id, boot.stored, boot.rejected)
-            self._inflight.settle(boot.boot_id, boot.stored | boot.rejected, time.monotonic())
+            self._schedule.settle(boot.boot_id, boot.stored | boot.rejected, self._clock())
             self.counters.acknowledged += stored
             self.counters.rejected += rejected
             if rejected:
@@ -150,11 +167,11 @@ class Uplink:
         if not stop.is_set():
             return False
         if self._drain_until_s is None:
-            self._drain_until_s = time.monotonic() + self._settings.drain_s
-        return self._outbox.depth == 0 or time.monotonic() >= self._drain_until_s
+            self._drain_until_s = self._clock() + self._settings.drain_s
+        return self._outbox.depth == 0 or self._clock() >= self._drain_until_s
 
     def _pause(self, stop: threading.Event, delay_s: float) -> None:
         """Wait out the back-off, woken by `stop`; while draining, no longer than the drain lasts."""
         if not stop.wait(delay_s) or self._is_finished(stop) or self._drain_until_s is None:
             return
-        time.sleep(max(0.0, min(self._settings.min_backoff_s, self._drain_until_s - time.monotonic())))
+        time.sleep(max(0.0, min(self._settings.min_backoff_s, self._drain_until_s - self._clock())))

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 PROGRESS_PERIOD_S = 0.5
 LEAST_SLEEP_S = 0.005
 """Shorter waits cost more than they keep pace."""
+MOST_PER_S = 10_000.0
+"""Messages of the backlog in a second, where machine time has no pace."""
 RECORDING_ENDED = "its recording has ended"
 
 
@@ -122,8 +124,14 @@ class Fleet:
             state_dir=Path(self._plan.state_dir) / machine.device_id,
             mqtt=MqttSettings(parse_broker_url(self._plan.mqtt_url)),
             drain_s=self._plan.drain_s,
+            replay_per_s=self._replay_per_s(),
         )
         return Agent(settings, source, bundle)
+
+    def _replay_per_s(self) -> float:
+        """As fast as on a device, in machine time."""
+        speed = self._plan.speed
+        return min(max(2.0 * speed, 0.01), MOST_PER_S) if speed else MOST_PER_S
 
     def _load_bundle(self, name: str) -> Bundle:
         if name not in self._bundles:

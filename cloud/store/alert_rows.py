@@ -7,7 +7,9 @@ device may raise an alarm again to say what it looks like by now: that is then i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, cast
 
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
@@ -24,8 +26,8 @@ _Evidence = dict[tuple[Subject, int], int]
 def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> None:
     """Fold all alarm edges of a device again and store the outcome.
 
-    A machine has few alarms in its life, so all of them are read each time; that is what makes the outcome
-    independent of order.
+    All alarms of the machine are read each time; that is what makes the outcome independent of order. Only
+    alerts that change are written, so that one with thousands of alarms does not hold up the others.
 
     Args:
         session: In a transaction that already holds the new edges.
@@ -33,29 +35,63 @@ def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> N
         ingest_time: Cloud time given to alerts that are new.
     """
     edges, evidence = _read_edges(session, device_id)
-    known = list(session.exec(select(Alert).where(Alert.device_id == device_id).order_by(col(Alert.id))))
+    query = select(Alert).where(Alert.device_id == device_id).order_by(col(Alert.id))
+    known = _Known(session, list(session.exec(query)))
     for state in fold_alerts(edges):
-        kept = _take_matching(session, known, state)
-        alert = Alert(
-            id=kept.id if kept else None,
-            device_id=device_id,
-            status=alert_status(state.cleared_at, kept.acknowledged_at if kept else None),
-            alarm_ids=list(state.alarm_ids),
-            opened_at=state.opened_at,
-            last_seen_at=state.last_seen_at,
-            cleared_at=state.cleared_at,
-            since=state.since,
-            score=state.score,
-            evidence_id=evidence[state.subject, state.evidence_alarm_id],
-            opened_ingest_time=kept.opened_ingest_time if kept else ingest_time,
-            acknowledged_at=kept.acknowledged_at if kept else None,
-            acknowledged_by=kept.acknowledged_by if kept else "",
-            kind=state.subject.kind.value,
-            sensor=state.subject.sensor,
-        )
-        session.merge(alert)
-    for alert in known:
-        session.delete(alert)
+        kept = known.take(state)
+        values: dict[str, Any] = {
+            "status": alert_status(state.cleared_at, kept.acknowledged_at if kept else None),
+            "alarm_ids": list(state.alarm_ids),
+            "opened_at": state.opened_at,
+            "last_seen_at": state.last_seen_at,
+            "cleared_at": state.cleared_at,
+            "since": state.since,
+            "score": state.score,
+            "evidence_id": evidence[state.subject, state.evidence_alarm_id],
+        }
+        if kept is None:
+            values |= {"kind": state.subject.kind.value, "sensor": state.subject.sensor}
+            session.add(Alert(device_id=device_id, opened_ingest_time=ingest_time, **values))
+            continue
+        for name, value in values.items():
+            if getattr(kept, name) != value:
+                setattr(kept, name, value)
+    known.delete_rest()
+
+
+class _Known:
+    """The alerts that a device has, found by their alarms."""
+
+    def __init__(self, session: Session, alerts: Sequence[Alert]) -> None:
+        self._session = session
+        self._left = {cast("int", alert.id): alert for alert in alerts}
+        self._by_alarm = {
+            (a.kind, a.sensor, alarm): cast("int", a.id) for a in alerts for alarm in a.alarm_ids
+        }
+
+    def take(self, state: AlertState) -> Alert | None:
+        """Take the oldest alert that shares subject and an alarm with this state.
+
+        Others that share one are merged into it.
+        """
+        subject = state.subject.kind.value, state.subject.sensor
+        shared = {self._by_alarm.get((*subject, alarm), 0) for alarm in state.alarm_ids}
+        matching = [self._left.pop(number) for number in sorted(shared & self._left.keys())]
+        if not matching:
+            return None
+        kept, *merged = matching
+        acknowledged = [a for a in matching if a.acknowledged_at is not None]
+        if acknowledged:
+            first = min(acknowledged, key=lambda a: a.acknowledged_at or a.opened_ingest_time)
+            kept.acknowledged_at, kept.acknowledged_by = first.acknowledged_at, first.acknowledged_by
+        for alert in merged:
+            self._session.delete(alert)
+        return kept
+
+    def delete_rest(self) -> None:
+        """Forget those that no state took."""
+        for alert in self._left.values():
+            self._session.delete(alert)
 
 
 def _read_edges(session: Session, device_id: str) -> tuple[list[AlarmEdge], _Evidence]:
@@ -82,24 +118,3 @@ def _read_edges(session: Session, device_id: str) -> tuple[list[AlarmEdge], _Evi
             if has_hints(explanation):
                 evidence[subject, alarm_id] = edge_id
     return edges, evidence
-
-
-def _take_matching(session: Session, known: list[Alert], state: AlertState) -> Alert | None:
-    """Take the oldest alert that shares subject and an alarm with this state out of `known`.
-
-    Others that share one are merged into it.
-    """
-    own = [a for a in known if (a.kind, a.sensor) == (state.subject.kind.value, state.subject.sensor)]
-    matching = [alert for alert in own if not set(alert.alarm_ids).isdisjoint(state.alarm_ids)]
-    if not matching:
-        return None
-    kept, *merged = matching
-    known.remove(kept)
-    acknowledged = [a for a in matching if a.acknowledged_at is not None]
-    if acknowledged:
-        first = min(acknowledged, key=lambda a: a.acknowledged_at or a.opened_ingest_time)
-        kept.acknowledged_at, kept.acknowledged_by = first.acknowledged_at, first.acknowledged_by
-    for alert in merged:
-        known.remove(alert)
-        session.delete(alert)
-    return kept

@@ -5,6 +5,7 @@ Rule: the ledger decides what is new; every table follows its answer, in the sam
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,15 +14,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
+from cloud.clocks import believe
 from cloud.store import tables
 from cloud.store.alert_rows import refresh_alerts
 from cloud.store.explanations import pack_explanation
 from cloud.store.machine_rows import BootLedger, Key, lock_machines, save_machines
-from cloud.store.machine_state import apply_message, apply_presence, mark_heard
+from cloud.store.machine_state import MachineFacts, apply_message, apply_presence, mark_heard
 from cloud.store.packing import names_digest, pack_features
 from cloud.store.rollup_due import mark_due
 from cloud.store.statements import insert_new_rows, insert_rows
 from contract.messages import SEQUENCED, Alarm, Birth, FeatureAggregate, Message, ScoreSummary
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +83,14 @@ class WriteBatch:
                 if isinstance(arrival.message.body, Birth):
                     profiles[machine.device_id] = arrival.message.body.profile
             elif ledger.take(arrival.key):
-                apply_message(machine, arrival.message)
+                apply_message(machine, arrival.message, arrival.ingest_time)
                 self.fresh.append(arrival)
             else:
                 machine.redelivered += 1
         ledger.save()
         save_machines(self._session, machines.values(), profiles)
         self._insert_summaries()
-        self._insert_alarms()
+        self._insert_alarms(machines)
         n_fresh, n_presence = len(self.fresh), len(arrivals) - len(sequenced)
         return WriteOutcome(n_fresh, len(sequenced) - n_fresh, n_presence)
 
@@ -99,13 +103,14 @@ class WriteBatch:
         insert_rows(self._session, tables.table_of(tables.Summary), rows)
         mark_due(self._session, {(row["device_id"], row["event_time"]) for row in rows})
 
-    def _insert_alarms(self) -> None:
+    def _insert_alarms(self, machines: Mapping[str, MachineFacts]) -> None:
         alarmed: dict[str, datetime] = {}
         rows = []
         for arrival in self.fresh:
             if isinstance(arrival.message.body, Alarm):
-                rows.append(_edge_row(arrival, arrival.message.body))
-                alarmed[arrival.message.device_id] = arrival.ingest_time
+                machine = machines[arrival.message.device_id]
+                rows.append(_edge_row(arrival, arrival.message.body, machine.last_event_time))
+                alarmed[machine.device_id] = arrival.ingest_time
         insert_rows(self._session, tables.table_of(tables.AlarmEdgeRow), rows)
         for device_id, ingest_time in alarmed.items():
             refresh_alerts(self._session, device_id, ingest_time)
@@ -149,8 +154,13 @@ def _summary_row(arrival: Arrival, summary: ScoreSummary, feature_set_id: int | 
     }
 
 
-def _edge_row(arrival: Arrival, alarm: Alarm) -> dict[str, Any]:
+def _edge_row(arrival: Arrival, alarm: Alarm, last_summary: datetime | None) -> dict[str, Any]:
+    """Alarms are put in order by their time, so it must be possible."""
     message = arrival.message
+    when = believe(message.event_time, arrival.ingest_time, last_summary)
+    if when != message.event_time:
+        facts = {"device": message.device_id, "told": message.event_time.isoformat()}
+        _LOG.warning("a device's clock cannot be right; its alarm gets the cloud's time", extra=facts)
     return {
         "device_id": message.device_id,
         "boot_id": message.boot_id,
@@ -158,8 +168,8 @@ def _edge_row(arrival: Arrival, alarm: Alarm) -> dict[str, Any]:
         "ingest_time": arrival.ingest_time,
         "alarm_id": alarm.alarm_id,
         "transition": int(alarm.transition),
-        "event_time": message.event_time,
-        "since": alarm.since,
+        "event_time": when,
+        "since": when - (message.event_time - alarm.since),
         "score": alarm.score,
         "threshold": alarm.threshold,
         "regime": alarm.regime,

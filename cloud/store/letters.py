@@ -11,6 +11,7 @@ from typing import cast
 
 from sqlmodel import Session, col, select
 
+from cloud.dead_letters import detail_of
 from cloud.store.rows import DeadLetterRow
 from cloud.store.tables import DeadLetter
 from cloud.store.writer import mark_change
@@ -52,7 +53,7 @@ def mark_attempts(
         if error is None:
             letter.resolved_at = now
         else:
-            letter.error, letter.detail = type(error).__name__, str(error)[:500]
+            letter.error, letter.detail = type(error).__name__, detail_of(error)
         session.add(letter)
     mark_change(session)
 

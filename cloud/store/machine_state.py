@@ -1,8 +1,8 @@
 """How a message changes what is known of its machine.
 
-Rule: the newest summary by event time is the machine's state, whatever order summaries arrive in. Presence is
-the opposite: the newest Birth or Death by arrival counts, because only the broker's order tells who is
-connected now.
+Rule: the newest summary by event time is the machine's state, whatever order summaries arrive in; a time that
+cannot be is not believed (`cloud.clocks`). Presence is the opposite: the newest Birth or Death by arrival
+counts, because only the broker's order tells who is connected now.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from cloud.clocks import believe
 from contract.messages import Birth, Death, DeviceStatus, MachineState, Message, ScoreSummary
 
 _BY_URGENCY = (
@@ -69,15 +70,17 @@ def most_urgent(numbers: Iterable[int]) -> int:
     return int(min(states, key=_BY_URGENCY.index)) if states else known[-1]
 
 
-def apply_message(machine: MachineFacts, message: Message) -> None:
+def apply_message(machine: MachineFacts, message: Message, ingest_time: datetime) -> None:
     """Take a new sequenced message into account; a repeated one must not come here."""
     machine.messages_stored += 1
     if machine.is_connected is False:
         machine.is_connected = True  # it speaks, so it is back, whether or not its Birth was seen
     if isinstance(message.body, ScoreSummary):
-        _apply_summary(machine, message, message.body)
+        when = believe(message.event_time, ingest_time, machine.last_event_time)
+        _apply_summary(machine, when, message.body, message.model_version)
     elif isinstance(message.body, DeviceStatus):
-        _apply_status(machine, message.event_time, message.body)
+        when = believe(message.event_time, ingest_time, machine.status_event_time)
+        _apply_status(machine, when, message.body)
 
 
 def apply_presence(machine: MachineFacts, message: Message, is_retained: bool) -> None:
@@ -99,12 +102,12 @@ def mark_heard(machine: MachineFacts, ingest_time: datetime) -> None:
         machine.last_ingest_time = ingest_time
 
 
-def _apply_summary(machine: MachineFacts, message: Message, summary: ScoreSummary) -> None:
-    if machine.last_event_time is not None and message.event_time < machine.last_event_time:
+def _apply_summary(machine: MachineFacts, when: datetime, summary: ScoreSummary, model_version: str) -> None:
+    if machine.last_event_time is not None and when < machine.last_event_time:
         return
     has_score = summary.scored_count > 0
-    machine.last_event_time = message.event_time
-    machine.model_version = message.model_version
+    machine.last_event_time = when
+    machine.model_version = model_version
     machine.state = int(summary.state)
     machine.regime = summary.regime
     machine.score_mean = summary.score_mean if has_score else None

@@ -24,6 +24,7 @@ class Kind:
 KINDS = {
     "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
     "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
+    "fuzz": Kind("industrialguard.bench.fuzz", "what becomes of inputs that nobody should send"),
     "pretraining": Kind(
         "industrialguard.bench.pretraining", "what rows alone teach, where few ends are known"
     ),

@@ -10,6 +10,7 @@ import pytest
 
 from cloud.__main__ import build_parser, build_settings, main
 from cloud.dead_letters import write_letter
+from cloud.delivery import Delivery
 from cloud.kafka_settings import KafkaAddress
 from cloud.keeping import Keeping
 from cloud.settings import CloudSettings, sqlite_url
@@ -127,9 +128,9 @@ def test_a_wrong_setting_is_one_line(
 
 def test_replay_prints_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     database = open_database(sqlite_url(tmp_path / "store.db"))
-    good = write_letter("ig/v1/press-1/up/summary", encode(summary(1)), DecodeError("newer"))
+    good = write_letter(Delivery("ig/v1/press-1/up/summary", encode(summary(1))), DecodeError("newer"))
     StoreWriter(database).write_dead_letters(
-        [(good, INGEST), (write_letter("x", b"", DecodeError("?")), INGEST)]
+        [(good, INGEST), (write_letter(Delivery("x", b""), DecodeError("?")), INGEST)]
     )
     database.close()
     assert main(["replay-dead-letters", "--data", str(tmp_path), "--log-level", "ERROR"]) == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cloud.acks import AckPublisher
 from cloud.dead_letters import write_letter
+from cloud.delivery import Delivery
 from cloud.replay import ReplayCounts, replay_dead_letters
 from cloud.sink import GROUP, Sink
 from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig
@@ -23,13 +24,15 @@ TOPIC = "ig/v1/press-1/up/summary"
 
 
 def test_replay(tmp_path: Path, database: Database, writer: StoreWriter) -> None:
-    cured = [write_letter(TOPIC, encode(summary(n)), SchemaVersionError("newer")) for n in range(1, 4)]
-    lost = [
-        write_letter(TOPIC, b"\xff", DecodeError("noise")),
-        write_letter("nowhere", b"", DecodeError("?")),
+    cured = [
+        write_letter(Delivery(TOPIC, encode(summary(n))), SchemaVersionError("newer")) for n in range(1, 4)
     ]
-    giant = write_letter(TOPIC, b"x" * 100_000, DecodeError("long"))
-    old = write_letter("ig/v1/press-1/up/death", encode(death()), SchemaVersionError("newer"))
+    lost = [
+        write_letter(Delivery(TOPIC, b"\xff"), DecodeError("noise")),
+        write_letter(Delivery("nowhere", b""), DecodeError("?")),
+    ]
+    giant = write_letter(Delivery(TOPIC, b"x" * 100_000), DecodeError("long"))
+    old = write_letter(Delivery("ig/v1/press-1/up/death", encode(death())), SchemaVersionError("newer"))
     writer.write_dead_letters([(letter, INGEST) for letter in [*cured, *lost, giant, old]])
 
     async def main() -> ReplayCounts:
@@ -56,7 +59,9 @@ def test_replay(tmp_path: Path, database: Database, writer: StoreWriter) -> None
 
 
 def test_dead_letters_page_newest_first(database: Database, writer: StoreWriter) -> None:
-    writer.write_dead_letters([(write_letter(f"t{n}", b"", DecodeError("?")), INGEST) for n in range(5)])
+    writer.write_dead_letters(
+        [(write_letter(Delivery(f"t{n}", b""), DecodeError("?")), INGEST) for n in range(5)]
+    )
     writer.write_dead_letters([])
     with database.session() as session:
         everything = queries.list_dead_letters(session)

@@ -12,6 +12,7 @@ from contract.messages import Alarm, Message
 from contract.profiles import MachineProfile, parse_profile
 from contract.signals import Reading
 from edge_agent.outbox import Outbox, OutboxLimits
+from tests.edge_agent.box import waiting
 
 TINY_MODEL = Path(__file__).resolve().parents[1] / "golden" / "models" / "tiny.tflite"
 START_S = 1_750_000_000.0
@@ -135,7 +136,7 @@ class ListSource:
 def stored(folder: Path) -> list[Message]:
     """What waits in an outbox, in the order it was put there."""
     outbox = Outbox(folder / "outbox.sqlite", OutboxLimits(10_000_000, 1e9))
-    entries = outbox.pending(100_000)
+    entries = waiting(outbox, 100_000)
     outbox.close()
     return sorted((decode(e.payload) for e in entries), key=lambda m: (m.event_time, m.sequence))
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from contract.messages import Kind
-from edge_agent.outbox import LOG_BYTES, PRIORITY, Outbox, OutboxEntry, OutboxLimits
-from tests.edge_agent.box import ALARM, ROOMY, STATUS, SUMMARY, entry, keys, room_for
+from edge_agent.outbox import PRIORITY, Outbox, OutboxEntry, OutboxLimits
+from edge_agent.outbox_file import LOG_BYTES
+from edge_agent.schedule import Lane
+from tests.edge_agent.box import ALARM, ROOMY, STATUS, SUMMARY, entry, keys, room_for, waiting
 
 
 def test_what_was_added_is_pending_in_order(open_outbox: Callable[..., Outbox]) -> None:
@@ -21,7 +23,7 @@ def test_what_was_added_is_pending_in_order(open_outbox: Callable[..., Outbox]) 
     added = [entry(i) for i in range(1, 6)]
     assert all(outbox.add(e) for e in added)
 
-    assert outbox.pending(10) == added
+    assert waiting(outbox, 10) == added
     assert (outbox.depth, outbox.size_bytes) == (5, sum(e.size for e in added))
 
 
@@ -37,7 +39,7 @@ def test_what_is_added_at_once_is_one_write(open_outbox: Callable[..., Outbox], 
     outbox.add(entry(1))
     one, three = grown_by(entry(2)), grown_by(entry(3), entry(4, STATUS), entry(5, ALARM))
     assert one == three, "the same pages are written once for all"
-    assert keys(outbox.pending(10)) == [(ALARM, 5), (SUMMARY, 1), (SUMMARY, 2), (SUMMARY, 3), (STATUS, 4)]
+    assert keys(waiting(outbox, 10)) == [(ALARM, 5), (SUMMARY, 1), (SUMMARY, 2), (SUMMARY, 3), (STATUS, 4)]
 
 
 def test_of_what_is_added_at_once_only_what_finds_no_room_is_dropped(
@@ -45,7 +47,7 @@ def test_of_what_is_added_at_once_only_what_finds_no_room_is_dropped(
 ) -> None:
     outbox = open_outbox(room_for(3))
     assert not outbox.add(entry(1), entry(2, SUMMARY, size=10_000), entry(3, ALARM))
-    assert keys(outbox.pending(10)) == [(ALARM, 3)], "to make room, the small summary went first"
+    assert keys(waiting(outbox, 10)) == [(ALARM, 3)], "to make room, the small summary went first"
     assert outbox.drops == {"summary": 2}
 
 
@@ -67,7 +69,7 @@ def test_only_acknowledged_messages_leave(open_outbox: Callable[..., Outbox]) ->
     assert outbox.acknowledge(1, {1, 3, 99}, {4}) == (2, 1)
     assert outbox.acknowledge(2, {2}, ()) == (0, 0), "another boot's sequence"
     assert outbox.acknowledge(1, {1, 3}, {4}) == (0, 0), "twice"
-    assert keys(outbox.pending(10)) == [(SUMMARY, 2), (SUMMARY, 5)]
+    assert keys(waiting(outbox, 10)) == [(SUMMARY, 2), (SUMMARY, 5)]
     assert outbox.drops == {}
 
 
@@ -86,25 +88,25 @@ def test_everything_is_there_after_reopening(open_outbox: Callable[..., Outbox])
     first.close()
 
     again = open_outbox(room_for(3))
-    assert keys(again.pending(9)) == [(SUMMARY, 3), (SUMMARY, 4), (SUMMARY, 5)]
+    assert keys(waiting(again)) == [(SUMMARY, 3), (SUMMARY, 4), (SUMMARY, 5)]
     assert again.drops == {"summary": 2}
     assert again.size_bytes == first.size_bytes
 
 
-def test_lowest_priority_and_oldest_goes_first_and_alarms_last(open_outbox: Callable[..., Outbox]) -> None:
+def test_the_oldest_goes_first_and_alarms_last(open_outbox: Callable[..., Outbox]) -> None:
     outbox = open_outbox(room_for(4))
-    for i, kind in enumerate([ALARM, SUMMARY, STATUS, SUMMARY], start=1):
+    for i, kind in enumerate([ALARM, STATUS, SUMMARY, SUMMARY], start=1):
         outbox.add(entry(i, kind))
 
     assert outbox.add(entry(5, ALARM))
-    assert keys(outbox.pending(9)) == [(ALARM, 1), (ALARM, 5), (STATUS, 3), (SUMMARY, 4)]
+    assert keys(waiting(outbox)) == [(ALARM, 1), (ALARM, 5), (SUMMARY, 3), (SUMMARY, 4)]
     assert outbox.add(entry(6, STATUS))
     assert outbox.add(entry(7, ALARM))
-    assert keys(outbox.pending(9)) == [(ALARM, 1), (ALARM, 5), (ALARM, 7), (STATUS, 6)]
-    assert not outbox.add(entry(8, SUMMARY)), "nothing here is worth less"
-    assert outbox.add(entry(9, ALARM))
+    assert keys(waiting(outbox)) == [(ALARM, 1), (ALARM, 5), (ALARM, 7), (STATUS, 6)]
+    assert outbox.add(entry(8, ALARM))
+    assert not outbox.add(entry(9, SUMMARY)), "nothing here is worth less"
     assert outbox.add(entry(10, ALARM)), "alarms give way to newer alarms only"
-    assert keys(outbox.pending(9)) == [(ALARM, i) for i in (5, 7, 9, 10)]
+    assert keys(waiting(outbox)) == [(ALARM, i) for i in (5, 7, 8, 10)]
     assert outbox.drops == {"summary": 3, "status": 2, "alarm": 1}
 
 
@@ -124,7 +126,7 @@ def test_old_messages_are_given_up_and_counted(open_outbox: Callable[..., Outbox
     now[0] += 50
     outbox.add(entry(3))
 
-    assert keys(outbox.pending(9)) == [(ALARM, 2), (SUMMARY, 3)]
+    assert keys(waiting(outbox, 9)) == [(ALARM, 2), (SUMMARY, 3)]
     assert outbox.drops == {"summary": 1}
 
 
@@ -144,32 +146,71 @@ def test_age_counts_running_time_over_restarts_whatever_the_clock_starts_at(
     assert open_outbox(limits, lambda: 0.0).depth == 5
 
 
-def test_alarms_are_chosen_first_then_the_newest_and_the_oldest(open_outbox: Callable[..., Outbox]) -> None:
-    outbox = open_outbox()
-    for i in range(1, 101):
-        outbox.add(entry(i, boot=1))
-    outbox.add(entry(1, ALARM, boot=2))
-    for i in range(2, 6):
-        outbox.add(entry(i, boot=2))
+def test_each_lane_goes_in_order_and_old_alarms_before_all_that_is_old(
+    open_outbox: Callable[..., Outbox],
+) -> None:
+    now = [0.0]
+    outbox = open_outbox(OutboxLimits(1_000_000, 1e9, live_s=60.0), lambda: now[0])
+    for i, kind in enumerate([SUMMARY, ALARM, STATUS, ALARM, SUMMARY], start=1):
+        outbox.add(entry(i, kind))
+    now[0] += 60.0
+    for i, kind in enumerate([SUMMARY, ALARM, STATUS, ALARM], start=6):
+        outbox.add(entry(i, kind))
 
-    chosen = outbox.pending(9)
-    assert [e.key for e in chosen] == [(2, 1), (1, 1), (1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (2, 4), (2, 5)]
-    on_the_way = {e.key for e in chosen}
-    assert [e.key for e in outbox.pending(4, on_the_way)] == [(1, 5), (1, 6), (1, 99), (1, 100)]
+    chosen = outbox.pending(dict.fromkeys(Lane, 9))
+    assert {lane: [e.sequence for e in entries] for lane, entries in chosen.items()} == {
+        Lane.ALARM: [7, 9],
+        Lane.LIVE: [6, 8],
+        Lane.BACKLOG: [2, 4, 1, 3, 5],
+    }
+    room = {Lane.ALARM: 1, Lane.LIVE: 0, Lane.BACKLOG: 3}
+    few = outbox.pending(room, {(1, 2), (1, 7)})
+    assert [e.sequence for e in few[Lane.ALARM]] == [9]
+    assert few[Lane.LIVE] == []
+    assert [e.sequence for e in few[Lane.BACKLOG]] == [4, 1, 3]
 
 
-def test_a_reserve_is_for_alarms_only(open_outbox: Callable[..., Outbox]) -> None:
-    outbox = open_outbox()
-    for i in range(1, 20):
-        outbox.add(entry(i))
-    assert len(outbox.pending(8, alarm_reserve=2)) == 6
-    assert outbox.pending(2, alarm_reserve=2) == []
-    for i in range(20, 23):
-        outbox.add(entry(i, ALARM))
+def test_what_an_earlier_start_left_is_backlog_however_young(open_outbox: Callable[..., Outbox]) -> None:
+    first = open_outbox()
+    first.add(entry(1, boot=1))
+    first.close()
+    now = [77.0]
+    again = open_outbox(clock=lambda: now[0])
+    now[0] += 0.1
+    again.add(entry(1, boot=2))
 
-    assert [e.kind for e in outbox.pending(8, alarm_reserve=2)] == [ALARM] * 3 + [SUMMARY] * 5
-    assert keys(outbox.pending(2, alarm_reserve=2)) == [(ALARM, 21), (ALARM, 22)]
-    assert outbox.pending(0) == []
+    assert [e.key for e in again.pending(dict.fromkeys(Lane, 9))[Lane.BACKLOG]] == [(1, 1)]
+    assert [e.key for e in again.pending(dict.fromkeys(Lane, 9))[Lane.LIVE]] == [(2, 1)]
+    again.acknowledge(1, {1}, ())
+    again.acknowledge(2, {1}, ())
+    now[0] += 0.1
+    again.add(entry(2, boot=2))
+    assert [e.key for e in again.pending(dict.fromkeys(Lane, 9))[Lane.LIVE]] == [(2, 2)], (
+        "numbers start again"
+    )
+
+
+def test_a_week_offline_keeps_every_alarm_and_counts_what_it_gives_up(
+    open_outbox: Callable[..., Outbox],
+) -> None:
+    now, rounds, n_alarms = [0.0], 7 * 24 * 6, 0
+    outbox = open_outbox(room_for(200), lambda: now[0])
+    for i in range(rounds):
+        now[0] += 600.0
+        batch = [entry(3 * i + 1), entry(3 * i + 2, STATUS)]
+        if i % 20 == 7:
+            batch.append(entry(3 * i + 3, ALARM))
+            n_alarms += 1
+        assert outbox.add(*batch)
+
+    kept = waiting(outbox)
+    assert len(kept) == 200
+    assert sorted(e.sequence for e in kept if e.kind is ALARM) == [60 * i + 24 for i in range(n_alarms)]
+    others = sorted(e.sequence for e in kept if e.kind is not ALARM)
+    assert others[-2:] == [3 * rounds - 2, 3 * rounds - 1]
+    assert others == [s for s in range(others[0], 3 * rounds) if s % 3], "the newest of both kinds"
+    assert sum(outbox.drops.values()) == 2 * rounds + n_alarms - 200
+    assert outbox.drops.keys() == {"summary", "status"}
 
 
 def test_two_threads_add_and_acknowledge_without_losing_any(open_outbox: Callable[..., Outbox]) -> None:
@@ -178,7 +219,7 @@ def test_two_threads_add_and_acknowledge_without_losing_any(open_outbox: Callabl
 
     def drain() -> None:
         while not (done.is_set() and outbox.depth == 0):
-            for e in outbox.pending(16):
+            for e in waiting(outbox, 16):
                 seen.add(e.sequence)
                 assert outbox.acknowledge(1, {e.sequence}, ()) == (1, 0)
 
@@ -246,7 +287,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def same_as_model(self) -> None:
-        assert sorted(e.sequence for e in self.outbox.pending(100)) == [e.sequence for e in self.model]
+        assert sorted(e.sequence for e in waiting(self.outbox, 100)) == [e.sequence for e in self.model]
         assert self.outbox.depth == len(self.model)
         assert self.outbox.size_bytes == sum(e.size for e in self.model)
         assert sum(self.outbox.drops.values()) == self.dropped
@@ -264,15 +305,15 @@ TestOutboxMachine = OutboxMachine.TestCase
     st.lists(st.sampled_from([SUMMARY, STATUS, ALARM]), max_size=30), st.integers(0, 20), st.integers(0, 6)
 )
 @settings(max_examples=25, deadline=None)
-def test_pending_never_exceeds_its_limit_or_repeats(kinds: list[Kind], limit: int, reserve: int) -> None:
+def test_pending_gives_each_lane_its_oldest_and_no_more(kinds: list[Kind], live: int, alarms: int) -> None:
     outbox = Outbox(Path(":memory:"), ROOMY)
     for i, kind in enumerate(kinds, start=1):
         outbox.add(entry(i, kind))
-    chosen = outbox.pending(limit, alarm_reserve=reserve)
+    chosen = outbox.pending({Lane.ALARM: alarms, Lane.LIVE: live, Lane.BACKLOG: 5})
     outbox.close()
 
-    assert len({e.key for e in chosen}) == len(chosen) <= limit
-    alarms = [e for e in chosen if e.kind is ALARM]
-    assert len(alarms) == min(limit, kinds.count(ALARM))
-    room = limit - reserve - max(0, len(alarms) - reserve)
-    assert len(chosen) - len(alarms) == max(0, min(room, len(kinds) - kinds.count(ALARM)))
+    ordered = list(enumerate(kinds, start=1))
+    sequences = {lane: [e.sequence for e in entries] for lane, entries in chosen.items()}
+    assert sequences.get(Lane.ALARM, []) == [i for i, kind in ordered if kind is ALARM][:alarms]
+    assert sequences.get(Lane.LIVE, []) == [i for i, kind in ordered if kind is not ALARM][:live]
+    assert not sequences.get(Lane.BACKLOG)

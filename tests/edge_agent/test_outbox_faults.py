@@ -10,12 +10,13 @@ import pytest
 
 from edge_agent.errors import StateFolderError
 from edge_agent.outbox import Outbox, OutboxLimits
-from tests.edge_agent.box import ALARM, ROOMY, SUMMARY, entry, keys
+from tests.edge_agent.box import ALARM, ROOMY, SUMMARY, entry, keys, waiting
 
 IMPORTS = """
 from pathlib import Path
 from contract.messages import Kind
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
+from edge_agent.schedule import Lane
 """
 
 ADDER = f"""{IMPORTS}
@@ -43,7 +44,7 @@ def test_full_disk_drops_by_priority_and_never_raises(open_outbox: Callable[...,
     results = [outbox.add(entry(i, SUMMARY, size=1000)) for i in range(2, 600)]
 
     assert results[-1], "the newest finds a place"
-    kept = outbox.pending(1000)
+    kept = waiting(outbox, 1000)
     assert keys(kept)[0] == (ALARM, 1)
     assert kept[-1].sequence == 599
     assert outbox.drops == {"summary": 599 - len(kept)}
@@ -74,7 +75,7 @@ def test_on_a_full_disk_an_alarm_is_kept_though_a_summary_came_with_it(
     assert outbox.drops["summary"] > 50, "the disk is full"
     assert outbox.add(entry(1000, SUMMARY, size=1000), entry(1001, ALARM, size=1000))
 
-    assert keys(outbox.pending(1000))[0] == (ALARM, 1001)
+    assert keys(waiting(outbox, 1000))[0] == (ALARM, 1001)
     assert outbox.drops.keys() == {"summary"}
     assert outbox.depth + outbox.drops["summary"] == 402
 
@@ -91,7 +92,7 @@ def test_a_disk_that_takes_nothing_at_all_is_survived_and_counted(outbox_path: P
         results = [outbox.add(OutboxEntry(1, i, Kind.SUMMARY, b"x" * 1000)) for i in range(2, 60)]
         assert not results[-1] and outbox.drops["summary"] >= 1, outbox.drops
         outbox.acknowledge(1, {{2}}, ())
-        outbox.pending(5)
+        outbox.pending(dict.fromkeys(Lane, 5))
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert outbox.add(OutboxEntry(1, 100, Kind.SUMMARY, b"back")), "the disk came back"
         lost = outbox.drops["summary"]
@@ -141,7 +142,7 @@ def test_damage_while_running_is_survived(open_outbox: Callable[..., Outbox], ou
     results = [outbox.add(entry(1000 + i, size=2000)) for i in range(600)]
 
     assert results[-1]
-    assert outbox.pending(10)
+    assert waiting(outbox, 10)
     assert outbox.moved_aside >= 1
 
 
@@ -169,7 +170,7 @@ def test_every_add_that_returned_survives_sigkill(outbox_path: Path) -> None:
         child.wait()
 
     outbox = Outbox(outbox_path, ROOMY)
-    stored = {e.sequence for e in outbox.pending(1_000_000)}
+    stored = {e.sequence for e in waiting(outbox, 1_000_000)}
     outbox.close()
     assert claimed <= stored
     assert len(stored - claimed) <= 6, "at most the one being claimed when each child died"
@@ -190,7 +191,7 @@ def test_what_was_added_at_once_survives_sigkill_whole_or_not_at_all(outbox_path
     child.wait()
 
     outbox = Outbox(outbox_path, ROOMY)
-    stored = {e.sequence for e in outbox.pending(1_000_000)}
+    stored = {e.sequence for e in waiting(outbox, 1_000_000)}
     outbox.close()
     groups = {sequence // 10 for sequence in stored}
     assert claimed <= groups and len(groups - claimed) <= 1

@@ -153,3 +153,32 @@ def test_lists_are_newest_first_and_can_be_narrowed(writer: StoreWriter, databas
     assert [a.device_id for a in alerts(database, device="press-2")] == ["press-2"]
     assert alerts(database, limit=2) == everything[:2]
     assert alerts(database, before=numbers[1]) == everything[2:]
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+def test_an_alarm_of_a_wrong_clock_is_seen_and_hides_no_other(
+    writer: StoreWriter, database: Database, years: int
+) -> None:
+    wrong = at(0).replace(year=2026 + years)
+    writer.write(arrive(summary(1), ingest_time=at(60)))
+    off = [alarm(2, 7, event_time=wrong), alarm(3, 7, "cleared", event_time=wrong.replace(hour=13))]
+    writer.write(arrive(*off, ingest_time=at(120)))
+    writer.write(arrive(alarm(4, 8, event_time=at(9000)), ingest_time=at(9000)))
+
+    newest, old = alerts(database)
+    assert (old.status, old.opened_at, old.since) == (AlertStatus.CLEARED, at(120), at(90))
+    assert (newest.status, newest.opened_at) == (AlertStatus.OPEN, at(9000))
+
+
+def test_only_alerts_that_change_are_written(
+    writer: StoreWriter, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = [alarm(40 * n + i, n, edge) for n in range(1, 30) for i, edge in enumerate(("raised", "cleared"))]
+    writer.write(arrive(*old))
+    before = alerts(database)
+    with caplog.at_level("INFO", "sqlalchemy.engine.Engine"):
+        writer.write(arrive(alarm(5000, 99)))
+
+    assert alerts(database)[1:] == before
+    written = [r.getMessage() for r in caplog.records if r.getMessage().startswith(("INSERT", "UPDATE"))]
+    assert [sum(f" {table} " in each for each in written) for table in ("alert", "alarm_edge")] == [1, 1]

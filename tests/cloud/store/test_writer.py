@@ -112,6 +112,22 @@ def test_a_machine_whose_state_only_a_newer_cloud_knows_is_listed_as_unknown(
     assert machine(database, "press-2").state is MachineState.WATCHING, "until it says one that is known"
 
 
+@pytest.mark.parametrize("years", [-10, 10])
+def test_a_clock_ten_years_off_does_not_rule_the_machines_state(
+    writer: StoreWriter, database: Database, years: int
+) -> None:
+    wrong = at(0).replace(year=2026 + years)
+    writer.write(arrive(summary(1), status(2, outbox=1), ingest_time=at(60)))
+    lost = summary(3, state=MachineState.STANDSTILL, event_time=wrong)
+    writer.write(arrive(lost, status(4, outbox=9, event_time=wrong), ingest_time=at(120)))
+    found = machine(database)
+    assert (found.state, found.last_event_time) == (MachineState.STANDSTILL, at(120)), "it counts when heard"
+    assert found.outbox_messages == 9
+    writer.write(arrive(summary(5, event_time=at(180)), status(6, event_time=at(180)), ingest_time=at(180)))
+    found = machine(database)
+    assert (found.state, found.last_event_time, found.outbox_messages) == (MachineState.WATCHING, at(180), 3)
+
+
 def test_an_older_status_changes_nothing(writer: StoreWriter, database: Database) -> None:
     writer.write(arrive(status(5, outbox=50), status(4, outbox=40, accelerator="edge_tpu")))
     assert machine(database).outbox_messages == 50
