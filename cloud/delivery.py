@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 
@@ -15,3 +16,7 @@ class Delivery:
     """The broker gave it from memory when we subscribed; it may be old."""
     receipt: tuple[int, int] = (0, 0)
     """Connection and packet by which the link acknowledges it."""
+    traceparent: str = field(default="", repr=False)
+    """Its trace (W3C Trace Context), by the MQTT 5 user property of this name; empty: none."""
+    received_s: float = field(default_factory=time.monotonic, repr=False, compare=False)
+    """When it was handed over, by the monotonic clock, in s."""
