@@ -127,7 +127,8 @@ def open_tracing(service: str, environment: Mapping[str, str]) -> Tracing:
         shutdown_on_exit=False,
     )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    _stamp_logs()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_STAMP)
     return OtelTracing(provider)
 
 
@@ -165,6 +166,4 @@ class _Stamp(logging.Filter):
         return True
 
 
-def _stamp_logs() -> None:
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_Stamp())
+_STAMP = _Stamp()

@@ -80,10 +80,12 @@ def start(data: Path, broker: Mosquitto) -> Iterator[Start]:
     started: list[tuple[CloudProcess, threading.Thread]] = []
 
     def run(command: str, *more: str) -> CloudProcess:
-        url = f"mqtt://127.0.0.1:{broker.port}"
-        arguments = [sys.executable, "-m", "cloud", command, "--data", str(data), "--mqtt", url, *more]
+        told = {"INDUSTRIALGUARD_CLOUD_DATA": str(data), "INDUSTRIALGUARD_MQTT": broker.url}
         child = subprocess.Popen(
-            arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+            [sys.executable, "-m", "cloud", command, *more],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **told, "PYTHONUNBUFFERED": "1"},
         )
         assert child.stderr is not None
         cloud = CloudProcess(child)
