@@ -11,7 +11,9 @@ import socket
 from contextlib import closing
 
 from cloud.api.app import create_app
+from cloud.api.counting import RequestCounter
 from cloud.api.server import ApiServer
+from cloud.metrics import ApiMetrics
 from cloud.monitor import Monitor
 from cloud.processes import listen
 from cloud.settings import CloudSettings
@@ -33,7 +35,7 @@ async def run_api(settings: CloudSettings, monitor: Monitor, stop: asyncio.Event
         closing(open_database(settings.store_url)) as database,
     ):
         monitor.watch_store(database)
-        await answer_people(settings, database, listener, stop)
+        await answer_people(settings, database, listener, monitor, stop)
 
 
 def listen_for_people(settings: CloudSettings) -> socket.socket:
@@ -46,10 +48,16 @@ def listen_for_people(settings: CloudSettings) -> socket.socket:
 
 
 async def answer_people(
-    settings: CloudSettings, database: Database, listener: socket.socket, stop: asyncio.Event
+    settings: CloudSettings,
+    database: Database,
+    listener: socket.socket,
+    monitor: Monitor,
+    stop: asyncio.Event,
 ) -> None:
     """API and page over a store and at an address that somebody else closes, until told to stop."""
-    server = ApiServer(create_app(settings.api, database), settings.api, takes_signals=False)
+    app = create_app(settings.api, database)
+    app.add_middleware(RequestCounter, metrics=ApiMetrics(monitor.registry))
+    server = ApiServer(app, settings.api, takes_signals=False)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)

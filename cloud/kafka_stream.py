@@ -71,6 +71,8 @@ class KafkaStream:
 
     async def ping(self) -> None:
         """See `cloud.stream.Stream.ping`."""
+        if self._is_closed:
+            raise StreamClosedError("the stream is closed")
         async with self._admin("does not answer"):
             pass  # it has connected and read where the partitions are
 

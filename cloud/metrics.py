@@ -128,6 +128,16 @@ class RulMetrics:
         )
 
 
+class ApiMetrics:
+    """Whoever asks the API and the page."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.requests = _counter(
+            registry, "api_requests", "Requests answered, by the first digit of the status.", "status"
+        )
+        self.answer_time = _delays(registry, "api_answer_seconds", "Until an answer begins.")
+
+
 class StreamMetrics:
     """Consumers of the stream."""
 
@@ -230,6 +240,7 @@ GROUPS: Mapping[str, Callable[[CollectorRegistry], object]] = {
     "sink": SinkMetrics,
     "acks": AckMetrics,
     "rul": RulMetrics,
+    "api": ApiMetrics,
     "stream": StreamMetrics,
     "mqtt": LinkMetrics,
 }

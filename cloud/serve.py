@@ -63,6 +63,6 @@ async def _serve(settings: CloudSettings, stream: Stream, monitor: Monitor, stop
         monitor.watch_store(database)
         parts = [
             store_records(settings, stream, database, monitor, stop),
-            answer_people(settings, database, listener, stop),
+            answer_people(settings, database, listener, monitor, stop),
         ]
         await supervise(parts, [], stop)
