@@ -57,7 +57,7 @@ examples:
 
 environment, for what has no flag on the command line:
   INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_STREAM, INDUSTRIALGUARD_STORE, INDUSTRIALGUARD_MQTT,
-  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_METRICS, INDUSTRIALGUARD_LOG_LEVEL
+  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_HOSTS, INDUSTRIALGUARD_METRICS, INDUSTRIALGUARD_LOG_LEVEL
   INDUSTRIALGUARD_MEMBER  which member of Kafka's groups this process is, the same after a restart
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
@@ -104,6 +104,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--http", metavar="HOST:PORT", help="API and page (default: 127.0.0.1:8080; port 0: any)"
     )
+    parser.add_argument(
+        "--hosts",
+        metavar="NAME[,NAME]",
+        help="names of this server in browsers, besides its address and localhost",
+    )
     parser.add_argument("--partitions", type=int, default=8, metavar="N", help="of a new stream (default: 8)")
     parser.add_argument(
         "--retention-h",
@@ -134,10 +139,12 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     if http:
         host, port = parse_http_address(http)
         api = replace(api, host=host, port=port)
+    hosts = arguments.hosts or environment.get("INDUSTRIALGUARD_HOSTS") or ""
+    names = tuple(name for each in hosts.split(",") if (name := each.strip()))
     return replace(
         defaults,
         mqtt=MqttSettings(parse_broker_url(mqtt_url)) if mqtt_url else defaults.mqtt,
-        api=api,
+        api=replace(api, allowed_hosts=(*api.allowed_hosts, *names)),
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,

@@ -29,10 +29,9 @@ async def run_api(settings: CloudSettings, monitor: Monitor, stop: asyncio.Event
         CloudError: the store cannot be opened.
         ConfigError: the data folder or the address cannot be used.
     """
-    settings.make_data_dir()
     with (
         closing(listen_for_people(settings)) as listener,
-        closing(open_database(settings.store_url)) as database,
+        closing(open_database(settings.prepare_store())) as database,
     ):
         monitor.watch_store(database)
         await answer_people(settings, database, listener, monitor, stop)

@@ -29,7 +29,7 @@ async def run_rul(settings: RulSettings, cloud: CloudSettings, monitor: Monitor,
     """
     async with open_stream(cloud) as stream:
         monitor.watch_stream(stream)
-        with closing(open_database(cloud.store_url)) as database:
+        with closing(open_database(cloud.prepare_store())) as database:
             monitor.watch_store(database)
             metrics = RulMetrics(monitor.registry)
             worker = RulWorker(database, settings, metrics=metrics)

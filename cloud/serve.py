@@ -51,14 +51,14 @@ async def run_replay(settings: CloudSettings) -> ReplayCounts:
         CloudError: stream or store failed.
     """
     async with open_stream(settings) as stream:
-        with closing(open_database(settings.store_url)) as database:
+        with closing(open_database(settings.prepare_store())) as database:
             return await replay_dead_letters(database, stream)
 
 
 async def _serve(settings: CloudSettings, stream: Stream, monitor: Monitor, stop: asyncio.Event) -> None:
     with (
         closing(listen_for_people(settings)) as listener,
-        closing(open_database(settings.store_url)) as database,
+        closing(open_database(settings.prepare_store())) as database,
     ):
         monitor.watch_store(database)
         parts = [

@@ -107,6 +107,16 @@ class CloudSettings:
         except OSError as error:
             raise ConfigError(f"the data folder {self.data_dir} cannot be made: {error.strerror}") from error
 
+    def prepare_store(self) -> str:
+        """Where the store lies, in a folder that is there; with its password, so never for a log.
+
+        Raises:
+            ConfigError: the folder of an embedded store cannot be made.
+        """
+        if self.store is None:
+            self.make_data_dir()
+        return self.store_url
+
     @property
     def store_url(self) -> str:
         """Where the store lies; with its password, so never for a log."""

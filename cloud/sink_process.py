@@ -33,7 +33,7 @@ async def run_sink(settings: CloudSettings, monitor: Monitor, stop: asyncio.Even
     """
     async with open_stream(settings) as stream:
         monitor.watch_stream(stream)
-        with closing(open_database(settings.store_url)) as database:
+        with closing(open_database(settings.prepare_store())) as database:
             monitor.watch_store(database)
             await store_records(settings, stream, database, monitor, stop)
 
