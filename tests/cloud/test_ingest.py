@@ -12,7 +12,7 @@ import pytest
 from cloud import dead_letters
 from cloud.acks import AckPublisher
 from cloud.delivery import Delivery
-from cloud.errors import OversizedError, StreamClosedError, TopicMismatchError
+from cloud.errors import OversizedError, StreamClosedError, StreamError, TopicMismatchError
 from cloud.ingest import Ingest, sort_deliveries, validate
 from cloud.metrics import count_of
 from cloud.sink import Sink
@@ -203,8 +203,11 @@ def test_a_full_stream_pauses_ingest_without_losing_or_acknowledging(tmp_path: P
         ingest = Ingest(stream, 100, 0.0)
         stop = asyncio.Event()
         running = asyncio.create_task(ingest.run(link, stop))
+        await ingest.check()
         while not count_of(ingest.metrics.append_failures):
             await asyncio.sleep(0.01)
+        with pytest.raises(StreamError, match="full"):
+            await ingest.check()
         held = len(link.acknowledged)
         assert 0 < held < len(deliveries)
         assert held == await consumer.lag()
@@ -216,6 +219,7 @@ def test_a_full_stream_pauses_ingest_without_losing_or_acknowledging(tmp_path: P
             await consumer.commit(records)
         stop.set()
         await running
+        await ingest.check()
         await stream.close()
 
     asyncio.run(main())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from cloud.errors import StoreUnavailableError
 from cloud.metrics import count_of
 from cloud.outcomes import MadeForecast
 from cloud.rul import GROUP, RulSettings, RulWorker
@@ -75,6 +77,19 @@ class Rig:
 @pytest.fixture
 def rig(database: Database, tmp_path: Path) -> Rig:
     return Rig(database, tmp_path)
+
+
+def fail_once(worker: RulWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store be away in a worker's first round, which ends when the next one is due already."""
+    forecast_all, errors = worker.forecast_all, [StoreUnavailableError("away")]
+
+    def forecast() -> int:
+        if errors:
+            time.sleep(2 * worker._settings.interval_s)
+            raise errors.pop()
+        return forecast_all()
+
+    monkeypatch.setattr(worker, "forecast_all", forecast)
 
 
 def test_a_machine_is_forecast_from_its_newest_row(rig: Rig) -> None:
@@ -264,6 +279,7 @@ def test_the_worker_follows_the_stream_until_told_to_stop(
         await stream.append(MESSAGES, [record(born()), Record("x", b"\xff", {})])
         await stream.append(MESSAGES, [record(a) for a in talk(5)])
         worker = RulWorker(database, settings, lambda: now[0])
+        fail_once(worker, monkeypatch)
         stop = asyncio.Event()
         consumer = await stream.subscribe(MESSAGES, GROUP)
         running = asyncio.create_task(worker.run(consumer, stop))
@@ -276,6 +292,8 @@ def test_the_worker_follows_the_stream_until_told_to_stop(
         again = await stream.subscribe(MESSAGES, GROUP)
         assert await again.poll(100, 0.0) == []  # everything was committed
         await again.close()
+        assert count_of(worker.metrics.failed_rounds) == 1
+        assert count_of(worker.metrics.late_rounds) >= 1
 
     on_a_stream(tmp_path, test)
     # The stream's own clock is far ahead of these summaries', so what counts is what the store holds.

@@ -11,7 +11,7 @@ import pytest
 
 from cloud import dead_letters
 from cloud.acks import AckPublisher, Key
-from cloud.errors import StreamError
+from cloud.errors import CloudError, StreamError
 from cloud.ingest import Ingest
 from cloud.metrics import count_of
 from cloud.sink import GROUP, Sink
@@ -244,12 +244,15 @@ def test_an_unavailable_store_is_waited_for(
         running = asyncio.create_task(sink.run_messages(consumer, stop))
         while not count_of(sink.metrics.store_failures):
             await asyncio.sleep(0.01)
+        with pytest.raises(CloudError, match="locked"):
+            await sink.check()
         assert devices.stored == []
         other.execute("ROLLBACK")
         while not devices.stored:
             await asyncio.sleep(0.01)
         stop.set()
         await running
+        await sink.check()
 
     use(test)
     other.close()
