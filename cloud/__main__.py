@@ -16,14 +16,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from cloud.keeping import Keeping
-from cloud.places import add_places, read_places
-from cloud.processes import run_ingest, run_until_told
+from cloud.places import add_metrics, add_places, read_metrics, read_places
+from cloud.processes import Process, run_ingest, run_until_told
 from cloud.settings import CloudSettings, MqttSettings, parse_http_address
 from contract.broker_address import parse_broker_url
 from contract.errors import ConfigError, IndustrialGuardError
 from contract.logs import configure_logging
 
-INGEST, SERVE, ALL, REPLAY = COMMANDS = ("ingest", "serve", "all", "replay-dead-letters")
+INGEST, SINK, API, SERVE, ALL, REPLAY = COMMANDS = (
+    *("ingest", "sink", "api", "serve", "all"),
+    "replay-dead-letters",
+)
 LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
 DESCRIPTION = """\
@@ -31,8 +34,10 @@ Receive, store and show what the devices send.
 
 commands:
   ingest               broker to stream: validates, acknowledges MQTT once a message is durable
-  serve                stream to store, alerts, API and page; acknowledges to the devices
-  all                  both in one process
+  sink                 stream to store and alerts; acknowledges to the devices
+  api                  API and page over the store
+  serve                sink and api in one process, for one machine
+  all                  ingest, sink and api in one process
   replay-dead-letters  validate the dead letters again; what passes now is stored
 
 of remaining useful life, each with its own --help:
@@ -47,14 +52,18 @@ examples:
   industrialguard cloud all --data ./data --mqtt mqtt://127.0.0.1:1883 --http 127.0.0.1:8080
   industrialguard cloud ingest --data /var/lib/industrialguard --mqtt mqtts://broker.plant:8883
   industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
-  industrialguard cloud ingest --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883
+  industrialguard cloud ingest --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883 --metrics :9100
+  industrialguard cloud sink --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883 --metrics :9101
+  industrialguard cloud api --http 127.0.0.1:8080
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 
 environment, for what has no flag on the command line:
   INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_STREAM, INDUSTRIALGUARD_STORE, INDUSTRIALGUARD_MQTT,
-  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS, INDUSTRIALGUARD_LAKE, INDUSTRIALGUARD_LOG_LEVEL
+  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_HOSTS, INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS, INDUSTRIALGUARD_LAKE,
+  INDUSTRIALGUARD_METRICS, INDUSTRIALGUARD_LOG_LEVEL
   INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
   INDUSTRIALGUARD_SHARED  1: as --shared
+  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
 """
@@ -94,9 +103,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see above")
     add_places(parser)
+    add_metrics(parser)
     parser.add_argument("--mqtt", metavar="URL", help="the broker (default: mqtt://127.0.0.1:1883)")
     parser.add_argument(
         "--http", metavar="HOST:PORT", help="API and page (default: 127.0.0.1:8080; port 0: any)"
+    )
+    parser.add_argument(
+        "--hosts",
+        metavar="NAME[,NAME]",
+        help="names of this server in browsers, besides its address and localhost",
     )
     parser.add_argument("--partitions", type=int, default=8, metavar="N", help="of a new stream (default: 8)")
     parser.add_argument(
@@ -144,15 +159,18 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     if http:
         host, port = parse_http_address(http)
         api = replace(api, host=host, port=port)
+    hosts = arguments.hosts or environment.get("INDUSTRIALGUARD_HOSTS") or ""
+    names = tuple(name for each in hosts.split(",") if (name := each.strip()))
     return replace(
         defaults,
         mqtt=MqttSettings(parse_broker_url(mqtt_url)) if mqtt_url else defaults.mqtt,
-        api=api,
+        api=replace(api, allowed_hosts=(*api.allowed_hosts, *names)),
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
         is_shared=arguments.shared or environment.get("INDUSTRIALGUARD_SHARED") == "1",
         keeping=_read_keeping(arguments, environment),
+        metrics=read_metrics(arguments, environment),
     )
 
 
@@ -165,16 +183,30 @@ def _read_keeping(arguments: argparse.Namespace, environment: Mapping[str, str])
 
 
 def _run(command: str, settings: CloudSettings) -> None:
-    if command == INGEST:
-        asyncio.run(run_until_told(run_ingest, settings))
-        return
-    from cloud import serve  # loads the store and the web framework, which ingest does without
-
     if command == REPLAY:
-        counts = asyncio.run(serve.run_replay(settings))
+        from cloud.serve import run_replay
+
+        counts = asyncio.run(run_replay(settings))
         print(f"passed {counts.passed}, still dead {counts.still_dead}, incomplete {counts.incomplete}")
     else:
-        asyncio.run(run_until_told(serve.run_all if command == ALL else serve.run_serve, settings))
+        asyncio.run(run_until_told(command, _find_process(command), settings))
+
+
+def _find_process(command: str) -> Process:
+    """The process of a command; each loads what it needs, and ingest neither store nor web framework."""
+    if command == INGEST:
+        return run_ingest
+    if command == SINK:
+        from cloud.sink_process import run_sink
+
+        return run_sink
+    if command == API:
+        from cloud.api_process import run_api
+
+        return run_api
+    from cloud import serve
+
+    return serve.run_all if command == ALL else serve.run_serve
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from cloud.errors import LinkError
+from cloud.metrics import AckMetrics, count_of
 from contract.codec import MAX_ACK_SEQUENCES, encode_ack
 from contract.messages import Ack, BootAck
 from contract.topics import AckTopic
@@ -32,14 +33,11 @@ class Publisher(Protocol):
 
 
 class AckPublisher:
-    """Sends acknowledgements through a link."""
+    """Sends acknowledgements through a link, and counts them."""
 
-    def __init__(self, link: Publisher) -> None:
+    def __init__(self, link: Publisher, metrics: AckMetrics | None = None) -> None:
         self._link = link
-        self.sent = 0
-        """Acks handed to the broker since start."""
-        self.unsent = 0
-        """Acks that could not be sent since start; their devices will ask again."""
+        self.metrics = metrics or AckMetrics()
 
     def publish(self, stored: Iterable[Key] = (), rejected: Iterable[Key] = ()) -> None:
         """Acknowledge messages by their keys (device, boot, sequence)."""
@@ -47,11 +45,11 @@ class AckPublisher:
             try:
                 self._link.publish(str(AckTopic(device_id)), encode_ack(ack))
             except LinkError as error:
-                if self.unsent == 0:
+                if count_of(self.metrics.unsent) == 0:
                     _LOG.warning("an ack was not sent; devices will ask again", extra={"reason": str(error)})
-                self.unsent += 1
+                self.metrics.unsent.inc()
             else:
-                self.sent += 1
+                self.metrics.sent.inc()
 
 
 def build_acks(stored: Iterable[Key], rejected: Iterable[Key]) -> Iterator[tuple[str, Ack]]:

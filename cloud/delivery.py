@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 
@@ -17,6 +18,10 @@ class Delivery:
     """Connection and packet by which the link acknowledges it."""
     cut_from: int = 0
     """Bytes it had before all but its beginning was let go; 0: it is whole."""
+    traceparent: str = field(default="", repr=False)
+    """Its trace (W3C Trace Context), by the MQTT 5 user property of this name; empty: none."""
+    received_s: float = field(default_factory=time.monotonic, repr=False, compare=False)
+    """When it was handed over, by the monotonic clock, in s."""
 
     @property
     def size_bytes(self) -> int:

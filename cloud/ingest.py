@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,8 +18,11 @@ from cloud import dead_letters
 from cloud.backoff import Backoff, retry
 from cloud.dead_letters import DeadLetter
 from cloud.delivery import Delivery
-from cloud.errors import OversizedError, TopicMismatchError
+from cloud.errors import OversizedError, StreamError, TopicMismatchError
+from cloud.metrics import IngestMetrics
 from cloud.stream import MESSAGES, Record, Stream
+from cloud.trace_context import TRACEPARENT, is_traceparent
+from cloud.tracing import NO_TRACING, Tracing
 from contract.codec import MAX_MESSAGE_BYTES, decode
 from contract.errors import IndustrialGuardError, MessageError
 from contract.messages import Message
@@ -42,15 +46,6 @@ class Link(Protocol):
 
 
 @dataclass(slots=True)
-class IngestCounters:
-    """Since start."""
-
-    accepted: int = 0
-    dead_lettered: int = 0
-    append_failures: int = 0
-
-
-@dataclass(slots=True)
 class SortedBatch:
     """Deliveries, judged."""
 
@@ -65,13 +60,24 @@ class Ingest:
         stream: Takes messages and dead letters.
         batch: Publications in one append, at most.
         wait_s: How long to wait for a batch to fill, in s.
+        metrics: Where it counts.
+        tracing: Where its spans go.
     """
 
-    def __init__(self, stream: Stream, batch: int, wait_s: float) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        batch: int,
+        wait_s: float,
+        metrics: IngestMetrics | None = None,
+        tracing: Tracing = NO_TRACING,
+    ) -> None:
         self._stream = stream
         self._batch = batch
         self._wait_s = wait_s
-        self.counters = IngestCounters()
+        self.metrics = metrics or IngestMetrics()
+        self._tracing = tracing
+        self._trouble = ""
 
     async def run(self, link: Link, stop: asyncio.Event) -> None:
         """Move batches until told to stop; the batch under way is finished.
@@ -99,14 +105,31 @@ class Ingest:
         Raises:
             StreamError: one that waiting does not cure.
         """
-        batch = sort_deliveries(deliveries)
-        await self._append(MESSAGES, batch.messages)
-        await self._append(
-            dead_letters.TOPIC, [dead_letters.encode_letter(letter) for letter in batch.letters]
-        )
-        self.counters.accepted += len(batch.messages)
-        self.counters.dead_lettered += len(batch.letters)
+        with self._tracing.batch("ingest", (each.traceparent for each in deliveries)) as trace:
+            batch = sort_deliveries(deliveries, trace)
+            await self._append(MESSAGES, batch.messages)
+            await self._append(
+                dead_letters.TOPIC, [dead_letters.encode_letter(letter) for letter in batch.letters]
+            )
+            self._count(deliveries, batch)
+
+    async def check(self) -> None:
+        """Return when the stream takes what it is given.
+
+        Raises:
+            StreamError: it refuses the batch under way.
+        """
+        if self._trouble:
+            raise StreamError(self._trouble)
+
+    def _count(self, deliveries: Sequence[Delivery], batch: SortedBatch) -> None:
+        now_s = time.monotonic()
+        self.metrics.received.inc(len(deliveries))
+        self.metrics.accepted.inc(len(batch.messages))
+        self.metrics.batch.observe(len(deliveries))
+        self.metrics.append_delay.observe(now_s - min((d.received_s for d in deliveries), default=now_s))
         for letter in batch.letters:
+            self.metrics.dead_letters.labels(letter.error).inc()
             _LOG.warning(
                 "dead letter", extra={"topic": letter.topic, "error": letter.error, "detail": letter.detail}
             )
@@ -118,16 +141,23 @@ class Ingest:
             self._note_failure,
             Backoff(_RETRY_BASE_S, _RETRY_CAP_S),
         )
+        self._trouble = ""
 
     def _note_failure(self, error: IndustrialGuardError, wait_s: float) -> None:
-        self.counters.append_failures += 1
+        self._trouble = str(error)
+        self.metrics.append_failures.inc()
         _LOG.error(
             "the stream takes nothing; waiting", extra={"reason": str(error), "wait_s": round(wait_s, 3)}
         )
 
 
-def sort_deliveries(deliveries: Sequence[Delivery]) -> SortedBatch:
-    """Judge each delivery on its own: a record for the stream, or a dead letter."""
+def sort_deliveries(deliveries: Sequence[Delivery], trace: str = "") -> SortedBatch:
+    """Judge each delivery on its own: a record for the stream, or a dead letter.
+
+    Args:
+        deliveries: As they came.
+        trace: The `traceparent` of whoever judges, for messages that bring none.
+    """
     batch = SortedBatch()
     for delivery in deliveries:
         try:
@@ -135,7 +165,7 @@ def sort_deliveries(deliveries: Sequence[Delivery]) -> SortedBatch:
         except MessageError as error:
             batch.letters.append(dead_letters.write_letter(delivery, error))
         else:
-            batch.messages.append(build_record(message, delivery))
+            batch.messages.append(build_record(message, delivery, trace))
     return batch
 
 
@@ -162,7 +192,11 @@ def validate(topic: str, payload: bytes, size_bytes: int | None = None) -> Messa
     return message
 
 
-def build_record(message: Message, delivery: Delivery) -> Record:
+def build_record(message: Message, delivery: Delivery, trace: str = "") -> Record:
     """The stream's record of a valid message: its own bytes, keyed by its device."""
     headers = {"topic": delivery.topic, "retained": str(int(delivery.is_retained))}
+    if delivery.traceparent and is_traceparent(delivery.traceparent):
+        headers[TRACEPARENT] = delivery.traceparent
+    elif trace:
+        headers[TRACEPARENT] = trace
     return Record(message.device_id, delivery.payload, headers)

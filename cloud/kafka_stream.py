@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 _CLOSE_S = 5.0
 """How long a client may take to say goodbye, in s; after an outage it would wait for its broker."""
 _MOVED = (CommitFailedError, IllegalStateError)
-"""A commit after the group has dealt the partitions to somebody else."""
+"""What is asked after the group has dealt the partitions to somebody else."""
 
 
 class KafkaStream:
@@ -69,6 +69,13 @@ class KafkaStream:
         self._consumers.append(consumer)
         return consumer
 
+    async def ping(self) -> None:
+        """See `cloud.stream.Stream.ping`."""
+        if self._is_closed:
+            raise StreamClosedError("the stream is closed")
+        async with self._admin("does not answer"):
+            pass  # it has connected and read where the partitions are
+
     async def close(self) -> None:
         """See `cloud.stream.Stream.close`."""
         self._is_closed = True
@@ -106,18 +113,23 @@ class KafkaStream:
     async def _find_topic(self, topic: str) -> int:
         """How many partitions it has; it is made where there is none."""
         if topic not in self._partitions:
-            admin = AIOKafkaAdminClient(
-                bootstrap_servers=self._config.address.servers,
-                request_timeout_ms=round(self._config.request_s * 1000),
-            )
-            try:
-                await admin.start()
+            async with self._admin(f"has no topic {topic}") as admin:
                 self._partitions[topic] = await self._make_topic(admin, topic)
-            except (KafkaError, TimeoutError) as error:
-                raise _translated(f"has no topic {topic}", error) from error
-            finally:
-                await _stop(admin)
         return self._partitions[topic]
+
+    @asynccontextmanager
+    async def _admin(self, what: str) -> AsyncIterator[AIOKafkaAdminClient]:
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self._config.address.servers,
+            request_timeout_ms=round(self._config.request_s * 1000),
+        )
+        try:
+            await admin.start()
+            yield admin
+        except (KafkaError, TimeoutError) as error:
+            raise _translated(what, error) from error
+        finally:
+            await _stop(admin)
 
     async def _make_topic(self, admin: AIOKafkaAdminClient, topic: str) -> int:
         config = self._config
@@ -214,15 +226,13 @@ class KafkaConsumer:
         self._require_open()
         try:
             places = self._client.assignment()
-            unknown = [place for place in places if self._client.highwater(place) is None]
-            ends = await self._client.end_offsets(unknown) if unknown else {}
+            ends = await self._client.end_offsets(places) if places else {}
             positions = {place: await self._client.position(place) for place in places}
+        except _MOVED as error:
+            raise StreamError("the group is dealing its partitions anew") from error
         except (KafkaError, TimeoutError) as error:
             raise _translated("cannot be asked", error) from error
-        return sum(
-            max(0, (ends[place] if place in ends else self._client.highwater(place)) - position)
-            for place, position in positions.items()
-        )
+        return sum(max(0, ends[place] - position) for place, position in positions.items())
 
     async def close(self) -> None:
         """See `cloud.stream.Consumer.close`."""

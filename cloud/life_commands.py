@@ -13,12 +13,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from cloud.machine_events import read_events
-from cloud.places import add_places, read_places
+from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import run_until_told
 from cloud.pseudonym_key import read_key
 from cloud.settings import CloudSettings
@@ -39,7 +40,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         configure_logging(os.environ.get("INDUSTRIALGUARD_LOG_LEVEL", "INFO"))
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for chatty in ("alembic", "uvicorn"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         run: Callable[[argparse.Namespace], None] = arguments.run
         run(arguments)
     except IndustrialGuardError as error:
@@ -82,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     back.add_argument("--who", default=who, metavar="NAME", help=f"kept beside it (default: {who})")
     for command in (rul, events, snapshot, models, back):
         add_places(command)
+    add_metrics(rul)
     for command in (rul, models, back):
         command.add_argument("--registry", type=Path, metavar="DIR", help="default: DATA/registry")
     for command in (rul, snapshot):
@@ -192,4 +195,5 @@ def _run_rul(arguments: argparse.Namespace) -> None:
     settings = RulSettings(
         _registry(arguments), _plans(arguments), arguments.interval_s, threads=arguments.threads
     )
-    asyncio.run(run_until_told(partial(run_rul, settings), _settings(arguments)))
+    cloud = replace(_settings(arguments), metrics=read_metrics(arguments, os.environ))
+    asyncio.run(run_until_told("rul", partial(run_rul, settings), cloud))

@@ -27,6 +27,7 @@ from cloud.dead_letters import KEEP_BYTES
 from cloud.delivery import Delivery
 from cloud.errors import LinkError, LinkRefusedError
 from cloud.settings import MqttSettings
+from cloud.trace_context import TRACEPARENT
 
 _LOG = logging.getLogger(__name__)
 _QOS = 1
@@ -277,7 +278,9 @@ class MqttLink:
         receipt = (self._connection, message.mid)
         payload = bytes(message.payload[:KEEP_BYTES])  # a giant is only recognised: thousands may wait here
         cut_from = len(message.payload) if len(message.payload) > KEEP_BYTES else 0
-        self._inbox.append(Delivery(topic, payload, message.retain, receipt, cut_from))
+        self._inbox.append(
+            Delivery(topic, payload, message.retain, receipt, cut_from, _traceparent_of(message))
+        )
         self._has_mail.set()
         if len(self._inbox) >= self._settings.max_unacknowledged and self._socket is not None:
             self._is_paused = True
@@ -324,3 +327,8 @@ class MqttLink:
         if sock is not None and sock.fileno() >= 0:
             self._loop.remove_reader(sock)
             self._loop.remove_writer(sock)
+
+
+def _traceparent_of(message: paho.MQTTMessage) -> str:
+    properties = getattr(message.properties, "UserProperty", ())
+    return next((value for name, value in properties if name == TRACEPARENT), "")

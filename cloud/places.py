@@ -1,4 +1,4 @@
-"""Where a process of the cloud finds its stream and its store, by flags and environment.
+"""Where a process of the cloud finds its stream and its store, and is found itself, by flags and environment.
 
 Rule: every command is told the same way, flags first. A password belongs into the environment, where other
 users do not see it, and is never shown.
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from cloud.kafka_settings import KafkaAddress
+from cloud.settings import parse_http_address
 from contract.errors import ConfigError
 
-DATA, STREAM, STORE, MEMBER = (
-    f"INDUSTRIALGUARD_{name}" for name in ("CLOUD_DATA", "STREAM", "STORE", "MEMBER")
+DATA, STREAM, STORE, MEMBER, METRICS = (
+    f"INDUSTRIALGUARD_{name}" for name in ("CLOUD_DATA", "STREAM", "STORE", "MEMBER", "METRICS")
 )
 DEFAULT_DATA = Path("industrialguard-data")
 POSTGRESQL = "postgresql://"
@@ -32,6 +33,25 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store", metavar="URL", help="postgresql://USER:PASSWORD@HOST:PORT/NAME (default: a file in DIR)"
     )
+
+
+def add_metrics(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of a process that goes on until it is told to stop."""
+    parser.add_argument(
+        "--metrics",
+        metavar="HOST:PORT",
+        help="answer /healthz, /readyz and /metrics there (default: nowhere)",
+    )
+
+
+def read_metrics(arguments: argparse.Namespace, environment: Mapping[str, str]) -> tuple[str, int] | None:
+    """Where a process answers probes.
+
+    Raises:
+        ConfigError: an address that cannot be one.
+    """
+    text = arguments.metrics or environment.get(METRICS)
+    return parse_http_address(text) if text else None
 
 
 def read_places(arguments: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from cloud.ingest import Ingest
 from cloud.kafka_settings import KafkaStreamConfig
+from cloud.metrics import IngestMetrics, count_of
+from cloud.monitor import Monitor
 from cloud.mqtt import MqttLink
 from cloud.settings import CloudSettings
 from cloud.sqlite_stream import SqliteStream
 from cloud.stream import Stream
+from cloud.tracing import open_tracing
 from contract.errors import ConfigError
 from contract.topics import ALL_PRESENCE, ALL_UP, shared
 
@@ -32,10 +37,10 @@ SHARE = "industrialguard"
 SHARED_SESSION_S = 60
 """How long the broker keeps its part for a worker with a name, in s: as long as a restart takes."""
 Work = Coroutine[Any, Any, None]
-Process = Callable[[CloudSettings, asyncio.Event], Work]
+Process = Callable[[CloudSettings, Monitor, asyncio.Event], Work]
 
 
-async def run_ingest(settings: CloudSettings, stop: asyncio.Event) -> None:
+async def run_ingest(settings: CloudSettings, monitor: Monitor, stop: asyncio.Event) -> None:
     """Broker to stream, until told to stop.
 
     Raises:
@@ -43,25 +48,29 @@ async def run_ingest(settings: CloudSettings, stop: asyncio.Event) -> None:
         ConfigError: the data folder cannot be used.
     """
     async with open_stream(settings) as stream:
-        await move_deliveries(settings, stream, stop)
+        monitor.watch_stream(stream)
+        await move_deliveries(settings, stream, monitor, stop)
 
 
-async def move_deliveries(settings: CloudSettings, stream: Stream, stop: asyncio.Event) -> None:
+async def move_deliveries(
+    settings: CloudSettings, stream: Stream, monitor: Monitor, stop: asyncio.Event
+) -> None:
     """Broker to a stream that somebody else closes, until told to stop.
 
     Raises:
         CloudError: a part failed for good.
     """
     link = open_ingest_link(settings)
-    ingest = Ingest(stream, settings.ingest_batch, settings.ingest_wait_s)
+    metrics = IngestMetrics(monitor.registry)
+    ingest = Ingest(stream, settings.ingest_batch, settings.ingest_wait_s, metrics, monitor.tracing)
+    monitor.watch_link("ingest", link)
+    monitor.watch("ingest", ingest.check)
     try:
         await supervise([ingest.run(link, stop)], [link.run(), _announce_link(link)], stop)
     finally:
         await link.close()
-        counters = ingest.counters
-        _LOG.info(
-            "ingest stopped", extra={"accepted": counters.accepted, "dead_lettered": counters.dead_lettered}
-        )
+        counts = {"accepted": count_of(metrics.accepted), "dead_lettered": count_of(metrics.dead_letters)}
+        _LOG.info("ingest stopped", extra=counts)
 
 
 def open_ingest_link(settings: CloudSettings) -> MqttLink:
@@ -84,13 +93,55 @@ async def _announce_link(link: MqttLink) -> None:
     _LOG.info("ready", extra={"address": link.address})
 
 
-async def run_until_told(process: Process, settings: CloudSettings) -> None:
-    """Run a process until it ends or the system asks it to."""
+async def run_until_told(name: str, process: Process, settings: CloudSettings) -> None:
+    """Run a process until it ends or the system asks it to.
+
+    Args:
+        name: Of the process, in traces.
+        process: What to run.
+        settings: What it is told.
+
+    Raises:
+        CloudError: a part failed for good.
+        ConfigError: a setting cannot be right.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await process(settings, stop)
+    tracing = open_tracing(f"industrialguard-{name}", os.environ)
+    monitor = Monitor(tracing)
+    try:
+        async with _answering(settings, monitor, stop):
+            await process(settings, monitor, stop)
+    finally:
+        await asyncio.to_thread(tracing.close)
+
+
+def _answering(
+    settings: CloudSettings, monitor: Monitor, stop: asyncio.Event
+) -> AbstractAsyncContextManager[None]:
+    """Probes, where the settings ask for them."""
+    if settings.metrics is None:
+        return nullcontext()
+    from cloud.monitor_server import serving  # loads uvicorn, which a process that nobody asks does without
+
+    return serving(monitor, listen(*settings.metrics, flag="--metrics"), stop)
+
+
+def listen(host: str, port: int, flag: str) -> socket.socket:
+    """Bind before anything else starts, so that a taken port is one clear line.
+
+    Raises:
+        ConfigError: it is taken, or not ours.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with {flag}"
+        ) from error
 
 
 async def supervise(parts: Sequence[Work], services: Sequence[Work], stop: asyncio.Event) -> None:
@@ -149,8 +200,5 @@ def _open_kafka(config: KafkaStreamConfig) -> Stream:
 
 
 def _open_embedded(settings: CloudSettings) -> Stream:
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"the data folder {settings.data_dir} cannot be made: {error.strerror}") from error
+    settings.make_data_dir()
     return SqliteStream(settings.sqlite_stream)

@@ -20,6 +20,7 @@ from cloud.champions import Champions, ServedModel, find_misfit
 from cloud.errors import ModelError
 from cloud.fleet_lives import FleetLives, Form, OnlineLife
 from cloud.life_plan import machine_type_of, plan_of
+from cloud.metrics import RulMetrics
 from cloud.outcomes import MadeForecast
 from cloud.store.batch import Arrival
 from cloud.store.database import Database
@@ -64,20 +65,6 @@ class RulSettings:
             raise ConfigError("rul: interval, batches and threads must be positive")
 
 
-@dataclass(slots=True)
-class RulCounters:
-    """Since start."""
-
-    rounds: int = 0
-    forecasts: int = 0
-    beyond: int = 0
-    """Of these, beyond the horizon."""
-    unanswered: int = 0
-    """Lives of which the model's answer was no number."""
-    undecodable: int = 0
-    """Records that this version cannot read."""
-
-
 class RulWorker:
     """Follows the stream and forecasts.
 
@@ -85,6 +72,7 @@ class RulWorker:
         database: Where rows are read from and forecasts go.
         settings: How.
         clock: Cloud time, aware UTC.
+        metrics: Where it counts.
     """
 
     def __init__(
@@ -92,6 +80,7 @@ class RulWorker:
         database: Database,
         settings: RulSettings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        metrics: RulMetrics | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -102,7 +91,7 @@ class RulWorker:
         """Of this round; thousands of machines share a profile."""
         self._said: set[str] = set()
         self._newest: dict[tuple[str, str], tuple[datetime, str]] = {}
-        self.counters = RulCounters()
+        self.metrics = metrics or RulMetrics()
 
     async def run(self, consumer: Consumer, stop: asyncio.Event) -> None:
         """Forecast at every interval until told to stop.
@@ -120,7 +109,8 @@ class RulWorker:
             if has_caught_up or time.monotonic() >= due_s:
                 due_s, is_first = time.monotonic() + self._settings.interval_s, False
                 backoff = Backoff(_RETRY_BASE_S, _RETRY_CAP_S)
-                await retry(lambda: asyncio.to_thread(self.forecast_all), _note_failure, backoff)
+                await retry(lambda: asyncio.to_thread(self.forecast_all), self._note_failure, backoff)
+                self.metrics.late_rounds.inc(time.monotonic() > due_s)
 
     def take(self, records: Sequence[StoredRecord]) -> None:
         """Follow the stream by these records."""
@@ -129,7 +119,7 @@ class RulWorker:
             try:
                 arrivals.append(Arrival(decode(record.value), record.append_time))
             except MessageError:
-                self.counters.undecodable += 1  # the sink makes it a dead letter
+                self.metrics.undecodable.inc()  # the sink makes it a dead letter
         self._fleet.take(arrivals)
 
     def forecast_all(self) -> int:
@@ -141,7 +131,13 @@ class RulWorker:
         Raises:
             StoreError: the store cannot be read or written; the forecasts so far are stored.
         """
-        now = self._clock()
+        with self.metrics.round_time.time():
+            stored = self._forecast_all(self._clock())
+        self.metrics.rounds.inc()
+        _LOG.info("forecasts made", extra={"forecasts": stored, "wrong_clocks": self._fleet.wrong_clocks})
+        return stored
+
+    def _forecast_all(self, now: datetime) -> int:
         self._champions.refresh()
         self._forms.clear()
         with self._database.session() as session:
@@ -152,8 +148,6 @@ class RulWorker:
         stored = 0
         for served, online in self._batches(now):
             stored += self._forecast(served, online, now)
-        self.counters.rounds += 1
-        _LOG.info("forecasts made", extra={"forecasts": stored, "wrong_clocks": self._fleet.wrong_clocks})
         return stored
 
     def _batches(self, now: datetime) -> Iterator[tuple[ServedModel, list[OnlineLife]]]:
@@ -179,9 +173,9 @@ class RulWorker:
         with self._database.transaction() as session:
             store_forecasts(session, made, now)
         self._newest |= {_component(each): (each.made_at, served.version) for each in online}
-        self.counters.forecasts += len(made)
-        self.counters.beyond += sum(each.forecast.is_beyond for each in made)
-        self.counters.unanswered += len(pairs) - len(made)
+        self.metrics.forecasts.inc(len(made))
+        self.metrics.beyond.inc(sum(each.forecast.is_beyond for each in made))
+        self.metrics.unanswered.inc(len(pairs) - len(made))
         for each, forecast in pairs:
             if forecast is None:
                 self._say(f"{each.device_id}: model {served.version} has no answer", each.device_id)
@@ -228,6 +222,10 @@ class RulWorker:
             self._said.add(about)
             _LOG.warning("no forecast", extra={"reason": reason})
 
+    def _note_failure(self, error: IndustrialGuardError, wait_s: float) -> None:
+        self.metrics.failed_rounds.inc()
+        _LOG.error("forecasts are waiting", extra={"reason": str(error), "wait_s": round(wait_s, 3)})
+
 
 def _component(online: OnlineLife) -> tuple[str, str]:
     return online.device_id, online.life.component
@@ -244,7 +242,3 @@ def _made(online: OnlineLife, forecast: Forecast, served: ServedModel) -> MadeFo
         time_unit=life.time_unit,
         forecast=forecast,
     )
-
-
-def _note_failure(error: IndustrialGuardError, wait_s: float) -> None:
-    _LOG.error("forecasts are waiting", extra={"reason": str(error), "wait_s": round(wait_s, 3)})

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import closing
 
-from cloud.processes import open_stream
+from cloud.metrics import RulMetrics, count_of
+from cloud.monitor import Monitor
+from cloud.processes import open_stream, supervise
 from cloud.rul import GROUP, RulSettings, RulWorker
 from cloud.settings import CloudSettings
 from cloud.store.database import open_database
@@ -17,7 +20,7 @@ from cloud.stream import MESSAGES
 _LOG = logging.getLogger(__name__)
 
 
-async def run_rul(settings: RulSettings, cloud: CloudSettings, stop: asyncio.Event) -> None:
+async def run_rul(settings: RulSettings, cloud: CloudSettings, monitor: Monitor, stop: asyncio.Event) -> None:
     """Stream to forecasts, until told to stop.
 
     Raises:
@@ -25,12 +28,13 @@ async def run_rul(settings: RulSettings, cloud: CloudSettings, stop: asyncio.Eve
         ConfigError: the data folder cannot be used.
     """
     async with open_stream(cloud) as stream:
-        database = open_database(cloud.store_url)
-        try:
-            worker = RulWorker(database, settings)
+        monitor.watch_stream(stream)
+        with closing(open_database(cloud.prepare_store())) as database:
+            monitor.watch_store(database)
+            metrics = RulMetrics(monitor.registry)
+            worker = RulWorker(database, settings, metrics=metrics)
             consumer = await stream.subscribe(MESSAGES, GROUP)
             _LOG.info("ready", extra={"address": str(settings.registry)})
-            await worker.run(consumer, stop)
-            _LOG.info("rul stopped", extra={"forecasts": worker.counters.forecasts})
-        finally:
-            database.close()
+            lag = monitor.follow_lag(GROUP, MESSAGES, consumer)
+            await supervise([worker.run(consumer, stop)], [lag], stop)
+            _LOG.info("rul stopped", extra={"forecasts": count_of(metrics.forecasts)})

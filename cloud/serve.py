@@ -1,53 +1,46 @@
-"""The processes behind the stream: store, alerts, API and page.
+"""Several parts of the cloud in one process, for one machine.
 
-Rule: the one place where they are built from settings and meet.
+Rule: only what `processes`, `sink_process` and `api_process` build is put together here, over one stream and
+one store.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-import socket
+from contextlib import closing
 
-from cloud import dead_letters
-from cloud.acks import AckPublisher
-from cloud.api.app import create_app
-from cloud.api.server import ApiServer
-from cloud.housekeeping import Housekeeper
-from cloud.mqtt import MqttLink
+from cloud.api_process import answer_people, listen_for_people
+from cloud.monitor import Monitor
 from cloud.processes import move_deliveries, open_stream, supervise
 from cloud.replay import ReplayCounts, replay_dead_letters
 from cloud.settings import CloudSettings
-from cloud.sink import GROUP, Sink
-from cloud.store.database import Database, open_database
-from cloud.store.writer import StoreWriter
-from cloud.stream import MESSAGES, Stream
-from contract.errors import ConfigError
-
-_LOG = logging.getLogger(__name__)
+from cloud.sink_process import store_records
+from cloud.store.database import open_database
+from cloud.stream import Stream
 
 
-async def run_serve(settings: CloudSettings, stop: asyncio.Event) -> None:
-    """Stream to store, alerts, API and page, until told to stop.
+async def run_serve(settings: CloudSettings, monitor: Monitor, stop: asyncio.Event) -> None:
+    """Sink, API and page, until told to stop.
 
     Raises:
         CloudError: a part failed for good.
         ConfigError: the data folder or the address cannot be used.
     """
     async with open_stream(settings) as stream:
-        await _serve(settings, stream, stop)
+        monitor.watch_stream(stream)
+        await _serve(settings, stream, monitor, stop)
 
 
-async def run_all(settings: CloudSettings, stop: asyncio.Event) -> None:
-    """Everything in one process, until told to stop.
+async def run_all(settings: CloudSettings, monitor: Monitor, stop: asyncio.Event) -> None:
+    """Ingest, sink, API and page, until told to stop.
 
     Raises:
         CloudError: a part failed for good.
         ConfigError: the data folder or the address cannot be used.
     """
     async with open_stream(settings) as stream:
-        parts = [move_deliveries(settings, stream, stop), _serve(settings, stream, stop)]
+        monitor.watch_stream(stream)
+        parts = [move_deliveries(settings, stream, monitor, stop), _serve(settings, stream, monitor, stop)]
         await supervise(parts, [], stop)
 
 
@@ -58,60 +51,18 @@ async def run_replay(settings: CloudSettings) -> ReplayCounts:
         CloudError: stream or store failed.
     """
     async with open_stream(settings) as stream:
-        database = open_database(settings.store_url)
-        try:
+        with closing(open_database(settings.prepare_store())) as database:
             return await replay_dead_letters(database, stream)
-        finally:
-            database.close()
 
 
-async def _serve(settings: CloudSettings, stream: Stream, stop: asyncio.Event) -> None:
-    listener = _listen(settings.api.host, settings.api.port)
-    database = open_database(settings.store_url)
-    link = MqttLink(settings.mqtt, f"sink-{settings.member or secrets.token_hex(4)}")
-    writer = StoreWriter(database, settings.member or "")
-    sink = Sink(stream, writer, AckPublisher(link), settings.sink_batch)
-    try:
-        messages = await stream.subscribe(MESSAGES, GROUP)
-        letters = await stream.subscribe(dead_letters.TOPIC, GROUP)
+async def _serve(settings: CloudSettings, stream: Stream, monitor: Monitor, stop: asyncio.Event) -> None:
+    with (
+        closing(listen_for_people(settings)) as listener,
+        closing(open_database(settings.prepare_store())) as database,
+    ):
+        monitor.watch_store(database)
         parts = [
-            sink.run_messages(messages, stop),
-            sink.run_dead_letters(letters, stop),
-            _run_api(settings, database, listener, stop),
+            store_records(settings, stream, database, monitor, stop),
+            answer_people(settings, database, listener, monitor, stop),
         ]
-        parts.append(Housekeeper(database, settings.keeping).run(stop))
-        await supervise(parts, [link.run()], stop)
-    finally:
-        await link.close()
-        database.close()
-        listener.close()
-        _LOG.info(
-            "sink stopped", extra={"stored": sink.counters.stored, "redelivered": sink.counters.redelivered}
-        )
-
-
-async def _run_api(
-    settings: CloudSettings, database: Database, listener: socket.socket, stop: asyncio.Event
-) -> None:
-    server = ApiServer(create_app(settings.api, database), settings.api, takes_signals=False)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
-    host, port = listener.getsockname()[:2]
-    _LOG.info("ready", extra={"address": f"http://{f'[{host}]' if ':' in host else host}:{port}"})
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    server.stop()
-    await serving
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything else starts, so that a taken port is one clear line."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --http"
-        ) from error
+        await supervise(parts, [], stop)

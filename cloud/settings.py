@@ -75,6 +75,9 @@ class CloudSettings:
     keeping: Keeping = field(default_factory=Keeping)
     """What the store keeps, and for how long."""
 
+    metrics: tuple[str, int] | None = None
+    """Host and port that answer /healthz, /readyz and /metrics; None: nowhere."""
+
     def __post_init__(self) -> None:
         if not 1 <= self.partitions <= 1024:
             raise ConfigError(f"partitions must lie between 1 and 1024, not {self.partitions}")
@@ -97,6 +100,27 @@ class CloudSettings:
         """The embedded stream."""
         path = self.data_dir / "stream.db"
         return SqliteStreamConfig(path, self.partitions, self.retention_s, self.max_stream_bytes)
+
+    def make_data_dir(self) -> None:
+        """Make the folder of what is embedded, where it is not there.
+
+        Raises:
+            ConfigError: it cannot be made.
+        """
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the data folder {self.data_dir} cannot be made: {error.strerror}") from error
+
+    def prepare_store(self) -> str:
+        """Where the store lies, in a folder that is there; with its password, so never for a log.
+
+        Raises:
+            ConfigError: the folder of an embedded store cannot be made.
+        """
+        if self.store is None:
+            self.make_data_dir()
+        return self.store_url
 
     @property
     def store_url(self) -> str:

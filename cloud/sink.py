@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from cloud import dead_letters
@@ -18,10 +19,13 @@ from cloud.acks import AckPublisher, Key
 from cloud.backoff import Backoff, retry
 from cloud.dead_letters import DeadLetter
 from cloud.delivery import Delivery
-from cloud.errors import RecordRefusedError
-from cloud.store.batch import Arrival
+from cloud.errors import CloudError, RecordRefusedError
+from cloud.metrics import SinkMetrics
+from cloud.store.batch import Arrival, WriteOutcome
 from cloud.store.writer import StoreWriter
 from cloud.stream import Consumer, StoredRecord, Stream
+from cloud.trace_context import TRACEPARENT
+from cloud.tracing import NO_TRACING, Tracing
 from contract.codec import decode
 from contract.errors import IndustrialGuardError, MessageError
 from contract.messages import SEQUENCED
@@ -33,19 +37,6 @@ _LOG = logging.getLogger(__name__)
 _POLL_S = 1.0
 _RETRY_BASE_S = 0.1
 _RETRY_CAP_S = 5.0
-
-
-@dataclass(slots=True)
-class SinkCounters:
-    """Since start."""
-
-    stored: int = 0
-    redelivered: int = 0
-    presence: int = 0
-    refused: int = 0
-    """Records that became dead letters here."""
-    batches: int = 0
-    store_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +55,40 @@ class Sink:
         writer: Of the store.
         acks: To the devices.
         batch: Records in one transaction, at most.
+        metrics: Where it counts.
+        tracing: Where its spans go.
     """
 
-    def __init__(self, stream: Stream, writer: StoreWriter, acks: AckPublisher, batch: int) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        writer: StoreWriter,
+        acks: AckPublisher,
+        batch: int,
+        metrics: SinkMetrics | None = None,
+        tracing: Tracing = NO_TRACING,
+    ) -> None:
         self._stream = stream
         self._writer = writer
         self._acks = acks
         self._batch = batch
+        self.metrics = metrics or SinkMetrics()
+        self._tracing = tracing
+        self._trouble = ""
         self._lag = 0
-        self.counters = SinkCounters()
+
+    async def check(self) -> None:
+        """Return when store and stream take what they are given.
+
+        Raises:
+            CloudError: one of them refuses the batch under way.
+        """
+        if self._trouble:
+            raise CloudError(self._trouble)
+
+    def note_lag(self, lag: int) -> None:
+        """Be told how many records wait; people are shown it beside what is stored."""
+        self._lag = lag
 
     async def run_messages(self, consumer: Consumer, stop: asyncio.Event) -> None:
         """Store messages until told to stop; the batch under way is finished.
@@ -83,8 +99,8 @@ class Sink:
         while not stop.is_set():
             records = await consumer.poll(self._batch, _POLL_S)
             if records:
-                self._lag = await consumer.lag()
-                await self.store_messages(consumer, records)
+                with self._tracing.batch("sink", (r.headers.get(TRACEPARENT, "") for r in records)):
+                    await self.store_messages(consumer, records)
 
     async def run_dead_letters(self, consumer: Consumer, stop: asyncio.Event) -> None:
         """Store dead letters until told to stop.
@@ -106,7 +122,7 @@ class Sink:
         refused = set(_rejected_keys(letters))
         keys = [j.arrival.key for j in jobs if j.arrival.message.kind in SEQUENCED]
         self._acks.publish(stored=[key for key in keys if key not in refused])
-        self.counters.batches += 1
+        self._note_delays(jobs, len(records))
 
     async def store_dead_letters(self, consumer: Consumer, records: Sequence[StoredRecord]) -> None:
         """Store one batch of dead letters, commit it, and tell their devices not to send them again."""
@@ -114,6 +130,7 @@ class Sink:
         rows = [(letter, r.append_time) for letter, r in zip(letters, records, strict=True)]
         await self._until_available(lambda: self._writer.write_dead_letters(rows))
         await consumer.commit(records)
+        self.metrics.stored_letters.inc(len(letters))
         self._acks.publish(rejected=_rejected_keys(letters))
 
     async def _store(self, jobs: Sequence[_Job]) -> list[DeadLetter]:
@@ -122,39 +139,51 @@ class Sink:
             return []
         arrivals = [job.arrival for job in jobs]
         try:
-            outcome = await self._until_available(lambda: self._writer.write(arrivals, self._lag))
+            outcome = await self._until_available(lambda: self._write(arrivals))
         except RecordRefusedError as error:
             if len(jobs) == 1:
-                return [self._refuse(jobs[0], error)]
+                return [_write_letter(jobs[0].record, error)]
             half = len(jobs) // 2
             return await self._store(jobs[:half]) + await self._store(jobs[half:])
-        self.counters.stored += outcome.stored
-        self.counters.redelivered += outcome.redelivered
-        self.counters.presence += outcome.presence
+        self.metrics.stored.inc(outcome.stored)
+        self.metrics.redelivered.inc(outcome.redelivered)
+        self.metrics.presence.inc(outcome.presence)
         return []
 
-    def _refuse(self, job: _Job, error: RecordRefusedError) -> DeadLetter:
-        self.counters.refused += 1
-        return _write_letter(job.record, error)
+    def _write(self, arrivals: Sequence[Arrival]) -> WriteOutcome:
+        with self.metrics.store_time.time():
+            return self._writer.write(arrivals, self._lag)
+
+    def _note_delays(self, jobs: Sequence[_Job], records: int) -> None:
+        self.metrics.batch.observe(records)
+        if jobs:
+            now = datetime.now(UTC)
+            appended = min(job.arrival.ingest_time for job in jobs)
+            happened = min(job.arrival.message.event_time for job in jobs)
+            self.metrics.stream_delay.observe(max(0.0, (now - appended).total_seconds()))
+            self.metrics.event_delay.observe(max(0.0, (now - happened).total_seconds()))
 
     async def _append_letters(self, letters: Sequence[DeadLetter]) -> None:
         for letter in letters:
+            self.metrics.dead_letters.labels(letter.error).inc()
             _LOG.warning(
                 "dead letter", extra={"topic": letter.topic, "error": letter.error, "detail": letter.detail}
             )
         records = [dead_letters.encode_letter(letter) for letter in letters]
-        await retry(lambda: self._stream.append(dead_letters.TOPIC, records), self._note_failure, _backoff())
+        await self._until_done(lambda: self._stream.append(dead_letters.TOPIC, records))
 
     async def _until_available(self, work: Callable[[], _T]) -> _T:
-        return await retry(lambda: asyncio.to_thread(work), self._note_failure, _backoff())
+        return await self._until_done(lambda: asyncio.to_thread(work))
+
+    async def _until_done(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        done = await retry(attempt, self._note_failure, Backoff(_RETRY_BASE_S, _RETRY_CAP_S))
+        self._trouble = ""
+        return done
 
     def _note_failure(self, error: IndustrialGuardError, wait_s: float) -> None:
-        self.counters.store_failures += 1
+        self._trouble = str(error)
+        self.metrics.store_failures.inc()
         _LOG.error("the sink is waiting", extra={"reason": str(error), "wait_s": round(wait_s, 3)})
-
-
-def _backoff() -> Backoff:
-    return Backoff(_RETRY_BASE_S, _RETRY_CAP_S)
 
 
 def _decode_records(records: Sequence[StoredRecord]) -> tuple[list[_Job], list[DeadLetter]]:

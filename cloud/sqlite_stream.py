@@ -74,6 +74,10 @@ class SqliteStream:
         """Delete records that every group has consumed and that are older than this; returns how many."""
         return await self._worker.run(lambda log: log.trim(retention_s))
 
+    async def ping(self) -> None:
+        """See `cloud.stream.Stream.ping`."""
+        await self._worker.run(lambda log: log.data_version())
+
     async def close(self) -> None:
         """See `cloud.stream.Stream.close`."""
         for consumer in self._consumers:

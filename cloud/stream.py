@@ -90,6 +90,14 @@ class Stream(Protocol):
         """
         ...
 
+    async def ping(self) -> None:
+        """Return when the log answers.
+
+        Raises:
+            StreamError: it does not.
+        """
+        ...
+
     async def close(self) -> None:
         """Close the log and its consumers."""
         ...

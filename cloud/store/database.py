@@ -71,6 +71,15 @@ class Database:
         with translated_errors(), self._writer.begin() as connection:
             yield connection
 
+    def ping(self) -> None:
+        """Return when the store answers.
+
+        Raises:
+            StoreError: it does not.
+        """
+        with self.session() as session:
+            session.connection().exec_driver_sql("SELECT 1")
+
     def close(self) -> None:
         """Close every connection."""
         self._reader.dispose()

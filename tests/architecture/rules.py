@@ -26,6 +26,8 @@ IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "keras": ("models/*",),
     "matplotlib": ("models/*",),
     "ml_metadata": ("models/stages/lineage.py",),
+    "opentelemetry": ("cloud/tracing.py",),
+    "prometheus_client": ("cloud/metrics.py",),
     "pyarrow": ("cloud/lake.py", "cloud/snapshot_file.py", "models/parquet.py"),
     "pyarrow_hotfix": ("cloud/lake.py", "cloud/snapshot_file.py", "models/parquet.py"),
     "paho": ("edge_agent/mqtt.py", "cloud/mqtt.py"),

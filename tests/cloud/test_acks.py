@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cloud.acks import AckPublisher, Key, build_acks
 from cloud.errors import LinkError
+from cloud.metrics import count_of
 from contract.codec import MAX_ACK_SEQUENCES, decode_ack
 
 keys = st.sets(st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 3), st.integers(1, 40)), max_size=30)
@@ -48,7 +49,7 @@ def test_an_ack_that_cannot_be_sent_is_counted_and_forgotten() -> None:
     acks.publish(stored=[("a", 1, 1), ("b", 1, 1)])
     wire.is_cut = True
     acks.publish(stored=[("a", 1, 2)])
-    assert (acks.sent, acks.unsent) == (2, 1)
+    assert (count_of(acks.metrics.sent), count_of(acks.metrics.unsent)) == (2, 1)
     topic, payload = wire.sent[1]
     assert topic == "ig/v1/b/down/ack"
     assert decode_ack(payload).boots[0].stored == {1}

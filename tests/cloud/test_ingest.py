@@ -12,8 +12,9 @@ import pytest
 from cloud import dead_letters
 from cloud.acks import AckPublisher
 from cloud.delivery import Delivery
-from cloud.errors import OversizedError, StreamClosedError, TopicMismatchError
+from cloud.errors import OversizedError, StreamClosedError, StreamError, TopicMismatchError
 from cloud.ingest import Ingest, sort_deliveries, validate
+from cloud.metrics import count_of
 from cloud.sink import Sink
 from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig
 from cloud.store import queries
@@ -150,7 +151,7 @@ def test_ten_thousand_malformed_payloads_stop_nothing(
         ingest = Ingest(stream, BATCH, 0.0)
         for start in range(0, len(everything), BATCH):
             await ingest.take(everything[start : start + BATCH])
-        assert (ingest.counters.accepted, ingest.counters.dead_lettered) == (1000, 10_200)
+        assert (count_of(ingest.metrics.accepted), count_of(ingest.metrics.dead_letters)) == (1000, 10_200)
         sink = Sink(stream, writer, AckPublisher(NobodyListens()), BATCH)
         messages = await stream.subscribe(MESSAGES, "sink")
         while records := await messages.poll(BATCH, 0.0):
@@ -202,8 +203,11 @@ def test_a_full_stream_pauses_ingest_without_losing_or_acknowledging(tmp_path: P
         ingest = Ingest(stream, 100, 0.0)
         stop = asyncio.Event()
         running = asyncio.create_task(ingest.run(link, stop))
-        while not ingest.counters.append_failures:
+        await ingest.check()
+        while not count_of(ingest.metrics.append_failures):
             await asyncio.sleep(0.01)
+        with pytest.raises(StreamError, match="full"):
+            await ingest.check()
         held = len(link.acknowledged)
         assert 0 < held < len(deliveries)
         assert held == await consumer.lag()
@@ -215,6 +219,7 @@ def test_a_full_stream_pauses_ingest_without_losing_or_acknowledging(tmp_path: P
             await consumer.commit(records)
         stop.set()
         await running
+        await ingest.check()
         await stream.close()
 
     asyncio.run(main())

@@ -175,6 +175,8 @@ def test_no_kafka_is_an_error_that_may_pass() -> None:
         assert caught.value.retriable
         with pytest.raises(StreamError):
             await stream.subscribe("messages", "sink")
+        with pytest.raises(StreamError, match="does not answer"):
+            await stream.ping()
         await stream.close()
 
     asyncio.run(main())

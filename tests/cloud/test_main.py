@@ -90,6 +90,30 @@ def test_kafka_and_postgresql_are_told_by_flag_or_environment() -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_probes_and_names_are_told_by_flag_or_environment() -> None:
+    environment = {"INDUSTRIALGUARD_METRICS": ":9100", "INDUSTRIALGUARD_HOSTS": "guard.plant, guard"}
+    found = settings(**environment)
+    assert found.metrics == ("127.0.0.1", 9100)
+    assert found.api.hosts >= {"guard.plant", "guard", "localhost"}
+    found = settings("--metrics", "0.0.0.0:1", "--hosts", "other", **environment)
+    assert (found.metrics, "other" in found.api.hosts, "guard" in found.api.hosts) == (
+        ("0.0.0.0", 1),
+        True,
+        False,
+    )
+    assert settings().metrics is None
+    with pytest.raises(ConfigError, match="write HOST:PORT"):
+        settings("--metrics", "9100")
+
+
+def test_only_an_embedded_store_needs_a_folder(tmp_path: Path) -> None:
+    outside = CloudSettings(tmp_path / "none", store="postgresql://db/guard")
+    assert outside.prepare_store() == "postgresql://db/guard"
+    assert not (tmp_path / "none").exists()
+    assert CloudSettings(tmp_path / "data").prepare_store() == sqlite_url(tmp_path / "data" / "store.db")
+    assert (tmp_path / "data").is_dir()
+
+
 def test_the_other_flags() -> None:
     found = settings("--partitions", "3", "--retention-h", "0.5", "--max-stream-mb", "2")
     assert (found.partitions, found.retention_s, found.max_stream_bytes) == (3, 1800.0, 2 * 2**20)
@@ -102,7 +126,7 @@ def test_help_has_examples_for_every_command(capsys: pytest.CaptureFixture[str])
         main(["--help"])
     assert left.value.code == 0
     shown = capsys.readouterr().out
-    for command in ("ingest", "serve", "all", "replay-dead-letters"):
+    for command in ("ingest", "sink", "api", "serve", "all", "replay-dead-letters"):
         assert f"industrialguard cloud {command}" in shown
     assert "INDUSTRIALGUARD_MQTT" in shown
 

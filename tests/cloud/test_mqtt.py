@@ -7,7 +7,11 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from cloud.delivery import Delivery
 from cloud.errors import LinkError, LinkRefusedError
@@ -224,5 +228,24 @@ def test_workers_share_and_one_that_goes_leaves_nothing_behind(broker: Mosquitto
             sender.publish(BIRTH, b"")
             assert len(await collect(workers[0], 2)) == 2, "presence is told to each, and shared"
             assert workers[0].version == "5"
+
+    asyncio.run(run())
+
+
+def test_the_trace_of_a_publication_comes_with_it(broker: Mosquitto) -> None:
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    async def run() -> None:
+        async with running(MqttLink(fast(broker.port), "ingest", [ALL_UP])) as link:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.UserProperty = [("other", "x"), ("traceparent", traceparent)]
+            client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+            client.connect("127.0.0.1", broker.port)
+            client.publish(TOPIC, b"traced", 0, properties=properties)
+            client.publish(TOPIC, b"plain", 0)
+            client.loop()
+            traced, plain = await collect(link, 2)
+            client.disconnect()
+        assert (traced.traceparent, plain.traceparent) == (traceparent, "")
 
     asyncio.run(run())

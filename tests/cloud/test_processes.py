@@ -80,10 +80,12 @@ def start(data: Path, broker: Mosquitto) -> Iterator[Start]:
     started: list[tuple[CloudProcess, threading.Thread]] = []
 
     def run(command: str, *more: str) -> CloudProcess:
-        url = f"mqtt://127.0.0.1:{broker.port}"
-        arguments = [sys.executable, "-m", "cloud", command, "--data", str(data), "--mqtt", url, *more]
+        told = {"INDUSTRIALGUARD_CLOUD_DATA": str(data), "INDUSTRIALGUARD_MQTT": broker.url}
         child = subprocess.Popen(
-            arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+            [sys.executable, "-m", "cloud", command, *more],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **told, "PYTHONUNBUFFERED": "1"},
         )
         assert child.stderr is not None
         cloud = CloudProcess(child)
@@ -140,6 +142,13 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, "waited in vain"
         time.sleep(0.02)
+
+
+def page_address(cloud: CloudProcess) -> str:
+    """Of a process with several parts, each of which says when it is ready."""
+    while not (address := str(cloud.wait_for("ready")["address"])).startswith("http"):
+        pass
+    return address
 
 
 def appended(data: Path) -> int:
@@ -247,9 +256,7 @@ def password_of(url: str) -> str:
 
 def test_rubbish_through_a_real_broker(start: Start, fleet: Fleet, data: Path) -> None:
     cloud = start("all", "--http", "127.0.0.1:0")
-    address = cloud.wait_for("ready")["address"]
-    while not str(address).startswith("http"):
-        address = cloud.wait_for("ready")["address"]
+    address = page_address(cloud)
     good = [deliver(summary(n)) for n in range(1, 101)] + [deliver(alarm(101, 7)), deliver(birth())]
     for n, payload in enumerate(malformed_payloads(600, seed=3)):
         fleet.publish("ig/v1/noisy/up/summary", payload)
@@ -287,7 +294,7 @@ def test_a_restarted_broker_is_found_again(start: Start, broker: Mosquitto, data
 
 def test_a_second_sink_on_the_same_data_is_refused(start: Start) -> None:
     first = start("serve", "--http", "127.0.0.1:0")
-    address = str(first.wait_for("ready")["address"])
+    address = page_address(first)
     second = start("serve", "--http", "127.0.0.1:0")
     assert second.process.wait(WAIT_S) == 1
     assert "another process consumes" in str(second.lines.queue[-1]["message"])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from cloud.errors import StoreUnavailableError
+from cloud.metrics import count_of
 from cloud.outcomes import MadeForecast
 from cloud.rul import GROUP, RulSettings, RulWorker
 from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig
@@ -76,6 +79,19 @@ def rig(database: Database, tmp_path: Path) -> Rig:
     return Rig(database, tmp_path)
 
 
+def fail_once(worker: RulWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store be away in a worker's first round, which ends when the next one is due already."""
+    forecast_all, errors = worker.forecast_all, [StoreUnavailableError("away")]
+
+    def forecast() -> int:
+        if errors:
+            time.sleep(2 * worker._settings.interval_s)
+            raise errors.pop()
+        return forecast_all()
+
+    monkeypatch.setattr(worker, "forecast_all", forecast)
+
+
 def test_a_machine_is_forecast_from_its_newest_row(rig: Rig) -> None:
     version = publish(rig.registry, make_bundle(100.0))
     rig.hear(born(), *talk(30))
@@ -135,7 +151,7 @@ def test_more_machines_than_a_batch_are_all_forecast(rig: Rig) -> None:
     for number in range(8):
         (found,) = rig.newest(f"mix-{number}")
         assert found.forecast.p50 == pytest.approx(96.0 - number)
-    assert rig.worker.counters.forecasts == 8
+    assert count_of(rig.worker.metrics.forecasts) == 8
 
 
 def test_beyond_the_horizon_is_said(rig: Rig) -> None:
@@ -145,7 +161,7 @@ def test_beyond_the_horizon_is_said(rig: Rig) -> None:
     (found,) = rig.newest()
     assert found.forecast.is_beyond
     assert found.forecast.p50 == found.forecast.horizon == 2000.0
-    assert rig.worker.counters.beyond == 1
+    assert count_of(rig.worker.metrics.beyond) == 1
 
 
 def test_another_champion_forecasts_anew(rig: Rig) -> None:
@@ -202,7 +218,7 @@ def test_an_answer_that_is_no_number_is_counted_and_not_stored(rig: Rig) -> None
     rig.hear(born(), *talk(40), born("mix-2"), *talk(5, "mix-2"))
     assert rig.forecast(40.1) == 1
     assert rig.newest() == [] != rig.newest("mix-2")
-    assert rig.worker.counters.unanswered == 1
+    assert count_of(rig.worker.metrics.unanswered) == 1
 
 
 def test_a_life_that_the_runtime_fails_on_stands_alone(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
@@ -215,7 +231,7 @@ def test_a_life_that_the_runtime_fails_on_stands_alone(rig: Rig, caplog: pytest.
         assert rig.forecast(5.1) == 2
     assert [bool(rig.newest(f"mix-{number}")) for number in range(3)] == [True, False, True]
     assert [vars(r)["device_id"] for r in caplog.records if r.message == "no answer"] == [DEVICE]
-    assert rig.worker.counters.unanswered == 1
+    assert count_of(rig.worker.metrics.unanswered) == 1
 
 
 def test_nothing_is_stored_of_machines_that_said_nothing(rig: Rig) -> None:
@@ -227,7 +243,7 @@ def test_nothing_is_stored_of_machines_that_said_nothing(rig: Rig) -> None:
 
 def test_a_record_that_cannot_be_read_is_left_to_the_sink(rig: Rig) -> None:
     rig.worker.take([StoredRecord("key", b"\xff", {}, MESSAGES, 0, 1, at(0))])
-    assert rig.worker.counters.undecodable == 1
+    assert count_of(rig.worker.metrics.undecodable) == 1
 
 
 @pytest.mark.parametrize("wrong", [{"interval_s": 0.0}, {"batch": 0}, {"poll_batch": 0}, {"threads": 0}])
@@ -263,10 +279,11 @@ def test_the_worker_follows_the_stream_until_told_to_stop(
         await stream.append(MESSAGES, [record(born()), Record("x", b"\xff", {})])
         await stream.append(MESSAGES, [record(a) for a in talk(5)])
         worker = RulWorker(database, settings, lambda: now[0])
+        fail_once(worker, monkeypatch)
         stop = asyncio.Event()
         consumer = await stream.subscribe(MESSAGES, GROUP)
         running = asyncio.create_task(worker.run(consumer, stop))
-        while worker.counters.rounds < 3:
+        while count_of(worker.metrics.rounds) < 3:
             await asyncio.sleep(0.01)
         stop.set()
         await running
@@ -275,6 +292,8 @@ def test_the_worker_follows_the_stream_until_told_to_stop(
         again = await stream.subscribe(MESSAGES, GROUP)
         assert await again.poll(100, 0.0) == []  # everything was committed
         await again.close()
+        assert count_of(worker.metrics.failed_rounds) == 1
+        assert count_of(worker.metrics.late_rounds) >= 1
 
     on_a_stream(tmp_path, test)
     # The stream's own clock is far ahead of these summaries', so what counts is what the store holds.

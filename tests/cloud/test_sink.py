@@ -11,8 +11,9 @@ import pytest
 
 from cloud import dead_letters
 from cloud.acks import AckPublisher, Key
-from cloud.errors import StreamError
+from cloud.errors import CloudError, StreamError
 from cloud.ingest import Ingest
+from cloud.metrics import count_of
 from cloud.sink import GROUP, Sink
 from cloud.sqlite_stream import SqliteConsumer, SqliteStream, SqliteStreamConfig
 from cloud.store import engines, queries
@@ -171,7 +172,7 @@ def test_one_poisoned_record_is_isolated_and_blocks_nobody(
         regimes = {5: "poison", 31: "poison"}
         await rig.send(*(summary(n, regime=regimes.get(n, "full_load")) for n in range(1, 101)))
         await rig.drain()
-        assert rig.sink.counters.refused == 2
+        assert count_of(rig.sink.metrics.dead_letters) == 2
 
     use(test)
     assert (total(database).stored, total(database).dead_lettered) == (98, 2)
@@ -206,7 +207,7 @@ def test_a_rejected_message_is_acknowledged_as_rejected(
         ingest = Ingest(rig.stream, BATCH, 0.0)
         await ingest.take([type(liar)("ig/v1/press-2/up/summary", liar.payload), deliver(summary(1))])
         await rig.drain()
-        assert rig.sink.counters.stored == 1
+        assert count_of(rig.sink.metrics.stored) == 1
 
     use(test)
     assert devices.rejected == [("press-2", BOOT, 9)]
@@ -241,14 +242,17 @@ def test_an_unavailable_store_is_waited_for(
         consumer = await rig.stream.subscribe(MESSAGES, GROUP)
         stop = asyncio.Event()
         running = asyncio.create_task(sink.run_messages(consumer, stop))
-        while not sink.counters.store_failures:
+        while not count_of(sink.metrics.store_failures):
             await asyncio.sleep(0.01)
+        with pytest.raises(CloudError, match="locked"):
+            await sink.check()
         assert devices.stored == []
         other.execute("ROLLBACK")
         while not devices.stored:
             await asyncio.sleep(0.01)
         stop.set()
         await running
+        await sink.check()
 
     use(test)
     other.close()
@@ -259,16 +263,11 @@ def test_an_unavailable_store_is_waited_for(
 def test_lag_is_written_with_the_batch(use: Use, database: Database) -> None:
     async def test(rig: Rig) -> None:
         await rig.send(*(summary(n) for n in range(1, 101)))
-        consumer = await rig.stream.subscribe(MESSAGES, GROUP)
-        stop = asyncio.Event()
-        running = asyncio.create_task(rig.sink.run_messages(consumer, stop))
-        while rig.sink.counters.stored < 100:
-            await asyncio.sleep(0.01)
-        stop.set()
-        await running
+        rig.sink.note_lag(7)
+        await rig.drain()
 
     use(test)
     with database.session() as session:
         health = queries.ingest_health(session)
-    assert (health.messages_stored, health.stream_lag) == (100, 0)
+    assert (health.messages_stored, health.stream_lag) == (100, 7)
     assert health.messages_per_s == 10.0  # 100 within the last 10 s

@@ -211,7 +211,10 @@ class TestSqliteStream(StreamContract):
 
     def test_a_closed_stream_says_so(self, open_stream: OpenStream) -> None:
         async def test(stream: Stream) -> None:
+            await stream.ping()
             await stream.close()
+            with pytest.raises(StreamClosedError):
+                await stream.ping()
             with pytest.raises(StreamClosedError):
                 await stream.append("messages", [record(1)])
 

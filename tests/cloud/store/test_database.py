@@ -125,9 +125,12 @@ def test_postgresql_that_goes_away_is_unavailable_and_comes_back() -> None:
         server.kill()
         with pytest.raises(StoreUnavailableError) as caught:
             writer.write(arrive(summary(2)))
+        with pytest.raises(StoreUnavailableError):
+            database.ping()
         assert caught.value.retriable
         assert server.password not in str(caught.value)
         server.start()
+        database.ping()
         assert writer.write(arrive(summary(1), summary(2))).stored == 1
         with pytest.raises(StoreError, match="password authentication failed") as refused:
             open_database(server.url.replace(server.password, "guessed"))

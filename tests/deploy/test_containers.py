@@ -1,0 +1,167 @@
+"""What compose and Kubernetes start exists: commands, settings, ports, probes, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tomllib
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cloud import __main__ as cloud_main
+from cloud import life_commands, places
+from cloud.monitor import Monitor
+from cloud.monitor_server import ProbeApp
+from tests.conftest import PROJECT_ROOT
+from tests.deploy.manifests import (
+    DEPLOY,
+    KUBERNETES,
+    OURS,
+    Workload,
+    compose,
+    load_all,
+    objects,
+    pods,
+    variables_in,
+    workloads,
+)
+
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+PROCESSES = {"ingest", "sink", "api", "rul"}
+every_workload = pytest.mark.parametrize("workload", workloads(), ids=lambda each: each.name)
+
+
+def known_variables() -> set[str]:
+    packages = ("cloud", "contract", "edge_agent", "industrialguard")
+    sources = [path.read_text() for name in packages for path in (PROJECT_ROOT / name).rglob("*.py")]
+    named = {getattr(places, name) for name in ("DATA", "STREAM", "STORE", "MEMBER", "METRICS")}
+    return named | {name for source in sources for name in variables_in(source)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(DEPLOY)))
+def test_every_variable_exists(path: Path) -> None:
+    assert sorted(variables_in(path.read_text()) - known_variables()) == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted(DEPLOY.rglob("*.yaml")), ids=lambda path: str(path.relative_to(DEPLOY))
+)
+def test_every_yaml_file_parses(path: Path) -> None:
+    assert all(isinstance(each, dict) for each in load_all(path))
+
+
+def test_every_process_is_started_by_both() -> None:
+    assert sorted(each.name for each in workloads()) == sorted([*PROCESSES, *PROCESSES])
+
+
+@every_workload
+def test_the_command_is_one_of_ours_and_its_settings_are_right(workload: Workload) -> None:
+    """Parsed by the very parsers of the command, with addresses in place of what is secret."""
+    program, *words = workload.command
+    assert (program, words) == ("cloud", [workload.name])
+    secrets = {
+        "INDUSTRIALGUARD_STORE": "postgresql://guard:pw@postgresql:5432/guard",
+        "INDUSTRIALGUARD_MQTT": "mqtt://cloud:pw@broker:1883",
+        "INDUSTRIALGUARD_HOSTS": "localhost",
+    }
+    environment = workload.environment | {
+        name: secrets[name] for name in secrets if name in workload.environment
+    }
+    if workload.name in cloud_main.LIFE_COMMANDS:
+        arguments = life_commands.build_parser().parse_args(words)
+        assert places.read_metrics(arguments, environment) == ("0.0.0.0", 9100)
+        return
+    settings = cloud_main.build_settings(cloud_main.build_parser().parse_args(words), environment)
+    assert settings.metrics == ("0.0.0.0", 9100)
+    assert settings.kafka is not None
+    assert (settings.store is not None) == (workload.name != "ingest")
+    assert (settings.mqtt.broker.host == "broker") == (workload.name != "api")
+    if workload.name == "api":
+        assert settings.api.port in workload.ports
+
+
+def test_the_probes_of_kubernetes_ask_what_is_answered() -> None:
+    asked = {
+        (probe["httpGet"]["path"], probe["httpGet"]["port"])
+        for each in workloads()
+        for name, probe in each.raw.items()
+        if name.endswith("Probe")
+    }
+    assert asked == {("/healthz", "probes"), ("/readyz", "probes")}
+
+    async def statuses() -> set[int]:
+        transport = httpx.ASGITransport(ProbeApp(Monitor(), asyncio.Event()))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://probes") as client:
+            return {(await client.get(path)).status_code for path in [*(p for p, _ in asked), "/metrics"]}
+
+    assert asyncio.run(statuses()) == {200}
+
+
+def test_metrics_are_looked_for_where_they_are() -> None:
+    for name, template in pods():
+        if name in PROCESSES:
+            notes = template["metadata"]["annotations"]
+            assert (notes["prometheus.io/port"], notes["prometheus.io/path"]) == ("9100", "/metrics")
+    (scrape,) = load_all(DEPLOY / "prometheus" / "prometheus.yaml")
+    targets = scrape["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert set(targets) == {f"{name}:9100" for name in PROCESSES}
+
+
+def test_no_secret_stands_in_a_file() -> None:
+    kinds = {each["kind"] for each in objects()}
+    assert "Secret" not in kinds
+    for workload in workloads():
+        for name in ("INDUSTRIALGUARD_STORE", "INDUSTRIALGUARD_MQTT"):
+            value = workload.environment.get(name, "")
+            assert value == "" or value.startswith(f"${{{name}:?")
+    assert re.findall(r"://[^:/\s]+:(?!PASSWORD)[^@\s.]+@", "".join(map(Path.read_text, FILES))) == []
+
+
+def test_pods_may_do_nothing_that_they_need_not() -> None:
+    for name, template in pods():
+        spec = template["spec"]
+        assert spec["automountServiceAccountToken"] is False, name
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in spec["containers"]:
+            assert container["securityContext"]["allowPrivilegeEscalation"] is False, name
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
+            assert {"requests", "limits"} <= container["resources"].keys(), name
+            assert "readinessProbe" in container, name
+            if container["image"] == OURS:
+                assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
+
+
+def test_services_and_policies_name_pods_that_exist() -> None:
+    names = {name for name, _ in pods()}
+    for each in objects():
+        if each["kind"] == "Service":
+            assert each["spec"]["selector"]["app"] in names
+        if each["kind"] == "NetworkPolicy":
+            chosen = each["spec"]["podSelector"].get("matchLabels", {}).get("app")
+            assert chosen is None or chosen in names
+
+
+def test_kustomize_takes_every_file() -> None:
+    (content,) = load_all(KUBERNETES / "kustomization.yaml")
+    files = {path.name for path in KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(content["resources"]) == files | {"../mosquitto"}
+    (generated,) = load_all(DEPLOY / "mosquitto" / "kustomization.yaml")
+    for name in generated["configMapGenerator"][0]["files"]:
+        assert (DEPLOY / "mosquitto" / name).is_file()
+
+
+def test_images_and_extras_are_those_of_this_version() -> None:
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
+    version = project["version"]
+    assert compose()["x-cloud"]["image"] == f"{OURS}:{version}"
+    (content,) = load_all(KUBERNETES / "kustomization.yaml")
+    assert content["images"] == [{"name": OURS, "newTag": version}]
+    recipe = (DEPLOY / "Containerfile").read_text()
+    (extras,) = re.findall(r'"\.\[([\w,]+)\]"', recipe)
+    assert set(extras.split(",")) <= project["optional-dependencies"].keys()
+    assert 'ENTRYPOINT ["industrialguard"]' in recipe
+    used = re.findall(r"image: ([\w/.-]+:\S+)", "".join(map(Path.read_text, FILES)))
+    assert len({image.partition(":")[0] for image in used}) == len(set(used)), "two versions of one image"
