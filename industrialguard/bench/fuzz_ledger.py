@@ -10,7 +10,6 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sqlmodel import Session
 
 from cloud.dead_letters import KEEP_BYTES, TOPIC_CHARACTERS, printable
 from cloud.ingest import validate
@@ -98,7 +97,7 @@ class Audit:
         return not self.missing and not self.surplus
 
 
-def audit(session: Session, ledger: Ledger) -> Audit:
+def audit(session: queries.Session, ledger: Ledger) -> Audit:
     """Hold the store against the ledger."""
     wanted, found = _wanted(ledger), _found(session)
     lost, more = wanted - found, found - wanted
@@ -115,7 +114,7 @@ def _wanted(ledger: Ledger) -> Counter[tuple[object, ...]]:
     return wanted
 
 
-def _found(session: Session) -> Counter[tuple[object, ...]]:
+def _found(session: queries.Session) -> Counter[tuple[object, ...]]:
     found: Counter[tuple[object, ...]] = Counter()
     counts = queries.message_counts(session)
     for device, count in counts.devices.items():
