@@ -13,15 +13,26 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from cloud.places import add_places, read_places
 from cloud.processes import run_ingest, run_until_told
 from cloud.settings import CloudSettings, MqttSettings, parse_http_address
 from contract.broker_address import parse_broker_url
 from contract.errors import ConfigError, IndustrialGuardError
+from contract.identity import IdentityFolder
 from contract.logs import configure_logging
 
 INGEST, SERVE, ALL, REPLAY = COMMANDS = ("ingest", "serve", "all", "replay-dead-letters")
+PKI_COMMANDS = (
+    "make-ca",
+    "enrol",
+    "claim-token",
+    "service-identity",
+    "broker-files",
+    "revoke",
+    "devices",
+)
 LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
 DESCRIPTION = """\
@@ -39,18 +50,27 @@ of remaining useful life, each with its own --help:
   snapshot             write what is known of a machine type as training data
   models               list the models of a registry, and what was done to them
   roll-back            put the champion before this one in charge again
+
+of who may speak at the broker, each with its own --help:
+  make-ca              make the fleet's certificate authority
+  enrol                give devices their certificates (HTTPS)
+  claim-token          print what a device gets its first certificate with
+  service-identity     make the identity of a process of the cloud
+  broker-files         write what Mosquitto reads: configuration, access rules, certificates, revocations
+  revoke               take a device's or a service's certificates back
+  devices              list who has a certificate, and until when
 """
 EPILOG = """\
 examples:
   industrialguard cloud all --data ./data --mqtt mqtt://127.0.0.1:1883 --http 127.0.0.1:8080
-  industrialguard cloud ingest --data /var/lib/industrialguard --mqtt mqtts://broker.plant:8883
+  industrialguard cloud ingest --mqtt mqtts://broker.plant:8884 --identity /etc/industrialguard/ingest
   industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
   industrialguard cloud ingest --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 
 environment, for what has no flag on the command line:
   INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_STREAM, INDUSTRIALGUARD_STORE, INDUSTRIALGUARD_MQTT,
-  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_LOG_LEVEL
+  INDUSTRIALGUARD_IDENTITY, INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_LOG_LEVEL
   INDUSTRIALGUARD_MEMBER  which member of Kafka's groups this process is, the same after a restart
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
@@ -68,6 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from cloud import life_commands  # loads the store, which ingest does without
 
         return life_commands.main(words)
+    if words[:1] and words[0] in PKI_COMMANDS:
+        from cloud.pki import commands  # loads the store and the cryptography
+
+        return commands.main(words)
     arguments = build_parser().parse_args(words)
     try:
         settings = build_settings(arguments, os.environ)
@@ -92,6 +116,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see above")
     add_places(parser)
     parser.add_argument("--mqtt", metavar="URL", help="the broker (default: mqtt://127.0.0.1:1883)")
+    parser.add_argument(
+        "--identity", type=Path, metavar="DIR", help="key and certificate for mqtts, by `service-identity`"
+    )
     parser.add_argument(
         "--http", metavar="HOST:PORT", help="API and page (default: 127.0.0.1:8080; port 0: any)"
     )
@@ -118,6 +145,9 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     """
     defaults = CloudSettings(**read_places(arguments, environment))
     mqtt_url = arguments.mqtt or environment.get("INDUSTRIALGUARD_MQTT")
+    identity = _find_identity(arguments.identity or environment.get("INDUSTRIALGUARD_IDENTITY"))
+    if identity is not None and not mqtt_url:
+        raise ConfigError("--identity needs --mqtt mqtts://HOST")
     http = arguments.http or environment.get("INDUSTRIALGUARD_HTTP")
     if arguments.max_stream_mb is not None and arguments.max_stream_mb < 1:
         raise ConfigError(f"--max-stream-mb starts at 1, not {arguments.max_stream_mb}")
@@ -127,12 +157,20 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         api = replace(api, host=host, port=port)
     return replace(
         defaults,
-        mqtt=MqttSettings(parse_broker_url(mqtt_url)) if mqtt_url else defaults.mqtt,
+        mqtt=MqttSettings(parse_broker_url(mqtt_url), identity) if mqtt_url else defaults.mqtt,
         api=api,
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
     )
+
+
+def _find_identity(folder: str | Path | None) -> IdentityFolder | None:
+    if not folder:
+        return None
+    identity = IdentityFolder(Path(folder))
+    identity.require_whole()
+    return identity
 
 
 def _run(command: str, settings: CloudSettings) -> None:

@@ -12,7 +12,7 @@ import socket
 from cloud import dead_letters
 from cloud.acks import AckPublisher
 from cloud.api.app import create_app
-from cloud.api.server import ApiServer
+from cloud.api.server import ApiServer, listen
 from cloud.mqtt import MqttLink
 from cloud.processes import move_deliveries, open_stream, supervise
 from cloud.replay import ReplayCounts, replay_dead_letters
@@ -21,7 +21,6 @@ from cloud.sink import GROUP, Sink
 from cloud.store.database import Database, open_database
 from cloud.store.writer import StoreWriter
 from cloud.stream import MESSAGES, Stream
-from contract.errors import ConfigError
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ async def run_replay(settings: CloudSettings) -> ReplayCounts:
 
 
 async def _serve(settings: CloudSettings, stream: Stream, stop: asyncio.Event) -> None:
-    listener = _listen(settings.api.host, settings.api.port)
+    listener = listen(settings.api.host, settings.api.port)
     database = open_database(settings.store_url)
     link = MqttLink(settings.mqtt, "sink")
     sink = Sink(stream, StoreWriter(database), AckPublisher(link), settings.sink_batch)
@@ -100,14 +99,3 @@ async def _run_api(
     stopping.cancel()
     server.stop()
     await serving
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything else starts, so that a taken port is one clear line."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --http"
-        ) from error
