@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.messages import Kind
 from edge_agent.inflight import Inflight, full_jitter
 from edge_agent.outbox import OutboxEntry
+from edge_agent.settings import AgentSettings
 
 
 def entry(sequence: int, boot: int = 1) -> OutboxEntry:
@@ -68,6 +72,34 @@ def test_back_off_lies_between_zero_and_the_capped_exponential(
     delay = full_jitter(attempt, base, cap, random.Random(seed).random)
 
     assert 0 <= delay <= min(cap, base * 2.0 ** min(attempt, 64))
+
+
+def return_times(devices: int, outage_s: float, settings: AgentSettings, seed: int) -> list[float]:
+    """When each device of a fleet that lost its broker at 0 connects again; at once where it is back."""
+    rng, times = random.Random(seed), []
+    for _ in range(devices):
+        now_s, attempt = 0.0, 0
+        while True:
+            now_s += full_jitter(attempt, settings.min_backoff_s, settings.max_backoff_s, rng.random)
+            if now_s >= outage_s:
+                break
+            attempt += 1
+        times.append(now_s - outage_s)
+    return times
+
+
+@pytest.mark.parametrize(
+    ("outage_s", "within_s", "largest_share"), [(0.0, 2.0, 0.55), (10.0, 60.0, 0.2), (600.0, 60.0, 0.05)]
+)
+def test_a_storm_of_reconnects_is_spread_by_the_length_of_the_outage(
+    outage_s: float, within_s: float, largest_share: float
+) -> None:
+    settings = AgentSettings("a", Path())
+    for seed in range(5):
+        times = return_times(5000, outage_s, settings, seed)
+        per_second = Counter(int(time) for time in times)
+        assert max(times) <= within_s
+        assert max(per_second.values()) < largest_share * len(times)
 
 
 def test_a_fleet_that_lost_its_broker_comes_back_spread_out() -> None:
