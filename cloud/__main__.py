@@ -21,11 +21,21 @@ from cloud.processes import Process, run_ingest, run_until_told
 from cloud.settings import CloudSettings, MqttSettings, parse_http_address
 from contract.broker_address import parse_broker_url
 from contract.errors import ConfigError, IndustrialGuardError
+from contract.identity import IdentityFolder
 from contract.logs import configure_logging
 
 INGEST, SINK, API, SERVE, ALL, REPLAY = COMMANDS = (
     *("ingest", "sink", "api", "serve", "all"),
     "replay-dead-letters",
+)
+PKI_COMMANDS = (
+    "make-ca",
+    "enrol",
+    "claim-token",
+    "service-identity",
+    "broker-files",
+    "revoke",
+    "devices",
 )
 LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
@@ -46,11 +56,20 @@ of remaining useful life, each with its own --help:
   snapshot             write what is known of a machine type as training data
   models               list the models of a registry, and what was done to them
   roll-back            put the champion before this one in charge again
+
+of who may speak at the broker, each with its own --help:
+  make-ca              make the fleet's certificate authority
+  enrol                give devices their certificates (HTTPS)
+  claim-token          print what a device gets its first certificate with
+  service-identity     make the identity of a process of the cloud
+  broker-files         write what Mosquitto reads: configuration, access rules, certificates, revocations
+  revoke               take a device's or a service's certificates back
+  devices              list who has a certificate, and until when
 """
 EPILOG = """\
 examples:
   industrialguard cloud all --data ./data --mqtt mqtt://127.0.0.1:1883 --http 127.0.0.1:8080
-  industrialguard cloud ingest --data /var/lib/industrialguard --mqtt mqtts://broker.plant:8883
+  industrialguard cloud ingest --mqtt mqtts://broker.plant:8884 --identity /etc/industrialguard/ingest
   industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
   industrialguard cloud ingest --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883 --metrics :9100
   industrialguard cloud sink --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883 --metrics :9101
@@ -59,8 +78,8 @@ examples:
 
 environment, for what has no flag on the command line:
   INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_STREAM, INDUSTRIALGUARD_STORE, INDUSTRIALGUARD_MQTT,
-  INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_HOSTS, INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS, INDUSTRIALGUARD_LAKE,
-  INDUSTRIALGUARD_METRICS, INDUSTRIALGUARD_LOG_LEVEL
+  INDUSTRIALGUARD_IDENTITY, INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_HOSTS, INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS,
+  INDUSTRIALGUARD_LAKE, INDUSTRIALGUARD_METRICS, INDUSTRIALGUARD_LOG_LEVEL
   INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
   INDUSTRIALGUARD_SHARED  1: as --shared
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
@@ -80,6 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from cloud import life_commands  # loads the store, which ingest does without
 
         return life_commands.main(words)
+    if words[:1] and words[0] in PKI_COMMANDS:
+        from cloud.pki import commands  # loads the store and the cryptography
+
+        return commands.main(words)
     arguments = build_parser().parse_args(words)
     try:
         settings = build_settings(arguments, os.environ)
@@ -105,6 +128,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_places(parser)
     add_metrics(parser)
     parser.add_argument("--mqtt", metavar="URL", help="the broker (default: mqtt://127.0.0.1:1883)")
+    parser.add_argument(
+        "--identity", type=Path, metavar="DIR", help="key and certificate for mqtts, by `service-identity`"
+    )
     parser.add_argument(
         "--http", metavar="HOST:PORT", help="API and page (default: 127.0.0.1:8080; port 0: any)"
     )
@@ -152,6 +178,9 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     """
     defaults = CloudSettings(**read_places(arguments, environment))
     mqtt_url = arguments.mqtt or environment.get("INDUSTRIALGUARD_MQTT")
+    identity = _find_identity(arguments.identity or environment.get("INDUSTRIALGUARD_IDENTITY"))
+    if identity is not None and not mqtt_url:
+        raise ConfigError("--identity needs --mqtt mqtts://HOST")
     http = arguments.http or environment.get("INDUSTRIALGUARD_HTTP")
     if arguments.max_stream_mb is not None and arguments.max_stream_mb < 1:
         raise ConfigError(f"--max-stream-mb starts at 1, not {arguments.max_stream_mb}")
@@ -163,7 +192,7 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     names = tuple(name for each in hosts.split(",") if (name := each.strip()))
     return replace(
         defaults,
-        mqtt=MqttSettings(parse_broker_url(mqtt_url)) if mqtt_url else defaults.mqtt,
+        mqtt=MqttSettings(parse_broker_url(mqtt_url), identity) if mqtt_url else defaults.mqtt,
         api=replace(api, allowed_hosts=(*api.allowed_hosts, *names)),
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
@@ -180,6 +209,14 @@ def _read_keeping(arguments: argparse.Namespace, environment: Mapping[str, str])
     if days and not days.isdecimal():
         raise ConfigError(f"--keep-summaries-days takes a number of days, not {days[:20]!r}")
     return Keeping(int(days) if days else None, Path(lake) if lake else None)
+
+
+def _find_identity(folder: str | Path | None) -> IdentityFolder | None:
+    if not folder:
+        return None
+    identity = IdentityFolder(Path(folder))
+    identity.require_whole()
+    return identity
 
 
 def _run(command: str, settings: CloudSettings) -> None:

@@ -99,3 +99,7 @@ class SnapshotStorageError(CloudError):
 
 class ModelError(CloudError):
     """An exported model that cannot be run here, or answers otherwise than where it was made."""
+
+
+class EnrolmentRefusedError(CloudError):
+    """A certificate that whoever asked may not have; the message says what a person can do."""

@@ -28,6 +28,7 @@ from cloud.delivery import Delivery
 from cloud.errors import LinkError, LinkRefusedError
 from cloud.settings import MqttSettings
 from cloud.trace_context import TRACEPARENT
+from contract.identity import client_context
 
 _LOG = logging.getLogger(__name__)
 _QOS = 1
@@ -222,7 +223,7 @@ class MqttLink:
         if broker.username:
             client.username_pw_set(broker.username, broker.password)
         if broker.is_tls:
-            client.tls_set_context(ssl.create_default_context())
+            client.tls_set_context(client_context(self._settings.identity))
         client.max_queued_messages_set(_MAX_OUTGOING)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect

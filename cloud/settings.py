@@ -15,6 +15,7 @@ from cloud.keeping import Keeping
 from cloud.sqlite_stream import SqliteStreamConfig
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
+from contract.identity import IdentityFolder
 
 MAX_BATCH = 10_000
 LOCAL_BROKER = BrokerAddress("127.0.0.1")
@@ -25,7 +26,8 @@ class MqttSettings:
     """Which broker, and as whom."""
 
     broker: BrokerAddress = LOCAL_BROKER
-    """With TLS it is verified by the system's certificate authorities."""
+    identity: IdentityFolder | None = None
+    """Who this process is, and whom it trusts; None: nobody in particular, and the system's authorities."""
     client_id: str = "industrialguard"
     """Fixed, because the broker keeps the session under it; each process appends its role."""
     keepalive_s: int = 30
@@ -36,6 +38,8 @@ class MqttSettings:
     """Longest wait before connecting again; it is drawn between 0 and a bound that doubles up to this."""
 
     def __post_init__(self) -> None:
+        if self.identity is not None and not self.broker.is_tls:
+            raise ConfigError("mqtt: an identity needs mqtts://")
         if not 1 <= self.max_unacknowledged <= 65_535:
             raise ConfigError("mqtt: max_unacknowledged must lie between 1 and 65535")
         if not 0 < self.backoff_base_s <= self.backoff_cap_s:

@@ -118,8 +118,13 @@ def parse_tensor(data: bytes, name: str, kind: type[np.generic] = np.int8) -> An
     return np.frombuffer(data, wanted, offset=buffer.tell()).reshape(shape)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = _READABLE) -> None:
     """Write a file aside, make it durable, then put it in place at once: nobody ever sees half of it.
+
+    Args:
+        path: In a folder that exists.
+        data: All of it.
+        mode: Who may read it; until it has it, only its owner may.
 
     Raises:
         OSError: as `open`, `fsync` and `rename` do; the old file is untouched then.
@@ -130,7 +135,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             aside.write(data)
             aside.flush()
             os.fsync(aside.fileno())
-            written.chmod(_READABLE)
+            written.chmod(mode)
             written.replace(path)
         except OSError:
             written.unlink(missing_ok=True)

@@ -19,8 +19,13 @@ _POLL_S = 0.02
 _READABLE = 0o755
 
 
-def place_folder(folder: Path, parts: Mapping[str, bytes]) -> None:
+def place_folder(folder: Path, parts: Mapping[str, bytes], mode: int = _READABLE) -> None:
     """Write a folder of files aside, make it durable, then put it in place at once.
+
+    Args:
+        folder: To be made.
+        parts: Its files.
+        mode: Who may open it and, but for executing, its files; until they have it, only their owner may.
 
     Raises:
         OSError: it cannot be written, or something is there already; nothing has changed then.
@@ -31,8 +36,9 @@ def place_folder(folder: Path, parts: Mapping[str, bytes]) -> None:
             with (aside / name).open("wb") as file:
                 file.write(part)
                 file.flush()
+                os.fchmod(file.fileno(), mode & 0o666)
                 os.fsync(file.fileno())
-        aside.chmod(_READABLE)
+        aside.chmod(mode)
         sync_folder(aside)
         aside.rename(folder)
     except OSError:

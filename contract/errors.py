@@ -62,3 +62,15 @@ class RegistryError(IndustrialGuardError):
     """The registry of models is damaged, busy, or has no such model."""
 
     exit_code = 7
+
+
+class EnrolmentError(IndustrialGuardError):
+    """A certificate was not given: asked for wrongly, refused, or the answer cannot be right."""
+
+    exit_code = 8
+
+
+class EnrolmentUnavailableError(EnrolmentError):
+    """Whoever gives certificates cannot be reached now; the same call may succeed later."""
+
+    retriable = True

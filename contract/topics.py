@@ -23,6 +23,12 @@ ALL_UP = f"{PREFIX}/+/up/+"
 """What ingest subscribes to."""
 ALL_PRESENCE = tuple(f"{PREFIX}/+/up/{kind}" for kind in (Kind.BIRTH, Kind.DEATH))
 """Who is there; devices leave the newest of each with the broker."""
+ALL_ACKS = f"{PREFIX}/+/down/ack"
+"""Where the sink acknowledges."""
+OWN_UP = f"{PREFIX}/%u/up/#"
+"""What a device may write, as a broker's ACL says it: `%u` stands for its name."""
+OWN_DOWN = f"{PREFIX}/%u/down/#"
+"""What a device may read."""
 
 
 def _require_device(device_id: str) -> None:
@@ -46,6 +52,16 @@ class UpTopic:
 
     def __str__(self) -> str:
         return f"{PREFIX}/{self.device_id}/up/{self.kind}"
+
+
+def topics_of(device_id: str) -> str:
+    """The filter of everything that is a device's.
+
+    Raises:
+        TopicError: the device id would break the topic.
+    """
+    _require_device(device_id)
+    return f"{PREFIX}/{device_id}/#"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
 from contract.broker_address import parse_broker_url
 from contract.bundle import Bundle, load_bundle
 from contract.errors import ConfigError
+from contract.identity import IdentityFolder
 from contract.logs import configure_logging
 from contract.profiles import load_profile
 from contract.signals import Reading
@@ -34,10 +36,11 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 EXAMPLES = f"""\
 examples:
   industrialguard agent --profile pump --source sim:seed=3 --device pump-7 --mqtt mqtt://broker.local
-  industrialguard agent --profile pump --source tail:/var/log/pump.csv --device pump-7 --mqtt mqtts://p7@broker
+  industrialguard agent --profile pump --source tail:/var/log/pump.csv --mqtt mqtts://broker --identity ./id
   industrialguard agent --bundle ./rig.igb --source csv:run.csv --device rig --speed 0 --offline
 
-The broker's password may stand in the URL or, better, in {PASSWORD_VARIABLE}.
+An identity, made by `industrialguard provision`, says which device this is and proves it.
+A password may stand in the URL or, better, in {PASSWORD_VARIABLE}.
 Outbox and learned state live in --state and survive restarts; one folder for each device.
 """
 
@@ -67,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     agent.start()
     try:
-        agent.run(stop)
+        with renewing(settings.mqtt):
+            agent.run(stop)
     finally:
         agent.close()
     print(json.dumps(dataclasses.asdict(agent.counters)), flush=True)
@@ -108,16 +112,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--source", required=True, metavar="SCHEME:SPEC", help="where readings come from: tail:, csv:, sim: …"
     )
-    parser.add_argument("--device", required=True, help="this device's id: letters, digits, - and _")
+    parser.add_argument(
+        "--device", help="this device's id: letters, digits, - and _ (default: the identity's)"
+    )
     parser.add_argument(
         "--state", type=Path, help="folder for outbox and learned state (default: ./state/DEVICE)"
     )
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--mqtt", metavar="URL", help="the broker: mqtt://user:pw@host:1883 or mqtts://host")
     way.add_argument("--offline", action="store_true", help="connect to nothing; messages stay in the outbox")
-    parser.add_argument("--ca-file", type=Path, help="certificates to trust for mqtts (PEM)")
-    parser.add_argument("--cert-file", type=Path, help="this device's certificate for mqtts (PEM)")
-    parser.add_argument("--key-file", type=Path, help="its private key (PEM)")
+    parser.add_argument(
+        "--identity",
+        type=Path,
+        metavar="DIR",
+        help="key and certificate for mqtts, by `industrialguard provision`",
+    )
     parser.add_argument(
         "--speed",
         type=float,
@@ -150,24 +159,59 @@ def build_settings(options: argparse.Namespace) -> AgentSettings:
     """
     if not options.seconds > 0:
         raise ConfigError("--seconds must be positive")
-    for file in (options.ca_file, options.cert_file, options.key_file):
-        if file is not None and not file.is_file():
-            raise ConfigError(
-                f"there is no file {str(file)!r}; give the certificates and the key as PEM files"
-            )
+    identity = IdentityFolder(options.identity) if options.identity else None
     mqtt = None
     if options.mqtt:
-        mqtt = MqttSettings(
-            parse_broker_url(options.mqtt, os.environ.get(PASSWORD_VARIABLE, "")),
-            ca_file=options.ca_file,
-            cert_file=options.cert_file,
-            key_file=options.key_file,
-        )
-    state = options.state or Path("state") / options.device
-    settings = AgentSettings(options.device, state, mqtt, accelerator=options.accelerator)
+        broker = parse_broker_url(options.mqtt, os.environ.get(PASSWORD_VARIABLE, ""))
+        mqtt = MqttSettings(broker, identity)
+    device = find_device(options.device, identity)
+    state = options.state or Path("state") / device
+    settings = AgentSettings(device, state, mqtt, accelerator=options.accelerator)
     if options.replay_rate is None:
         return settings
     return dataclasses.replace(settings, replay_per_s=options.replay_rate)
+
+
+def find_device(told: str | None, identity: IdentityFolder | None) -> str:
+    """This device's id.
+
+    Raises:
+        ConfigError: nobody says it, or two say different things.
+        EnrolmentError: the identity is damaged.
+    """
+    if identity is None:
+        if told is None:
+            raise ConfigError("give --device ID, or --identity DIR of a device that has one")
+        return told
+    try:
+        from edge_agent.enrolment import read_identity
+    except ModuleNotFoundError as error:
+        raise ConfigError("--identity needs: pip install 'industrialguard[edge,identity]'") from error
+    name = read_identity(identity).name
+    if told not in (None, name):
+        raise ConfigError(
+            f"--device says {told[:80]!r}, but the identity is that of {name!r}; leave --device out"
+        )
+    return name
+
+
+@contextmanager
+def renewing(mqtt: MqttSettings | None) -> Iterator[None]:
+    """Keep the device's certificate young meanwhile, where it is one of ours."""
+    if mqtt is None or mqtt.identity is None:
+        yield
+        return
+    from edge_agent.enrolment import is_ours
+    from edge_agent.renewal import Renewer
+
+    stop = threading.Event()
+    renewer = threading.Thread(target=Renewer(mqtt.identity).run, args=(stop,), name="renewal", daemon=True)
+    if is_ours(mqtt.identity):
+        renewer.start()
+    try:
+        yield
+    finally:
+        stop.set()
 
 
 class TimeLimit:

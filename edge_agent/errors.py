@@ -17,6 +17,10 @@ class LinkError(IndustrialGuardError):
     retriable = True
 
 
+class VersionRefusedError(LinkError):
+    """The broker does not speak this version of MQTT."""
+
+
 class UnknownSourceError(ConfigError):
     """A `--source` whose scheme no installed package offers."""
 

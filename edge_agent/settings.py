@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
+from contract.identity import IdentityFolder
 from contract.messages import DEVICE_ID_PATTERN
 
 MIB = 1024 * 1024
@@ -33,23 +34,18 @@ class MqttSettings:
     """
 
     broker: BrokerAddress
-    ca_file: Path | None = None
-    """Certificates to trust instead of the system's; PEM."""
-    cert_file: Path | None = None
-    """The device's own certificate; PEM."""
-    key_file: Path | None = None
-    """Its private key; PEM."""
+    identity: IdentityFolder | None = None
+    """Who this device is, and whom it trusts; None: nobody in particular, and the system's authorities."""
     keepalive_s: int = 30
     """Longest silence before broker and device believe each other gone, in s."""
     connect_timeout_s: float = 10.0
     """Longest wait for the broker's answer to connect and subscribe, in s."""
+    will_delay_s: int = 15
+    """How long the broker waits for us to come back before it says that we are gone, in s (MQTT 5)."""
 
     def __post_init__(self) -> None:
-        has_certificates = bool(self.ca_file or self.cert_file)
-        _require(self.broker.is_tls or not has_certificates, "mqtt: certificates need mqtts://")
-        _require(
-            (self.cert_file is None) == (self.key_file is None), "mqtt: give cert_file and key_file together"
-        )
+        _require(self.broker.is_tls or self.identity is None, "mqtt: an identity needs mqtts://")
+        _require(0 <= self.will_delay_s <= 3600, "mqtt: will_delay_s must lie between 0 and 3600")
         _require(5 <= self.keepalive_s <= 3600, "mqtt: keepalive_s must lie between 5 and 3600")
         _require(0 < self.connect_timeout_s <= 120, "mqtt: connect_timeout_s must lie between 0 and 120")
 
@@ -79,9 +75,10 @@ class AgentSettings:
     ack_timeout_s: float = 5.0
     """Wait for the cloud's acknowledgement before sending again; doubles with every try."""
     max_ack_timeout_s: float = 60.0
-    min_backoff_s: float = 0.5
-    """Back-off before the second attempt to connect; doubles, with full jitter."""
-    max_backoff_s: float = 30.0
+    min_backoff_s: float = 2.0
+    """Back-off before the second attempt to connect; doubles, with full jitter. A broker that is started
+    again meets its whole fleet within this time."""
+    max_backoff_s: float = 60.0
     drain_s: float = 5.0
     """Longest time a clean stop waits for acknowledgements."""
     status_interval_s: float = 60.0

@@ -19,8 +19,8 @@ from contract.codec import decode_ack, encode
 from contract.errors import MessageError
 from contract.messages import Birth, Death, Kind, Message
 from contract.topics import AckTopic, UpTopic
-from edge_agent.errors import LinkError
-from edge_agent.mqtt import MqttLink, Will
+from edge_agent.errors import LinkError, VersionRefusedError
+from edge_agent.mqtt import MQTT5, MQTT311, MqttLink, Will
 from edge_agent.outbox import Outbox, OutboxEntry
 from edge_agent.schedule import Schedule, SendLimits, full_jitter
 from edge_agent.settings import AgentSettings, MqttSettings
@@ -91,6 +91,8 @@ class Uplink:
         )
         self._drain_until_s: float | None = None
         self._is_proven = False
+        self._version = MQTT5
+        """What the broker speaks, as far as we know."""
         self.counters = UplinkCounters()
 
     def run(self, stop: threading.Event) -> None:
@@ -101,6 +103,9 @@ class Uplink:
             try:
                 self._hold_session(stop)
             except LinkError as error:
+                if isinstance(error, VersionRefusedError) and self._version is MQTT5:
+                    self._version = MQTT311
+                    continue
                 attempt = 0 if self._is_proven else attempt + 1
                 settings = self._settings
                 delay_s = full_jitter(attempt, settings.min_backoff_s, settings.max_backoff_s, random.random)
@@ -109,8 +114,7 @@ class Uplink:
 
     def _hold_session(self, stop: threading.Event) -> None:
         presence = self._presence
-        will = Will(presence.topic(Kind.DEATH), presence.encode(Death("connection lost")))
-        link = MqttLink(self._mqtt, presence.device_id, will)
+        link = self._new_link()
         try:
             link.open()
             link.subscribe(str(AckTopic(presence.device_id)))
@@ -125,6 +129,11 @@ class Uplink:
             link.close()
         finally:
             link.abandon()
+
+    def _new_link(self) -> MqttLink:
+        presence = self._presence
+        will = Will(presence.topic(Kind.DEATH), presence.encode(Death("connection lost")))
+        return MqttLink(self._mqtt, presence.device_id, will, self._version)
 
     def _exchange(self, link: MqttLink) -> None:
         """Send what is due and what fits, take what arrived."""

@@ -56,11 +56,18 @@ COMMANDS = (
     ),
     Command("agent", "edge_agent.__main__", "edge", "watch one machine, as it runs on a device", ("paho",)),
     Command(
+        "provision",
+        "edge_agent.provision",
+        "identity",
+        "give a device its own key and certificate",
+        ("cryptography",),
+    ),
+    Command(
         "cloud",
         "cloud.__main__",
         "cloud",
         "receive, store and show what the devices send",
-        ("fastapi", "paho", "sqlmodel", "uvicorn"),
+        ("cryptography", "fastapi", "paho", "sqlmodel", "uvicorn"),
     ),
     Command(
         "simulate",

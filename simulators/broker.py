@@ -12,6 +12,7 @@ What amqtt 0.12 does differently from MQTT 3.1.1, and what is done about it here
   absent one as retained: `_Broker` keeps the first and clears the mark of the second.
 - It sends a client that comes back every retained message that anybody subscribes to: `_Broker` limits this
   to the client's own subscriptions.
+- It hangs on an MQTT 5 CONNECT with a will: `_Broker` says that it speaks 3.1.1 before amqtt reads it.
 - It does not repeat what a connected subscriber has not acknowledged within 5 s. The way from the broker to
   ingest may therefore lose a message; the device's outbox repeats it until the cloud acknowledges.
 """
@@ -34,6 +35,7 @@ from typing import Any
 
 from amqtt.broker import Broker
 from amqtt.errors import BrokerError as AmqttBrokerError
+from amqtt.errors import MQTTError
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
@@ -45,6 +47,8 @@ CATCH_UP_WINDOW = 100
 """Kept messages in flight at once to a subscriber that came back."""
 SERVER_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/opt/homebrew/bin")
 """Where Debian and Homebrew keep servers, beside the PATH."""
+
+_CONNECT, _MQTT_311, _SPEAKS_311_ONLY = b"\x10", b"\x04", b"\x20\x02\x00\x01"
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +80,17 @@ class _Broker(Broker):  # type: ignore[misc]
         if session.client_id in owners:
             await super()._publish_retained_messages_for_subscription(subscription, session)
 
-    async def _initialize_client_session(self, *connection: Any) -> tuple[Any, Session]:
-        handler, session = await super()._initialize_client_session(*connection)
+    async def _initialize_client_session(
+        self, reader: Any, writer: Any, *address: Any
+    ) -> tuple[Any, Session]:
+        head = await _read_head(reader)
+        if head[-1:] > _MQTT_311:
+            writer.write(_SPEAKS_311_ONLY)
+            await writer.drain()
+            await writer.close()
+            raise MQTTError("it asked for a newer MQTT")
+        again = _Replayed(head, reader)
+        handler, session = await super()._initialize_client_session(again, writer, *address)
         stop_waiters = handler._stop_waiters
 
         def keep_then_stop() -> None:
@@ -109,6 +122,27 @@ class _Broker(Broker):  # type: ignore[misc]
             message = session.retained_messages.get_nowait()
             sending = handler.mqtt_publish(message.topic, message.data, message.qos, retain=False)
             asyncio.ensure_future(sending).add_done_callback(finish)
+
+
+class _Replayed:
+    """A reader that gives again what was read of it."""
+
+    def __init__(self, head: bytes, rest: Any) -> None:
+        self._head, self._rest = head, rest
+
+    async def read(self, n: int) -> bytes:
+        """Exactly `n` bytes, as amqtt's own."""
+        taken, self._head = self._head[:n], self._head[n:]
+        return taken + (await self._rest.read(n - len(taken)) if len(taken) < n else b"")
+
+
+async def _read_head(reader: Any) -> bytes:
+    """The beginning of a CONNECT, to the version; less of anything else."""
+    head: bytes = await reader.read(1)
+    length = b""
+    while head == _CONNECT and len(length) < 4 and (not length or length[-1] & 0x80):
+        length += await reader.read(1)
+    return head + length + (await reader.read(7) if head == _CONNECT else b"")
 
 
 class _OneLine(logging.Filter):

@@ -1,7 +1,7 @@
 """Runs the application under uvicorn.
 
-Rule: the only importer of uvicorn. Live streams end before uvicorn waits for open connections, so stopping
-takes no longer than the slowest ordinary request.
+Rule: this and `cloud.pki.server` alone import uvicorn. Live streams end before uvicorn waits for open
+connections, so stopping takes no longer than the slowest ordinary request.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from cloud.api.live import LiveFeed
 from cloud.api.settings import ApiSettings
+from contract.errors import ConfigError
 
 GRACE_S = 5
 """Longest wait for requests under way when stopping, in s."""
@@ -66,3 +67,18 @@ class ApiServer(uvicorn.Server):
         """The port it listens on; 0 before it has started."""
         sockets = [s for server in getattr(self, "servers", []) for s in server.sockets]
         return int(sockets[0].getsockname()[1]) if sockets else 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else starts, so that a taken port is one clear line.
+
+    Raises:
+        ConfigError: it cannot be bound.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --http"
+        ) from error

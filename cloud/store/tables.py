@@ -263,6 +263,43 @@ class ForecastRow(SQLModel, table=True):
     stored_at: datetime = Field(sa_type=UtcTime)
 
 
+class CertificateRow(SQLModel, table=True):
+    """A certificate that the fleet's authority has issued; never forgotten."""
+
+    __tablename__ = "certificate"
+
+    id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
+    """Counts up: the newest of a name has the largest."""
+    serial: str = Field(unique=True, max_length=40)
+    """Hexadecimal."""
+    name: str = Field(index=True, max_length=64)
+    """Whose: its common name."""
+    purpose: str = Field(max_length=16)
+    """A `cloud.certificates.Purpose`."""
+    key_digest: str = Field(max_length=64)
+    """SHA-256 of the public key, hexadecimal."""
+    pem: str = Field(sa_type=Text)
+    not_before: datetime = Field(sa_type=UtcTime)
+    not_after: datetime = Field(sa_type=UtcTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    why: str = Field(default="", max_length=200)
+    """It was revoked."""
+
+
+class ClaimTokenRow(SQLModel, table=True):
+    """A claim token, known by the digest of its secret alone."""
+
+    __tablename__ = "claim_token"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    device_id: str = Field(index=True, max_length=64)
+    made_at: datetime = Field(sa_type=UtcTime)
+    expires_at: datetime = Field(sa_type=UtcTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    key_digest: str = Field(default="", max_length=64)
+    """Of the key that used it: only that one may ask again."""
+
+
 class WriterState(SQLModel, table=True):
     """What each process that writes has done; a row of its own, so that none waits for another."""
 

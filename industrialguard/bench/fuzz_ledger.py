@@ -10,7 +10,6 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-
 from cloud.dead_letters import KEEP_BYTES, TOPIC_CHARACTERS, printable
 from cloud.ingest import validate
 from cloud.store import queries

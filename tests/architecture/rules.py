@@ -22,6 +22,7 @@ IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "alembic": ("cloud/store/*", "cloud/migrations/*"),
     "amqtt": ("simulators/broker.py",),
     "apache_beam": ("models/stages/*",),
+    "cryptography": ("cloud/pki/*", "edge_agent/credentials.py"),
     "contract.proto": ("contract/codec.py", "contract/alarm_codec.py"),
     "keras": ("models/*",),
     "matplotlib": ("models/*",),

@@ -18,6 +18,7 @@ from cloud.store.database import open_database
 from cloud.store.writer import StoreWriter
 from contract.codec import encode
 from contract.errors import ConfigError, DecodeError
+from contract.identity import IdentityFolder
 from tests.cloud.samples import INGEST, summary
 
 
@@ -159,3 +160,18 @@ def test_replay_prints_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     database.close()
     assert main(["replay-dead-letters", "--data", str(tmp_path), "--log-level", "ERROR"]) == 0
     assert capsys.readouterr().out == "passed 1, still dead 1, incomplete 0\n"
+
+
+def test_an_identity_is_told_by_flag_or_environment_and_must_be_whole(tmp_path: Path) -> None:
+    for file in ("identity.pem", "ca.pem"):
+        with pytest.raises(ConfigError, match="service-identity"):
+            settings("--mqtt", "mqtts://b", "--identity", str(tmp_path))
+        (tmp_path / file).write_text("")
+    assert settings("--mqtt", "mqtts://b", "--identity", str(tmp_path)).mqtt.identity == IdentityFolder(
+        tmp_path
+    )
+    assert settings("--mqtt", "mqtts://b", INDUSTRIALGUARD_IDENTITY=str(tmp_path)).mqtt.identity is not None
+    assert settings("--mqtt", "mqtts://b").mqtt.identity is None
+    for line in (["--mqtt", "mqtt://b"], []):
+        with pytest.raises(ConfigError, match="identity needs"):
+            settings(*line, "--identity", str(tmp_path))

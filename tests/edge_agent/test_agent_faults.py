@@ -71,7 +71,7 @@ def test_a_defect_in_the_uplink_does_not_stop_the_watch(
 
     monkeypatch.setattr(Uplink, "run", fails_once)
     mqtt = MqttSettings(BrokerAddress("127.0.0.1", broker.port))
-    settings = AgentSettings("press-7", tmp_path, mqtt, max_backoff_s=0.5)
+    settings = AgentSettings("press-7", tmp_path, mqtt, min_backoff_s=0.1, max_backoff_s=0.5)
     agent = Agent(settings, ListSource(rig_readings(60)), bundle)
     agent.start()
     agent.run(threading.Event())
@@ -87,7 +87,9 @@ def test_everything_reaches_the_cloud_exactly_once_in_effect(
     bundle: Bundle, tmp_path: Path, broker: Mosquitto, cloud: Cloud
 ) -> None:
     mqtt = MqttSettings(BrokerAddress("127.0.0.1", broker.port))
-    settings = AgentSettings("press-7", tmp_path, mqtt, ack_timeout_s=0.5, max_backoff_s=0.5, drain_s=10.0)
+    settings = AgentSettings(
+        "press-7", tmp_path, mqtt, ack_timeout_s=0.5, min_backoff_s=0.1, max_backoff_s=0.5, drain_s=10.0
+    )
     agent = Agent(settings, ListSource(rig_readings(200, broken=BROKEN)), bundle)
     agent.start()
     for step in range(800):

@@ -107,7 +107,8 @@ def test_a_signal_stops_cleanly(
         (["--source", "rig:5", "--seconds", "0"], "--seconds must be positive"),
         (["--source", "rig:5", "--mqtt", "http://x"], "not an MQTT address"),
         (["--source", "rig:5", "--bundle", "/nowhere.igb"], "/nowhere.igb"),
-        (["--source", "rig:5", "--mqtt", "mqtts://b", "--ca-file", "/nowhere.pem"], "no file '/nowhere.pem'"),
+        (["--source", "rig:5", "--mqtt", "mqtts://b", "--identity", "/nowhere"], "no /nowhere/identity.pem"),
+        (["--source", "rig:5", "--mqtt", "mqtt://b", "--identity", "/nowhere"], "needs mqtts://"),
     ],
 )
 def test_bad_arguments_are_one_line_and_a_non_zero_exit(
@@ -141,7 +142,13 @@ def test_help_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> Non
         build_parser().parse_args(example)
 
 
-@pytest.mark.parametrize("missing", ["--device", "--source", "--offline", "--bundle"])
+def test_without_an_identity_the_device_must_be_named() -> None:
+    options = build_parser().parse_args(["--profile", "pump", "--source", "x:y", "--offline"])
+    with pytest.raises(ConfigError, match="give --device ID"):
+        build_settings(options)
+
+
+@pytest.mark.parametrize("missing", ["--source", "--offline", "--bundle"])
 def test_what_is_required_is_required(missing: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = {"--device": ["a"], "--source": ["rig:1"], "--offline": [], "--bundle": ["b.igb"]}
     del arguments[missing]
@@ -151,9 +158,8 @@ def test_what_is_required_is_required(missing: str, capsys: pytest.CaptureFixtur
 
 
 def test_the_password_comes_from_the_environment_and_shows_nowhere(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "ca.pem").write_text("")
     monkeypatch.setenv(PASSWORD_VARIABLE, "hunter2")
     options = build_parser().parse_args(
         [
@@ -165,8 +171,6 @@ def test_the_password_comes_from_the_environment_and_shows_nowhere(
             "p7",
             "--mqtt",
             "mqtts://p7@b",
-            "--ca-file",
-            str(tmp_path / "ca.pem"),
             "--accelerator",
             "cpu",
         ]
@@ -174,7 +178,7 @@ def test_the_password_comes_from_the_environment_and_shows_nowhere(
     settings = build_settings(options)
 
     assert settings.mqtt is not None
-    assert (settings.mqtt.broker.password, settings.mqtt.ca_file) == ("hunter2", tmp_path / "ca.pem")
+    assert (settings.mqtt.broker.password, settings.mqtt.identity) == ("hunter2", None)
     assert settings.state_dir == Path("state/p7") and settings.accelerator == "cpu"
     assert "hunter2" not in repr(settings)
 

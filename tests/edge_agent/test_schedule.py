@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -11,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from contract.messages import Kind
 from edge_agent.outbox import Key, Outbox, OutboxEntry, OutboxLimits
 from edge_agent.schedule import Lane, Schedule, SendLimits, TokenBucket, full_jitter
+from edge_agent.settings import AgentSettings
 from tests.edge_agent.box import ALARM, SUMMARY, entry
 
 
@@ -234,3 +236,31 @@ def test_a_fleet_that_lost_its_broker_comes_back_spread_out() -> None:
 
     assert max(per_second) < 2 * 3000 / 30
     assert min(per_second) > 0.5 * 3000 / 30
+
+
+def return_times(devices: int, outage_s: float, limits: AgentSettings, seed: int) -> list[float]:
+    """When each device of a fleet that lost its broker at 0 connects again; at once where it is back."""
+    rng, times = random.Random(seed), []
+    for _ in range(devices):
+        now_s, attempt = 0.0, 0
+        while True:
+            now_s += full_jitter(attempt, limits.min_backoff_s, limits.max_backoff_s, rng.random)
+            if now_s >= outage_s:
+                break
+            attempt += 1
+        times.append(now_s - outage_s)
+    return times
+
+
+@pytest.mark.parametrize(
+    ("outage_s", "within_s", "largest_share"), [(0.0, 2.0, 0.55), (10.0, 60.0, 0.2), (600.0, 60.0, 0.05)]
+)
+def test_a_storm_of_reconnects_is_spread_by_the_length_of_the_outage(
+    outage_s: float, within_s: float, largest_share: float
+) -> None:
+    limits = AgentSettings("a", Path())
+    for seed in range(5):
+        times = return_times(5000, outage_s, limits, seed)
+        per_second = Counter(int(time) for time in times)
+        assert max(times) <= within_s
+        assert max(per_second.values()) < largest_share * len(times)

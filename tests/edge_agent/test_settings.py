@@ -8,6 +8,7 @@ import pytest
 
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
+from contract.identity import IdentityFolder
 from edge_agent.settings import AgentSettings, MqttSettings
 
 
@@ -20,9 +21,8 @@ def test_password_never_shows() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"ca_file": Path("ca.pem")},
-        {"cert_file": Path("c.pem"), "key_file": Path("k.pem")},
-        {"broker": BrokerAddress("b", is_tls=True), "cert_file": Path("c.pem")},
+        {"identity": IdentityFolder(Path("x"))},
+        {"will_delay_s": -1},
         {"keepalive_s": 1},
         {"connect_timeout_s": 0.0},
     ],
@@ -42,7 +42,7 @@ def test_impossible_broker_settings_cannot_be_built(change: dict[str, Any]) -> N
         {"inflight_limit": 3},
         {"ack_timeout_s": 0.0},
         {"ack_timeout_s": 61.0},
-        {"min_backoff_s": 31.0},
+        {"min_backoff_s": 61.0},
         {"max_backoff_s": float("inf")},
         {"drain_s": -1.0},
         {"status_interval_s": 0.0},

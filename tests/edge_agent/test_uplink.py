@@ -18,6 +18,7 @@ from contract.profiles import format_profile, load_profile
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
 from edge_agent.settings import AgentSettings, MqttSettings
 from edge_agent.uplink import Presence, Uplink
+from simulators.broker import EmbeddedBroker
 from tests.edge_agent.wire import Cloud, wait_until
 from tools.servers.mosquitto import Mosquitto
 
@@ -305,3 +306,17 @@ def test_a_broker_that_accepts_and_closes_is_not_hammered(tmp_path: Path) -> Non
         device.close()
 
     assert 1 <= attempts < 40
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_broker_of_an_older_mqtt_serves_as_well(tmp_path: Path) -> None:
+    with EmbeddedBroker() as embedded:
+        cloud = Cloud(embedded.port)
+        device = Device(tmp_path, embedded.port).start()
+        device.add(50)
+        wait_until(lambda: device.has_settled(50), "all acknowledged")
+
+        assert set(cloud.sequences()) == set(range(1, 51))
+        assert device.uplink.counters.connects == 1
+        device.close()
+        cloud.close()

@@ -12,7 +12,7 @@ from cloud.store.observations import read_observed
 from cloud.store.writer import StoreWriter
 from tests.cloud.samples import BOOT, INGEST, alarm, arrive, birth, status, summary
 
-BEFORE_DAYS = "0003"
+BEFORE_DAYS = "0004"
 
 
 def fill(writer: StoreWriter) -> list[Any]:
