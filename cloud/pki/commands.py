@@ -148,10 +148,7 @@ def _authority(arguments: argparse.Namespace) -> Authority:
 
 @contextmanager
 def _store(arguments: argparse.Namespace) -> Iterator[Database]:
-    settings = _settings(arguments)
-    if settings.store is None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.store_url)
+    database = open_database(_settings(arguments).prepare_store())
     try:
         yield database
     finally:
