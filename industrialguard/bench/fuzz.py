@@ -48,8 +48,8 @@ PROTOCOL = (
     "write every topic but the honest devices'.",
     "What has to become of an input follows from the contract; what became of it stands in the store, dead "
     "letters by topic, error, size and digest: missing and surplus are the differences.",
-    "stored, repeated (its key was there), presence (Birth or Death), dead letters, refused (the broker "
-    "hangs up) and ignored (nobody subscribes, or access rules forbid it) add up to sent.",
+    "stored, repeated (its key was there), presence (Birth or Death), dead letters, refused (the broker hung "
+    "up) and ignored (nobody subscribes, or access rules forbid it) add up to sent.",
 )
 FATES = ("stored", "repeated", "presence", "refused_by_broker", "ignored_by_broker")
 PARTS = ("broker", "ingest", "serve")

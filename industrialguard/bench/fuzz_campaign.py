@@ -234,7 +234,7 @@ class Campaign:
         found = self._findings
         with database.session() as session:
             devices = queries.message_counts(session).devices
-            found.audit = audit(session, found.ledger)
+        found.audit = audit(database, found.ledger)
         for device in honest:
             found.honest_sent += len(device.sent)
             found.honest_acknowledged += len(device.acknowledged)

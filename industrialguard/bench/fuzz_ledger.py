@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from cloud.dead_letters import KEEP_BYTES, TOPIC_CHARACTERS, printable
 from cloud.ingest import validate
 from cloud.store import queries
+from cloud.store.database import Database
 from cloud.store.letters import read_unresolved
 from contract.errors import MessageError
 from contract.messages import SEQUENCED
@@ -96,9 +97,9 @@ class Audit:
         return not self.missing and not self.surplus
 
 
-def audit(session: queries.Session, ledger: Ledger) -> Audit:
+def audit(database: Database, ledger: Ledger) -> Audit:
     """Hold the store against the ledger."""
-    wanted, found = _wanted(ledger), _found(session)
+    wanted, found = _wanted(ledger), _found(database)
     lost, more = wanted - found, found - wanted
     examples = [f"missing {count} x {what}" for what, count in lost.most_common(5)]
     examples += [f"surplus {count} x {what}" for what, count in more.most_common(5)]
@@ -113,19 +114,20 @@ def _wanted(ledger: Ledger) -> Counter[tuple[object, ...]]:
     return wanted
 
 
-def _found(session: queries.Session) -> Counter[tuple[object, ...]]:
+def _found(database: Database) -> Counter[tuple[object, ...]]:
     found: Counter[tuple[object, ...]] = Counter()
-    counts = queries.message_counts(session)
+    with database.session() as session:
+        counts = queries.message_counts(session)
     for device, count in counts.devices.items():
         if count.stored:
             found["message", device] = count.stored
     found["repeated",] = counts.total.redelivered
-    after = 0
-    while rows := read_unresolved(session, after, PAGE):
-        for row in rows:
-            found[_letter(row.topic, row.error, row.size_bytes, row.payload)] += 1
-        after = rows[-1].id
-        session.expunge_all()
+    after, rows = 0, True
+    while rows:
+        with database.session() as session:  # a new one for each page: it holds all that it has read
+            page = read_unresolved(session, after, PAGE)
+        found.update(_letter(row.topic, row.error, row.size_bytes, row.payload) for row in page)
+        after, rows = page[-1].id if page else after, bool(page)
     return found
 
 

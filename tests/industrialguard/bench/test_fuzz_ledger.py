@@ -78,8 +78,7 @@ def test_every_input_is_stored_once_or_kept_as_a_dead_letter(tmp_path: Path, dat
         ledger.note_delivered(each)
     asyncio.run(run_road(tmp_path, database, inputs))
 
-    with database.session() as session:
-        found = audit(session, ledger)
+    found = audit(database, ledger)
     assert found.is_balanced, found.examples
     assert sum(fates.total() for fates in ledger.fates.values()) == len(inputs)
     assert ledger.count(STORED) == ledger.n_stored > 1000
