@@ -10,7 +10,8 @@ reader that takes it for what it means, so that devices and cloud need not be up
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from google.protobuf.message import DecodeError as ProtobufError
@@ -45,6 +46,9 @@ ACK_VERSION = 1
 MAX_ACK_SEQUENCES = 10_000
 """Sequences in one Ack; a few bytes could otherwise name 2^63 of them."""
 
+_AGGREGATE_OF = attrgetter(*FeatureAggregate._fields)
+_AS_AGGREGATE = partial(tuple.__new__, FeatureAggregate)
+"""Most of all decoding, so no line of Python runs for each feature."""
 _Proto = TypeVar("_Proto", bound=ProtobufMessage)
 
 
@@ -214,7 +218,7 @@ def _summary_from_proto(part: pb.ScoreSummary) -> ScoreSummary:
         score_p90=part.score_p90,
         confidence=part.confidence,
         regime=part.regime,
-        features=tuple(FeatureAggregate(f.name, f.mean, f.minimum, f.maximum) for f in part.features),
+        features=tuple(map(_AS_AGGREGATE, map(_AGGREGATE_OF, part.features))),
         quality=tuple(
             ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, _quality_flags(q.flags))
             for q in part.quality
