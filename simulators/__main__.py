@@ -1,4 +1,4 @@
-"""`industrialguard simulate`: seeded machines written to files, for training, tests and a look at them.
+"""`industrialguard simulate`: seeded machines written to files or looked at, and devices to load a cloud.
 
 Rule: what is written depends on the command line alone; the same line writes the same samples again.
 """
@@ -22,6 +22,7 @@ from contract.errors import ConfigError
 from contract.profiles import MachineProfile, load_profile
 from contract.signals import Reading, SensorKind
 from simulators.degradation import FailureMode, WearPlan
+from simulators.load import command as load
 from simulators.machine import MachineConfig, SimulatedMachine
 from simulators.regimes import Duty
 from simulators.scenario import possible_modes, warmup_s
@@ -38,6 +39,8 @@ examples:
       a profile of your own
   industrialguard simulate show --profile pump --mode bearing_outer
       what wear does to each sensor, in the terminal
+  industrialguard simulate fleet --machines 1000 --rate 100 --mqtt mqtt://127.0.0.1:1883 --seconds 60
+      what a cloud bears: devices that speak the whole protocol, without sensors and models
 
 Recordings are read back with npz:DIR, by `train` and by `demo --replay`.
 """
@@ -76,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         DataError: the disk refused a recording.
     """
     arguments = build_parser().parse_args(argv)
+    if arguments.action == "fleet":
+        return load.run(arguments)
     if arguments.action == "show":
         show(load_profile(arguments.profile), FailureMode(arguments.mode), arguments.seed)
         return 0
@@ -87,11 +92,12 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of `industrialguard simulate`."""
     parser = argparse.ArgumentParser(
         prog="industrialguard simulate",
-        description="Seeded machines that wear: record them to files, or look at their signatures.",
+        description="Seeded machines that wear: record them to files, or look at their signatures; and whole "
+        "fleets of devices, to load a cloud.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="record|show")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="record|show|fleet")
     record_parser = actions.add_parser("record", help="write recordings in the project's own format")
     add = record_parser.add_argument
     add("--profile", default="pump", help="shipped profile or a .toml file (default pump)")
@@ -113,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--mode", required=True, choices=list(FailureMode), metavar="MODE", help="failure mode"
     )
     show_parser.add_argument("--seed", type=int, default=1, metavar="K", help="which machine (default 1)")
+    load.add_parser(actions)
     return parser
 
 

@@ -1,0 +1,1 @@
+"""Load: thousands of devices as the cloud sees them, without their sensors and models, in a few processes."""
