@@ -77,6 +77,8 @@ class LoadCounters:
     malformed: int = 0
     """Acknowledgements that could not be read."""
     cpu_s: float = 0.0
+    active_s: float = 0.0
+    """From the first message's turn until nothing was waited for; of several processes the longest."""
     ages: Ages = field(default_factory=Ages)
     """Until the cloud's acknowledgement."""
     kinds: Counter[str] = field(default_factory=Counter)
@@ -106,8 +108,9 @@ class LoadCounters:
         sum_of = LoadCounters()
         for part in parts:
             sum_of.ages.merge(part.ages)
+            sum_of.active_s = max(sum_of.active_s, part.active_s)
             for each in fields(LoadCounters):
-                if each.name not in ("ages", "kinds"):
+                if each.name not in ("active_s", "ages", "kinds"):
                     setattr(sum_of, each.name, getattr(sum_of, each.name) + getattr(part, each.name))
             sum_of.kinds.update(part.kinds)
         return sum_of

@@ -170,11 +170,12 @@ class LoadFleet:
 
     def _schedule(self) -> Iterator[tuple[float, LoadDevice]]:
         """When whose turn is, for ever: each device at a phase of its own, so that the load is even."""
-        interval_s = self._config.interval_s
-        phases = sorted((self._random.random(), n) for n in range(len(self._devices)))
-        for turn in itertools.count():
-            for phase, n in phases:
-                yield self._started_s + (turn + phase) * interval_s, self._devices[n]
+        devices = self._random.sample(self._devices, len(self._devices))
+        step_s = self._config.interval_s / len(devices)
+        jitters = [self._random.random() for _ in devices]
+        for place in itertools.count(step=len(devices)):
+            for n, (device, jitter) in enumerate(zip(devices, jitters, strict=True)):
+                yield self._started_s + (place + n + jitter) * step_s, device
 
     async def _saturate(self) -> None:
         """As fast as acknowledgements come."""
@@ -221,6 +222,7 @@ class LoadFleet:
         deadline_s = time.monotonic() + self._config.drain_s
         while self.waiting and time.monotonic() < deadline_s:
             await asyncio.sleep(0.02)
+        self.counters.active_s = time.monotonic() - self._started_s
 
     async def _look_after(self) -> None:
         """Every connection in turn, all of them twice a second."""
