@@ -13,7 +13,7 @@ INPUTS := pyproject.toml requirements.lock .python-version tools/install.sh tool
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup demo test servers check bench lock proto reference clean
+.PHONY: help setup demo test servers check bench ingest lock proto reference clean
 
 help: ## explain these words
 	@echo "usage: make WORD [ARGS=\"...\"]"
@@ -45,6 +45,12 @@ check: $(VENV)/.installed-all ## lint, types, layers, generated code and documen
 bench: $(VENV)/.installed-all ## measure the edge model beside simple baselines: make bench DATA=folder
 	@$(VENV)/bin/industrialguard bench anomaly --dataset skab --data "$(DATA)" $(ARGS)
 	@$(VENV)/bin/industrialguard bench edge
+
+ingest: $(VENV)/.installed-all ## measure the road from device to database, with real servers
+	@sh tools/install_servers.sh
+	@$(PYTHON) -m tools.servers --require-all -- sh -c 'INDUSTRIALGUARD_MQTT=$$INDUSTRIALGUARD_TEST_MOSQUITTO \
+		INDUSTRIALGUARD_STREAM=kafka://$$INDUSTRIALGUARD_TEST_KAFKA \
+		INDUSTRIALGUARD_STORE=$$INDUSTRIALGUARD_TEST_POSTGRESQL $(VENV)/bin/industrialguard bench ingest $(ARGS)'
 
 lock: ## resolve the dependencies again into requirements.lock
 	"$$(sh tools/find_uv.sh)" pip compile pyproject.toml --universal --all-extras --group dev --generate-hashes \

@@ -14,8 +14,8 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -46,6 +46,8 @@ class PartSpec:
     """True once others may rely on it."""
     restarts: bool = True
     """Whether it is started again when it dies."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables beyond ours; passwords belong here."""
 
 
 @dataclass(slots=True)
@@ -166,6 +168,7 @@ class Supervisor:
 
 def _spawn(spec: PartSpec, log_file: IO[bytes]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment |= spec.environment
     return subprocess.Popen(
         leash(spec.command),
         stdin=subprocess.DEVNULL,

@@ -25,6 +25,9 @@ KINDS = {
     "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
     "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
     "fuzz": Kind("industrialguard.bench.fuzz", "what becomes of inputs that nobody should send"),
+    "ingest": Kind(
+        "industrialguard.bench.ingest.command", "what the road from device to store bears, and its ceilings"
+    ),
     "pretraining": Kind(
         "industrialguard.bench.pretraining", "what rows alone teach, where few ends are known"
     ),
@@ -35,6 +38,7 @@ EXAMPLES = """\
 examples:
   industrialguard bench anomaly --dataset skab --data ../data/skab --json skab.json
   industrialguard bench edge --json edge.json
+  industrialguard bench ingest --road embedded --json ingest.json
 
 `industrialguard bench KIND --help` explains each kind.
 """

@@ -35,6 +35,8 @@ MQTT = "INDUSTRIALGUARD_MQTT"
 DEFAULT_URL = "mqtt://127.0.0.1:1883"
 SPARE_FILES = 200
 """Files of a process that are not connections."""
+CONNECTED, SETTLED = "connected", "settled"
+"""What --hold says once every device is connected, and once all is acknowledged, before the goodbyes."""
 UNACKNOWLEDGED = 1
 """Exit code when something was not acknowledged in time."""
 
@@ -86,6 +88,9 @@ def add_parser(actions: Any) -> None:
     add("--profile", default="pump", help="shipped profile or a .toml file (default pump)")
     add("--prefix", default="load", help="of the device ids (default load)")
     add("--seed", type=int, default=1, metavar="K", help="same seed, same numbers (default 1)")
+    add(
+        "--hold", action="store_true", help="once connected say so, and wait for a line on the standard input"
+    )
     add("--first", type=int, default=0, metavar="N", help="number of the first device (default 0)")
     add("--json", type=Path, metavar="FILE", help="write the counts here")
 
@@ -100,7 +105,10 @@ def run(arguments: argparse.Namespace) -> int:
     config = build_config(arguments, os.environ)
     if not 1 <= arguments.processes <= config.machines:
         raise ConfigError(f"--processes must lie between 1 and --machines, not {arguments.processes}")
-    counters = asyncio.run(run_one(config)) if arguments.processes == 1 else run_several(arguments)
+    if arguments.hold and arguments.processes > 1:
+        raise ConfigError("--hold needs a single process")
+    is_single = arguments.processes == 1
+    counters = asyncio.run(run_one(config, arguments.hold)) if is_single else run_several(arguments)
     write_result(Result(config, counters), arguments.json)
     return 0 if counters.waiting == 0 else UNACKNOWLEDGED
 
@@ -156,8 +164,12 @@ def build_config(arguments: argparse.Namespace, environment: Mapping[str, str]) 
     )
 
 
-async def run_one(config: LoadConfig) -> LoadCounters:
+async def run_one(config: LoadConfig, is_held: bool = False) -> LoadCounters:
     """Run a load in this process, until it is over or the system asks it to end.
+
+    Args:
+        config: The load.
+        is_held: Whether to wait for a line on the standard input before the first message.
 
     Raises:
         ConfigError: this process may not have so many connections.
@@ -167,7 +179,16 @@ async def run_one(config: LoadConfig) -> LoadCounters:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, fleet.stop)
-    return await fleet.run()
+    return await fleet.run(_hold if is_held else None, _say_settled if is_held else None)
+
+
+async def _hold() -> None:
+    print(CONNECTED, flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+
+
+async def _say_settled() -> None:
+    print(SETTLED, flush=True)
 
 
 def require_files(count: int) -> None:

@@ -77,6 +77,7 @@ class LoadCounters:
     malformed: int = 0
     """Acknowledgements that could not be read."""
     cpu_s: float = 0.0
+    """Processor time, without connecting and goodbyes."""
     active_s: float = 0.0
     """From the first message's turn until nothing was waited for; of several processes the longest."""
     ages: Ages = field(default_factory=Ages)

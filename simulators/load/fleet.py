@@ -12,7 +12,7 @@ import itertools
 import random
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from contract.broker_address import BrokerAddress
@@ -32,6 +32,7 @@ STOP_S = 0.2
 LOOK_AFTER_S = 0.5
 CONNECTING_AT_ONCE = 200
 MAX_MACHINES = 100_000
+Step = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +106,25 @@ class LoadFleet:
         """Offer nothing more; what was offered is still sent and waited for."""
         self._stop.set()
 
-    async def run(self) -> LoadCounters:
-        """Connect, offer, wait for what is on its way, say goodbye."""
-        cpu_s = time.process_time()
+    async def run(self, on_connected: Step | None = None, on_settled: Step | None = None) -> LoadCounters:
+        """Connect, offer, wait for what is on its way, say goodbye.
+
+        Args:
+            on_connected: Waited for before the first message.
+            on_settled: Waited for before the goodbyes.
+        """
         running = [asyncio.create_task(link.run()) for link in self._links]
         running.append(asyncio.create_task(self._look_after()))
         try:
             await self._wait_connected()
+            if on_connected is not None:
+                await on_connected()
+            cpu_s = time.process_time()
             await (self._saturate() if self._config.outstanding else self._offer_by_schedule())
             await self._drain()
+            self.counters.cpu_s = time.process_time() - cpu_s
+            if on_settled is not None:
+                await on_settled()
             await asyncio.gather(*(link.close() for link in self._links))
         finally:
             for task in running:
@@ -122,7 +133,6 @@ class LoadFleet:
         now_s = time.monotonic()
         for device in self._devices:
             device.count_old(now_s)
-        self.counters.cpu_s = time.process_time() - cpu_s
         return self.counters
 
     def _build_device(self, number: int) -> LoadDevice:

@@ -1,7 +1,7 @@
 """Summaries as bytes, made by changing what changes in a template.
 
 Rule: the bytes are those that `contract.codec.encode` writes for the same message; a test holds them against
-each other. Encoding a summary of 60 features anew costs ten times as much.
+each other. Building and encoding a summary of 60 features anew costs ten times as much.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ MAX_ENDPOINT_PARAMETERS = 8  # an endpoint's query parameters are its signature
 # Who alone may import what: a heavy library is known to as few files as it can be.
 IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "ai_edge_litert": ("cloud/litert.py", "edge_agent/tflite.py", "models/*"),
-    "aiokafka": ("cloud/kafka_stream.py",),
+    "aiokafka": ("cloud/kafka_stream.py", "industrialguard/bench/ingest/ceilings.py"),
+    "aiomqtt": ("industrialguard/bench/ingest/clients.py",),
     "alembic": ("cloud/store/*", "cloud/migrations/*"),
     "amqtt": ("simulators/broker.py",),
     "apache_beam": ("models/stages/*",),
@@ -31,7 +32,9 @@ IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "prometheus_client": ("cloud/metrics.py",),
     "pyarrow": ("cloud/lake.py", "cloud/snapshot_file.py", "models/parquet.py"),
     "pyarrow_hotfix": ("cloud/lake.py", "cloud/snapshot_file.py", "models/parquet.py"),
-    "paho": ("edge_agent/mqtt.py", "cloud/mqtt.py"),
+    "paho": ("edge_agent/mqtt.py", "cloud/mqtt.py", "industrialguard/bench/ingest/clients.py"),
+    "psutil": ("industrialguard/*", "simulators/*"),
+    "psycopg": ("industrialguard/bench/ingest/*", "tools/*"),
     "rich": ("simulators/*",),
     "sqlalchemy": ("cloud/store/*", "cloud/migrations/*"),
     "sqlmodel": ("cloud/store/*", "cloud/migrations/*"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulators.load.counters import Ages, LoadCounters
 
-ages_s = st.lists(st.floats(1e-3, 1e4), min_size=1, max_size=200)
+ages_s = st.lists(st.floats(1e-3, 1e4), min_size=1, max_size=40)
 
 
 def ages_of(values: list[float]) -> Ages:
