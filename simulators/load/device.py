@@ -7,6 +7,7 @@ summary is given up and counted. No input or output here.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -58,6 +59,8 @@ class LoadDevice:
         self._due_s: dict[int, float] = {}
         self._sequence = 0
         self._time_us = 0
+        self.newest_s = -math.inf
+        """When the newest message that the cloud has acknowledged was due, by the monotonic clock."""
 
     def topic(self, kind: Kind) -> bytes:
         """Where its messages of a kind go."""
@@ -127,6 +130,7 @@ class LoadDevice:
             due_s = self._due_s.pop(sequence, None)
             if due_s is None:
                 continue
+            self.newest_s = max(self.newest_s, due_s)
             counters.ages.add(now_s - due_s)
             counters.late += now_s - due_s > self._limits.late_s
             if sequence in boot.stored:

@@ -102,6 +102,11 @@ class LoadFleet:
         counters = self.counters
         return counters.offered - counters.dropped - counters.acknowledged - counters.rejected
 
+    @property
+    def newest_s(self) -> float:
+        """When the newest message that the cloud has acknowledged was due, by the monotonic clock."""
+        return max(device.newest_s for device in self._devices)
+
     def stop(self) -> None:
         """Offer nothing more; what was offered is still sent and waited for."""
         self._stop.set()
