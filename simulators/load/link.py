@@ -21,7 +21,7 @@ from contract.broker_address import BrokerAddress
 from contract.codec import decode_ack
 from contract.errors import IndustrialGuardError, MessageError
 from contract.messages import Kind
-from edge_agent.inflight import full_jitter
+from edge_agent.schedule import full_jitter
 from simulators.load import packets
 from simulators.load.counters import LoadCounters
 from simulators.load.device import LoadDevice

@@ -172,7 +172,7 @@ def _cut(message: Message) -> tuple[bytes, bytes]:
 def _mark(summary: ScoreSummary) -> ScoreSummary:
     """The same with a number of its own in each place that will be filled, in order."""
     features = tuple(
-        replace(f, minimum=1000.0 + 3 * n, mean=1001.0 + 3 * n, maximum=1002.0 + 3 * n)
+        f._replace(minimum=1000.0 + 3 * n, mean=1001.0 + 3 * n, maximum=1002.0 + 3 * n)
         for n, f in enumerate(summary.features)
     )
     return replace(
