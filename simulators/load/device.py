@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from contract.messages import Ack, BootAck, Kind
 from contract.topics import AckTopic, UpTopic
 from edge_agent.outbox import OutboxEntry
-from edge_agent.schedule import Lane, Schedule, SendLimits
+from edge_agent.schedule import LIVE_S, Lane, Schedule, SendLimits
 from simulators.load.counters import LoadCounters
 from simulators.load.script import Script
 from simulators.load.summaries import Head
@@ -33,6 +33,8 @@ class DeviceLimits:
     ack_timeout_s: float = 5.0
     """Wait before sending again; doubles; the agent's own."""
     max_ack_timeout_s: float = 60.0
+    replay_per_s: float = 2.0
+    """Messages of the backlog in a second; the agent's own."""
     late_s: float = 30.0
     """A message is late when it is acknowledged later than this after it was due."""
 
@@ -54,9 +56,9 @@ class LoadDevice:
         self._topics = {kind: str(UpTopic(head.device_id, kind)).encode() for kind in Kind}
         self._limits = limits
         self._counters = counters
-        # All that it sends is live: nothing here has a rate.
-        waits = limits.ack_timeout_s, limits.max_ack_timeout_s
-        self._schedule = Schedule(SendLimits(limits.inflight, *waits, replay_per_s=1.0))
+        self._schedule = Schedule(
+            SendLimits(limits.inflight, limits.ack_timeout_s, limits.max_ack_timeout_s, limits.replay_per_s)
+        )
         self._outbox: deque[OutboxEntry] = deque()
         self._due_s: dict[int, float] = {}
         self._sequence = 0
@@ -73,10 +75,9 @@ class LoadDevice:
         """Messages that the cloud has not acknowledged."""
         return len(self._due_s)
 
-    @property
-    def is_free(self) -> bool:
+    def is_free(self, now_s: float) -> bool:
         """Whether something more may be on its way."""
-        return self._free > 0
+        return self._schedule.room(now_s)[Lane.LIVE] > 0
 
     def offer(self, script: Script, time_us: int, due_s: float, now_s: float) -> None:
         """Put its next message into the outbox.
@@ -101,12 +102,10 @@ class LoadDevice:
 
     def take(self, now_s: float) -> list[OutboxEntry]:
         """What is to be sent now: again, then for the first time."""
-        again = self._schedule.due(now_s) if len(self._schedule) else []
+        again = self._schedule.due(now_s)
         for entry in again:
             self._schedule.note_again(entry, now_s)
-        fresh = [self._outbox.popleft() for _ in range(min(self._free, len(self._outbox)))]
-        for entry in fresh:
-            self._schedule.note_sent(entry, Lane.LIVE, now_s)
+        fresh = self._take_fresh(now_s) if self._outbox else []
         self._counters.resent += len(again)
         self._counters.sent += len(again) + len(fresh)
         return again + fresh
@@ -126,9 +125,25 @@ class LoadDevice:
         self._counters.waiting += len(self._due_s)
         self._counters.late += sum(now_s - due_s > self._limits.late_s for due_s in self._due_s.values())
 
-    @property
-    def _free(self) -> int:
-        return self._limits.inflight - len(self._schedule)
+    def _take_fresh(self, now_s: float) -> list[OutboxEntry]:
+        """What may be sent for the first time, lane by lane."""
+        room, taken, kept = self._schedule.room(now_s), list[OutboxEntry](), list[OutboxEntry]()
+        while self._outbox and any(room.values()):
+            entry = self._outbox.popleft()
+            lane = self._lane(entry, now_s)
+            if room[lane]:
+                room[lane] -= 1
+                self._schedule.note_sent(entry, lane, now_s)
+                taken.append(entry)
+            else:
+                kept.append(entry)
+        self._outbox.extendleft(reversed(kept))
+        return taken
+
+    def _lane(self, entry: OutboxEntry, now_s: float) -> Lane:
+        if now_s - self._due_s[entry.sequence] > LIVE_S:
+            return Lane.BACKLOG
+        return Lane.ALARM if entry.kind is Kind.ALARM else Lane.LIVE
 
     def _settle(self, boot: BootAck, now_s: float) -> None:
         self._schedule.settle(boot.boot_id, boot.stored | boot.rejected, now_s)

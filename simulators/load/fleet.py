@@ -214,7 +214,7 @@ class LoadFleet:
             if self._is_over(now_s, self.counters.offered):
                 return
             device = next(self._turn)
-            if device.is_free and self._link_of[id(device)].is_up:
+            if device.is_free(now_s) and self._link_of[id(device)].is_up:
                 self._offer(device, now_s, now_s)
                 idle = 0
             else:

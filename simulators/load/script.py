@@ -28,7 +28,7 @@ STATUS_EVERY = 60
 ALARM_EVERY = 1000
 ALARM_LASTS = 5
 """Messages between an alarm and its end."""
-_SHIFT = 7
+SHIFT = 7
 
 
 class Script:
@@ -48,7 +48,7 @@ class Script:
 
     def write(self, head: Head, number: int, sequence: int, time_us: int) -> tuple[Kind, bytes]:
         """The next sequenced message of device `number`."""
-        place = sequence + number * _SHIFT
+        place = sequence + number * SHIFT
         if place % STATUS_EVERY == 0:
             return Kind.STATUS, self._encode(head, sequence, time_us, _status(sequence))
         if place % ALARM_EVERY in (1, 1 + ALARM_LASTS):

@@ -26,8 +26,8 @@ from tools.fault_campaign.road import HitRoad
 STUCK_S = 180.0
 DRAIN_S = 600.0
 LOOK_S = 0.02
-LIMITS = DeviceLimits(outbox=1_000_000)
-"""Nothing is given up; a device sends again after the agent's own waits."""
+LIMITS = DeviceLimits(outbox=1_000_000, replay_per_s=20.0)
+"""Nothing is given up, and a backlog follows sooner than an agent's would; waits are the agent's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud.__main__ import COMMANDS
 from cloud.store.database import open_database
 from cloud.store.queries import message_counts
 from cloud.store.rows import DeviceCounts
@@ -27,7 +26,7 @@ from tools.servers.process import Server
 from tools.servers.programs import ServerError
 
 READY_S = 90.0
-COMMAND_OF = {Target.INGEST: "ingest", Target.SINK: "sink" if "sink" in COMMANDS else "serve"}
+COMMAND_OF = {Target.INGEST: "ingest", Target.SINK: "sink"}
 NEVER = float("inf")
 
 

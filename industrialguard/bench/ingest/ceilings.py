@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import logging
 import os
 import secrets
 import sqlite3
@@ -102,6 +103,7 @@ async def _measure_kafka(address: KafkaAddress, messages: int, size: int) -> lis
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it speaks of a topic that is still young
     topic, payload = f"bench-ceiling-{secrets.token_hex(4)}", os.urandom(size)
     admin = AIOKafkaAdminClient(bootstrap_servers=address.servers)
     producer = AIOKafkaProducer(bootstrap_servers=address.servers, acks="all", enable_idempotence=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud.__main__ import COMMANDS
 from cloud.settings import sqlite_url
 from cloud.store.database import Database, open_database
 from cloud.store.queries import ingest_health, message_counts
@@ -28,7 +27,7 @@ from simulators.processes import PartSpec, Supervisor, last_lines, module_comman
 
 HOST = "127.0.0.1"
 READY_S = 60.0
-SINK = "sink" if "sink" in COMMANDS else "serve"
+
 INGEST_STAGE, SINK_STAGE, BROKER_STAGE = "ingest", "sink", "broker"
 
 
@@ -115,7 +114,7 @@ class Road:
         if not self.mqtt:
             self.mqtt = self._start_broker()
         self._running.enter_context(self._supervisor)
-        for name, command in ((INGEST_STAGE, "ingest"), (SINK_STAGE, SINK)):
+        for name, command in ((INGEST_STAGE, "ingest"), (SINK_STAGE, "sink")):
             self._supervisor.start(self._part(name, command))
         for name in (INGEST_STAGE, SINK_STAGE):
             self._supervisor.wait_ready(name, READY_S)

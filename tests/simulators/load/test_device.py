@@ -7,7 +7,7 @@ from contract.messages import Ack, BootAck, Kind
 from contract.profiles import load_profile
 from simulators.load.counters import LoadCounters
 from simulators.load.device import DeviceLimits, LoadDevice
-from simulators.load.script import ALARM_EVERY, ALARM_LASTS, STATUS_EVERY, Script
+from simulators.load.script import ALARM_EVERY, ALARM_LASTS, SHIFT, STATUS_EVERY, Script
 from simulators.load.summaries import make_head
 
 SCRIPT = Script(load_profile("pump"), 1)
@@ -17,7 +17,7 @@ NOW_US = 1_800_000_000_000_000
 
 def device(limits: DeviceLimits | None = None) -> tuple[LoadDevice, LoadCounters]:
     counters = LoadCounters()
-    return LoadDevice(make_head("a", BOOT), 0, limits or DeviceLimits(), counters), counters
+    return LoadDevice(make_head("a", BOOT), 1, limits or DeviceLimits(), counters), counters
 
 
 def offer(it: LoadDevice, count: int, due_s: float = 0.0, now_s: float = 0.0) -> None:
@@ -69,10 +69,10 @@ def test_after_a_new_connection_it_is_sent_at_once() -> None:
 
 
 def test_no_more_is_on_its_way_than_allowed() -> None:
-    it, _ = device(DeviceLimits(inflight=4))
+    it, _ = device(DeviceLimits(inflight=8))
     offer(it, 10)
     assert [entry.sequence for entry in it.take(0.0)] == [1, 2, 3, 4]
-    assert not it.is_free
+    assert not it.is_free(0.0)
     it.settle(ack({2, 3}), 0.1)
     assert [entry.sequence for entry in it.take(0.1)] == [5, 6]
 
@@ -80,9 +80,10 @@ def test_no_more_is_on_its_way_than_allowed() -> None:
 def test_a_full_outbox_gives_up_the_oldest_summary_first() -> None:
     it, counters = device(DeviceLimits(outbox=STATUS_EVERY + 1, inflight=1000))
     offer(it, 2 * STATUS_EVERY)
+    statuses = [STATUS_EVERY - SHIFT, 2 * STATUS_EVERY - SHIFT]
     kept = it.take(0.0)
     assert len(kept) == STATUS_EVERY + 1 == it.waiting
-    assert [entry.sequence for entry in kept if entry.kind is Kind.STATUS] == [STATUS_EVERY, 2 * STATUS_EVERY]
+    assert [entry.sequence for entry in kept if entry.kind is Kind.STATUS] == statuses
     assert counters.dropped == counters.offered - it.waiting == STATUS_EVERY - 1
     assert counters.kinds.total() == it.waiting
 
@@ -105,13 +106,17 @@ def test_a_generator_that_is_behind_says_so() -> None:
 
 
 def test_a_device_says_mostly_summaries_and_clears_what_it_raises() -> None:
-    it, counters = device(DeviceLimits(outbox=5000, inflight=5000))
+    it, counters = device(DeviceLimits(outbox=5000, inflight=8000))
     offer(it, 2 * ALARM_EVERY)
     assert counters.kinds[Kind.SUMMARY] > 0.95 * counters.offered
     alarms = [decode(e.payload) for e in it.take(0.0) if e.kind is Kind.ALARM]
-    assert [m.sequence for m in alarms] == [
-        1,
-        1 + ALARM_LASTS,
-        ALARM_EVERY + 1,
-        ALARM_EVERY + 1 + ALARM_LASTS,
-    ]
+    raised = [n * ALARM_EVERY + 1 - SHIFT for n in (1, 2)]
+    assert [m.sequence for m in alarms] == [s for first in raised for s in (first, first + ALARM_LASTS)]
+
+
+def test_what_is_old_follows_at_a_rate_and_what_is_new_does_not_wait_for_it() -> None:
+    it, _ = device(DeviceLimits(inflight=40, replay_per_s=2.0))
+    offer(it, 20)
+    offer(it, 3, due_s=100.0)
+    assert [entry.sequence for entry in it.take(100.0)] == [21, 22, 23]
+    assert [entry.sequence for entry in it.take(101.0)] == [1, 2]
