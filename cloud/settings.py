@@ -58,7 +58,7 @@ class CloudSettings:
     """Of the stream; fixed when it is made."""
     ingest_batch: int = 500
     """Publications appended in one transaction, at most."""
-    ingest_wait_s: float = 0.005
+    ingest_wait_s: float = 0.02
     """How long ingest waits for a batch to fill once it has something, in s."""
     sink_batch: int = 500
     """Records stored in one transaction, at most."""

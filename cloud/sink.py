@@ -32,9 +32,12 @@ from contract.messages import SEQUENCED
 
 GROUP = "sink"
 """The consumer group of the sink."""
+LETTERS_GROUP = "sink-letters"
+"""Its other one: members that join a group one after the other make it deal its partitions anew each time."""
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 _POLL_S = 1.0
+_GATHER_S = 0.05
 _RETRY_BASE_S = 0.1
 _RETRY_CAP_S = 5.0
 
@@ -97,10 +100,18 @@ class Sink:
             CloudError: one that waiting does not cure.
         """
         while not stop.is_set():
-            records = await consumer.poll(self._batch, _POLL_S)
+            records = await self._gather(consumer)
             if records:
                 with self._tracing.batch("sink", (r.headers.get(TRACEPARENT, "") for r in records)):
                     await self.store_messages(consumer, records)
+
+    async def _gather(self, consumer: Consumer) -> list[StoredRecord]:
+        """The next batch; where little comes, a transaction for each message would cost the most."""
+        records = await consumer.poll(self._batch, _POLL_S)
+        if 0 < len(records) < self._batch:
+            await asyncio.sleep(_GATHER_S)
+            records += await consumer.poll(self._batch - len(records), 0.0)
+        return records
 
     async def run_dead_letters(self, consumer: Consumer, stop: asyncio.Event) -> None:
         """Store dead letters until told to stop.

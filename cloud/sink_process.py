@@ -18,7 +18,7 @@ from cloud.monitor import Monitor
 from cloud.mqtt import MqttLink
 from cloud.processes import open_stream, supervise
 from cloud.settings import CloudSettings
-from cloud.sink import GROUP, Sink
+from cloud.sink import GROUP, LETTERS_GROUP, Sink
 from cloud.store.database import Database, open_database
 from cloud.store.writer import StoreWriter
 from cloud.stream import MESSAGES, Stream
@@ -57,7 +57,7 @@ async def store_records(
     monitor.watch("sink", sink.check)
     try:
         messages = await stream.subscribe(MESSAGES, GROUP)
-        letters = await stream.subscribe(dead_letters.TOPIC, GROUP)
+        letters = await stream.subscribe(dead_letters.TOPIC, LETTERS_GROUP)
         parts = [
             sink.run_messages(messages, stop),
             sink.run_dead_letters(letters, stop),
@@ -66,7 +66,7 @@ async def store_records(
         services = [
             link.run(),
             monitor.follow_lag(GROUP, MESSAGES, messages, sink.note_lag),
-            monitor.follow_lag(GROUP, dead_letters.TOPIC, letters),
+            monitor.follow_lag(LETTERS_GROUP, dead_letters.TOPIC, letters),
         ]
         _LOG.info("ready", extra={"address": link.address})
         await supervise(parts, services, stop)

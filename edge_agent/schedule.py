@@ -4,7 +4,8 @@ Rule: pure. What happens now never waits for what happened then, nor the other w
 of its own for what is sent and not yet acknowledged, and only the backlog has a rate. Within a lane messages
 go in the order in which they were added, but for old alarms, which go before everything else that is old.
 A message is sent again, at waits that double up to a cap, until the cloud has acknowledged it; a new
-connection or a sign of life from the cloud shortens the waits.
+connection or a sign of life from the cloud shortens the waits, but never below what acknowledgements take by
+now: a cloud that falls behind is not told everything twice.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class SendLimits:
     inflight: int
     """Messages sent and not acknowledged, at least 4: a quarter alarms, a quarter backlog, half the rest."""
     timeout_s: float
-    """First wait for an acknowledgement."""
+    """First wait for an acknowledgement, while they come sooner."""
     max_timeout_s: float
     replay_per_s: float
     """Messages of the backlog in a second, repetitions included."""
@@ -80,12 +81,55 @@ class TokenBucket:
         self._level -= 1.0
 
 
+class Patience:
+    """How long to wait for an acknowledgement, by how long they took (after RFC 6298, 2.2 to 2.4).
+
+    What comes evenly late is waited for half as long again.
+
+    Args:
+        least_s: However soon they come.
+        most_s: However late.
+
+    >>> patience = Patience(5.0, 60.0)
+    >>> patience.note(0.1), patience.wait_s
+    (None, 5.0)
+    >>> for _ in range(50):
+    ...     patience.note(8.0)
+    >>> round(patience.wait_s)
+    12
+    """
+
+    def __init__(self, least_s: float, most_s: float) -> None:
+        self._least_s, self._most_s = least_s, most_s
+        self._mean_s: float | None = None
+        self._spread_s = 0.0
+
+    @property
+    def wait_s(self) -> float:
+        """The first wait for a message that is sent now."""
+        if self._mean_s is None:
+            return self._least_s
+        slack_s = max(4 * self._spread_s, self._mean_s / 2)
+        return min(max(self._least_s, self._mean_s + slack_s), self._most_s)
+
+    def note(self, took_s: float) -> None:
+        """Take into account how long one took."""
+        took_s = min(took_s, self._most_s)
+        if self._mean_s is None:
+            self._mean_s, self._spread_s = took_s, took_s / 2
+        else:
+            self._spread_s += (abs(took_s - self._mean_s) - self._spread_s) / 4
+            self._mean_s += (took_s - self._mean_s) / 8
+
+
 @dataclass(slots=True)
 class _Sent:
     entry: OutboxEntry
     lane: Lane
     due_s: float
     wait_s: float
+    first_s: float | None
+    """When it was first sent over this connection; None: over an earlier one, which tells nothing."""
 
 
 class Schedule:
@@ -94,6 +138,7 @@ class Schedule:
     def __init__(self, limits: SendLimits) -> None:
         self._limits = limits
         self._permits = TokenBucket(limits.replay_per_s)
+        self._patience = Patience(limits.timeout_s, limits.max_timeout_s)
         self._sent: dict[Key, _Sent] = {}
 
     def __len__(self) -> int:
@@ -128,27 +173,33 @@ class Schedule:
 
     def note_sent(self, entry: OutboxEntry, lane: Lane, now_s: float) -> None:
         """Remember that a message was sent for the first time."""
-        self._note(_Sent(entry, lane, now_s + self._limits.timeout_s, self._limits.timeout_s))
+        wait_s = self._patience.wait_s
+        self._note(_Sent(entry, lane, now_s + wait_s, wait_s, now_s))
 
     def note_again(self, entry: OutboxEntry, now_s: float) -> None:
         """Remember that a message was sent again."""
         before = self._sent[entry.key]
         wait_s = min(2 * before.wait_s, self._limits.max_timeout_s)
-        self._note(_Sent(entry, before.lane, now_s + wait_s, wait_s))
+        self._note(_Sent(entry, before.lane, now_s + wait_s, wait_s, before.first_s))
 
     def settle(self, boot_id: int, sequences: Collection[int], now_s: float) -> None:
         """Forget what the cloud acknowledged; it is alive, so wait for the rest no longer than at first."""
         for sequence in sequences:
-            self._sent.pop((boot_id, sequence), None)
+            settled = self._sent.pop((boot_id, sequence), None)
+            if settled is not None and settled.first_s is not None:
+                # From its first sending, though it may be another that arrived: rather too patient than not.
+                self._patience.note(now_s - settled.first_s)
+        wait_s = self._patience.wait_s
         for sent in self._sent.values():
-            sent.due_s = min(sent.due_s, now_s + self._limits.timeout_s)
-            sent.wait_s = min(sent.wait_s, self._limits.timeout_s)
+            sent.due_s = min(sent.due_s, now_s + wait_s)
+            sent.wait_s = min(sent.wait_s, wait_s)
 
     def expedite(self) -> None:
         """A new connection: everything on its way is due at once."""
         for sent in self._sent.values():
             sent.due_s = float("-inf")
-            sent.wait_s = self._limits.timeout_s / 2  # `note_again` doubles it back
+            sent.wait_s = self._patience.wait_s / 2  # `note_again` doubles it back
+            sent.first_s = None
 
     def _note(self, sent: _Sent) -> None:
         self._sent[sent.entry.key] = sent

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from contract.messages import Kind
 from edge_agent.outbox import Key, Outbox, OutboxEntry, OutboxLimits
-from edge_agent.schedule import Lane, Schedule, SendLimits, TokenBucket, full_jitter
+from edge_agent.schedule import Lane, Patience, Schedule, SendLimits, TokenBucket, full_jitter
 from edge_agent.settings import AgentSettings
 from tests.edge_agent.box import ALARM, SUMMARY, entry
 
@@ -48,12 +48,48 @@ def test_a_sign_of_life_shortens_long_waits() -> None:
     schedule.note_sent(entry(1), Lane.LIVE, 0.0)
     for now in (1.0, 3.0, 7.0, 15.0):
         schedule.note_again(entry(1), now)
-    schedule.note_sent(entry(2), Lane.LIVE, 15.0)
-    assert schedule.due(17.0) == [entry(2)]
+    schedule.note_sent(entry(2), Lane.LIVE, 16.9)
+    assert schedule.due(17.0) == []
     schedule.settle(1, {2}, 17.0)
 
     assert schedule.due(17.9) == []
     assert schedule.due(18.0) == [entry(1)]
+
+
+def test_a_cloud_that_falls_behind_is_not_told_everything_twice() -> None:
+    """Acknowledgements take 4 s by now, four times the first wait."""
+    schedule, sent_again, takes_s = plan(64.0, inflight=400), 0, 4.0
+    for tick in range(600):
+        now = tick / 10
+        for again in schedule.due(now):
+            schedule.note_again(again, now)
+            sent_again += now > 10
+        schedule.note_sent(entry(tick + 1), Lane.LIVE, now)
+        arrived = round((now - takes_s) * 10) + 1
+        if arrived >= 1:
+            schedule.settle(1, {arrived}, now)
+    assert sent_again == 0
+
+
+@given(st.lists(st.floats(0.0, 1e6), max_size=50))
+def test_patience_stays_within_its_bounds(took: list[float]) -> None:
+    patience = Patience(5.0, 60.0)
+    for each in took:
+        patience.note(each)
+        assert 5.0 <= patience.wait_s <= 60.0
+    for _ in range(200):
+        patience.note(0.1)
+    assert patience.wait_s == 5.0
+
+
+def test_what_was_sent_over_an_earlier_connection_tells_nothing_of_the_cloud() -> None:
+    schedule = plan(64.0)
+    schedule.note_sent(entry(1), Lane.LIVE, 0.0)
+    schedule.expedite()
+    schedule.note_again(entry(1), 600.0)
+    schedule.settle(1, {1}, 600.1)
+    schedule.note_sent(entry(2), Lane.LIVE, 601.0)
+    assert schedule.due(602.0) == [entry(2)]
 
 
 def test_a_new_connection_makes_everything_due_and_resets_the_waits() -> None:
