@@ -13,6 +13,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from cloud.pki.authority import (
 )
 from cloud.pki.broker_files import Listeners, give_to_owner, make_private_folder, write_broker_files
 from cloud.pki.keys import format_key, make_key
-from cloud.places import add_places, read_places
+from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import run_until_told
 from cloud.settings import CloudSettings, parse_http_address
 from cloud.store import certificates as registry
@@ -101,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     enrol = add("enrol", _enrol, "give devices their certificates (HTTPS)")
     _add_hosts(enrol, "by which devices find it")
     enrol.add_argument("--http", default="127.0.0.1:8443", metavar="HOST:PORT", help="(127.0.0.1:8443)")
+    add_metrics(enrol)
     token = add("claim-token", _claim_token, "print a token with which a device gets its first certificate")
     token.add_argument("device", help="its id")
     token.add_argument("--hours", type=float, default=72.0, metavar="H", help="until it expires (72)")
@@ -167,7 +169,8 @@ def _enrol(arguments: argparse.Namespace) -> None:
 
     enrolment = EnrolmentSettings(tuple(arguments.host), *parse_http_address(arguments.http))
     process = partial(run_enrol, enrolment, _authority(arguments))
-    asyncio.run(run_until_told("enrol", process, _settings(arguments)))
+    settings = replace(_settings(arguments), metrics=read_metrics(arguments, os.environ))
+    asyncio.run(run_until_told("enrol", process, settings))
 
 
 def _claim_token(arguments: argparse.Namespace) -> None:
