@@ -61,9 +61,7 @@ def pod(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", lines_of_the_head("deploy/kubernetes/secrets.sh"), ids=lambda each: each[0])
-def test_what_the_head_says_makes_a_secret_of_what_was_written(
-    words: list[str], pod: dict[str, str]
-) -> None:
+def test_what_the_head_says_makes_a_secret_of_what_was_written(words: list[str], pod: dict[str, str]) -> None:
     done = subprocess.run(["sh", str(SCRIPT), *words], env=pod, check=True, capture_output=True, text=True)
     files = {"identity.pem", "ca.pem"}
     if words[0] == "broker":
