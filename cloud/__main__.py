@@ -69,10 +69,9 @@ of who may speak at the broker, each with its own --help:
 EPILOG = """\
 examples:
   industrialguard cloud all --data ./data --mqtt mqtt://127.0.0.1:1883 --http 127.0.0.1:8080
-  industrialguard cloud ingest --mqtt mqtts://broker.plant:8884 --identity /etc/industrialguard/ingest
+  industrialguard cloud ingest --mqtt mqtts://broker.plant:8884 --identity ./ingest --metrics :9100
   industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
-  industrialguard cloud ingest --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883 --metrics :9100
-  industrialguard cloud sink --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8883 --metrics :9101
+  industrialguard cloud sink --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8884 --identity ./sink
   industrialguard cloud api --http 127.0.0.1:8080
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 

@@ -28,7 +28,7 @@ from cloud.delivery import Delivery
 from cloud.errors import LinkError, LinkRefusedError
 from cloud.settings import MqttSettings
 from cloud.trace_context import TRACEPARENT
-from contract.identity import client_context
+from contract.identity import client_context, explain_tls
 
 _LOG = logging.getLogger(__name__)
 _QOS = 1
@@ -186,7 +186,7 @@ class MqttLink:
         try:
             await asyncio.to_thread(self._client.reconnect)
         except (OSError, ValueError) as error:
-            raise LinkError(f"{self.address}: {error}") from error
+            raise LinkError(f"{self.address}: {explain_tls(error)}") from error
         waiting = [asyncio.ensure_future(event.wait()) for event in (self._is_up, self._is_down)]
         try:
             await asyncio.wait(waiting, timeout=_CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)

@@ -18,6 +18,8 @@ PAIR_FILE, TRUST_FILE = "identity.pem", "ca.pem"
 PRIVATE = 0o600
 _TIME_ERRORS = {9: "not valid yet", 10: "no longer valid"}
 """OpenSSL's numbers X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
+_NAME_ERRORS = {62, 64}
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def client_context(identity: IdentityFolder | None) -> ssl.SSLContext:
 def explain_tls(error: Exception) -> str:
     """An error of a connection in words; of a certificate's time with this machine's, which may be wrong."""
     code = getattr(error, "verify_code", None)
+    if code in _NAME_ERRORS:
+        return "its certificate has other names; call it by one of those, or add this one there with --host"
     if code not in _TIME_ERRORS:
         return str(error)
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"

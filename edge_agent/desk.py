@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from contract.enrolment import MAX_BODY_BYTES, TRUST_PATH, Credentials, decode, fingerprint
 from contract.errors import ConfigError, EnrolmentError, EnrolmentUnavailableError
+from contract.identity import explain_tls
 
 TIMEOUT_S = 15.0
 _NO_CHECK_TIME = 0x200000
@@ -73,7 +74,9 @@ class Desk:
             answer = self._connection.getresponse()
             status, data = answer.status, answer.read(MAX_BODY_BYTES + 1)
         except (OSError, http.client.HTTPException) as error:
-            raise EnrolmentUnavailableError(f"no enrolment desk at {self._name}: {error}") from error
+            raise EnrolmentUnavailableError(
+                f"no enrolment desk at {self._name}: {explain_tls(error)}"
+            ) from error
         if status == http.client.OK:
             return decode(Credentials, data)
         kind = EnrolmentUnavailableError if status >= 500 else EnrolmentError

@@ -147,6 +147,11 @@ def open_authority(folder: Path, passphrase: str) -> Authority:
     Raises:
         ConfigError: there is none, or its key does not open.
     """
+    if not (folder / KEY_FILE).exists():
+        raise ConfigError(
+            f"there is no authority in {folder}; make one with `industrialguard cloud make-ca`, or say with "
+            "--ca where it lies"
+        )
     key = read_key(folder / KEY_FILE, passphrase, PASSPHRASE)
     return Authority(key, read_certificate(folder / CERTIFICATE_FILE), read_certificate(folder / ROOT_FILE))
 

@@ -33,6 +33,8 @@ CONFIG_FILE, RULES_FILE, REVOKED_FILE = "mosquitto.conf", "acl", "revoked.pem"
 _WRITTEN = "# Written by `industrialguard cloud broker-files`, which writes it again: change nothing here.\n"
 _MAX_PACKET_BYTES = MAX_MESSAGE_BYTES + 1024
 """A message with its topic and properties."""
+_MAX_QUEUED, _MAX_QUEUED_BYTES = 100_000, 256 * 2**20
+"""What waits for one client, at most: of what is dropped beyond, devices have a copy and send it again."""
 _RENEW_SHARE = 2 / 3
 
 
@@ -122,7 +124,8 @@ def format_rules(revoked: Sequence[str]) -> str:
 def format_config(folder: Path, listeners: Listeners) -> str:
     """Mosquitto's configuration; may also be included by another one."""
     lines = [_WRITTEN, "allow_anonymous false", f"acl_file {folder / RULES_FILE}"]
-    lines += [f"message_size_limit {_MAX_PACKET_BYTES}", "", "# Devices"]
+    lines += [f"message_size_limit {_MAX_PACKET_BYTES}"]
+    lines += [f"max_queued_messages {_MAX_QUEUED}", f"max_queued_bytes {_MAX_QUEUED_BYTES}", "", "# Devices"]
     lines += [*_listener(folder, *listeners.devices), "use_username_as_clientid true", "", "# The cloud"]
     lines += _listener(folder, *listeners.services)
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from cloud.pki.authority import (
 )
 from cloud.pki.broker_files import Listeners, give_to_owner, make_private_folder, write_broker_files
 from cloud.pki.keys import format_key, make_key
-from cloud.places import add_places, read_places
+from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import run_until_told
 from cloud.settings import CloudSettings, parse_http_address
 from cloud.store import certificates as registry
@@ -101,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     enrol = add("enrol", _enrol, "give devices their certificates (HTTPS)")
     _add_hosts(enrol, "by which devices find it")
     enrol.add_argument("--http", default="127.0.0.1:8443", metavar="HOST:PORT", help="(127.0.0.1:8443)")
+    add_metrics(enrol)
     token = add("claim-token", _claim_token, "print a token with which a device gets its first certificate")
     token.add_argument("device", help="its id")
     token.add_argument("--hours", type=float, default=72.0, metavar="H", help="until it expires (72)")
@@ -159,7 +161,10 @@ def _make_ca(arguments: argparse.Namespace) -> None:
     phrases = Passphrases(os.environ.get(PASSPHRASE, ""), os.environ.get(ROOT_PASSPHRASE, ""))
     folder = _folder(arguments)
     make_authority(arguments.root, folder, phrases, datetime.now(UTC))
-    print(f"{folder} issues certificates now; take {arguments.root} away and lock it up")
+    print(
+        f"{folder} issues certificates now; take {arguments.root} away and lock it up. Next: "
+        "`industrialguard cloud service-identity` and `industrialguard cloud broker-files`"
+    )
 
 
 def _enrol(arguments: argparse.Namespace) -> None:
@@ -167,7 +172,8 @@ def _enrol(arguments: argparse.Namespace) -> None:
 
     enrolment = EnrolmentSettings(tuple(arguments.host), *parse_http_address(arguments.http))
     process = partial(run_enrol, enrolment, _authority(arguments))
-    asyncio.run(run_until_told("enrol", process, _settings(arguments)))
+    settings = replace(_settings(arguments), metrics=read_metrics(arguments, os.environ))
+    asyncio.run(run_until_told("enrol", process, settings))
 
 
 def _claim_token(arguments: argparse.Namespace) -> None:
@@ -180,7 +186,9 @@ def _claim_token(arguments: argparse.Namespace) -> None:
         registry.add_token(session, KnownToken(token.digest, token.device_id, now, expires_at))
     print(token)
     print(
-        f"good for one device until {expires_at:%Y-%m-%d %H:%M} UTC; it is not shown again", file=sys.stderr
+        f"good for this device until {expires_at:%Y-%m-%d %H:%M} UTC; it is not shown again. There: "
+        "`industrialguard provision --identity DIR --url https://DESK:8443 --token-file FILE`",
+        file=sys.stderr,
     )
 
 
@@ -197,7 +205,10 @@ def _service_identity(arguments: argparse.Namespace) -> None:
         give_to_owner(arguments.out)
     except OSError as error:
         raise ConfigError(f"{arguments.out} cannot be written: {error.strerror}") from error
-    print(f"{arguments.out} is {issued.name} until {issued.not_after:%Y-%m-%d}")
+    print(
+        f"{arguments.out} is {issued.name} until {issued.not_after:%Y-%m-%d}; start its process with "
+        f"--mqtt mqtts://BROKER:8884 --identity {arguments.out}"
+    )
 
 
 def _broker_files(arguments: argparse.Namespace) -> None:
@@ -224,8 +235,8 @@ def _revoke(arguments: argparse.Namespace) -> None:
                 f"{arguments.name} has nothing to take back: no certificate in force, no token"
             )
     print(
-        f"{arguments.name}: {count} certificates and {voided} tokens are taken back; tell the broker by "
-        "`industrialguard cloud broker-files` and a reload"
+        f"{arguments.name}: {count} certificates and {voided} tokens are taken back; tell the broker: "
+        "`industrialguard cloud broker-files` with the words of the last time, then a reload"
     )
 
 
@@ -235,6 +246,8 @@ def _devices(arguments: argparse.Namespace) -> None:
         certificates, tokens = registry.list_certificates(session), registry.list_tokens(session)
     for each in certificates:
         print(f"{each.name:<24} {each.purpose:<8} {describe_certificate(each, now)}  {each.serial}")
+    if not certificates and not tokens:
+        print("nobody has a certificate yet; begin with `industrialguard cloud make-ca --help`")
     for token in tokens:
         if token.used_at is None and now < token.expires_at:
             print(f"{token.device_id:<24} token    until {token.expires_at:%Y-%m-%d %H:%M}")

@@ -30,5 +30,12 @@ def test_a_certificate_out_of_its_time_is_shown_beside_the_clock(code: int, word
     assert words in explain_tls(error) and "is the clock right?" in explain_tls(error)
 
 
+@pytest.mark.parametrize("code", [62, 64])
+def test_a_certificate_for_another_name_says_where_names_are_given(code: int) -> None:
+    error = ssl.SSLCertVerificationError("x")
+    error.verify_code = code
+    assert "other names" in explain_tls(error) and "--host" in explain_tls(error)
+
+
 def test_other_errors_speak_for_themselves() -> None:
     assert explain_tls(ConnectionRefusedError("no")) == "no"

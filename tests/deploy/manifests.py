@@ -41,10 +41,11 @@ def compose() -> dict[str, Any]:
     return content
 
 
-def compose_workloads() -> Iterator[Workload]:
-    """Its containers of ours."""
+def compose_workloads(profile: str = "") -> Iterator[Workload]:
+    """Its containers of ours: those that always run, or those of a profile."""
     for name, service in compose()["services"].items():
-        if service["image"].partition(":")[0] == OURS:
+        is_ours = service["image"].partition(":")[0] == OURS
+        if is_ours and service.get("profiles", [""]) == [profile]:
             ports = frozenset(int(each.rpartition(":")[2]) for each in service.get("ports", []))
             yield Workload(name, service["command"], service["environment"], ports, service)
 

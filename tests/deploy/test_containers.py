@@ -14,6 +14,9 @@ from cloud import __main__ as cloud_main
 from cloud import life_commands, places
 from cloud.monitor import Monitor
 from cloud.monitor_server import ProbeApp
+from cloud.pki import commands as pki_commands
+from cloud.settings import parse_http_address
+from contract.identity import IdentityFolder
 from tests.conftest import PROJECT_ROOT
 from tests.deploy.manifests import (
     DEPLOY,
@@ -21,6 +24,7 @@ from tests.deploy.manifests import (
     OURS,
     Workload,
     compose,
+    compose_workloads,
     load_all,
     objects,
     pods,
@@ -29,7 +33,10 @@ from tests.deploy.manifests import (
 )
 
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
-PROCESSES = {"ingest", "sink", "api", "rul"}
+PROCESSES = {"ingest", "sink", "api", "rul", "enrol"}
+SPEAKING = {"ingest", "sink"}
+"""To the broker."""
+FOLDER = Path("/etc/industrialguard")
 every_workload = pytest.mark.parametrize("workload", workloads(), ids=lambda each: each.name)
 
 
@@ -57,29 +64,82 @@ def test_every_process_is_started_by_both() -> None:
 
 
 @every_workload
-def test_the_command_is_one_of_ours_and_its_settings_are_right(workload: Workload) -> None:
+def test_the_command_is_one_of_ours_and_its_settings_are_right(
+    workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Parsed by the very parsers of the command, with addresses in place of what is secret."""
     program, *words = workload.command
-    assert (program, words) == ("cloud", [workload.name])
+    assert (program, words[0]) == ("cloud", workload.name)
     secrets = {
         "INDUSTRIALGUARD_STORE": "postgresql://guard:pw@postgresql:5432/guard",
-        "INDUSTRIALGUARD_MQTT": "mqtt://cloud:pw@broker:1883",
         "INDUSTRIALGUARD_HOSTS": "localhost",
     }
     environment = workload.environment | {
         name: secrets[name] for name in secrets if name in workload.environment
     }
-    if workload.name in cloud_main.LIFE_COMMANDS:
-        arguments = life_commands.build_parser().parse_args(words)
+    if workload.name in (*cloud_main.LIFE_COMMANDS, *cloud_main.PKI_COMMANDS):
+        parser = life_commands.build_parser if workload.name == "rul" else pki_commands.build_parser
+        arguments = parser().parse_args(words)
         assert places.read_metrics(arguments, environment) == ("0.0.0.0", 9100)
+        assert places.read_places(arguments, environment)["store"] is not None
         return
+    monkeypatch.setattr(IdentityFolder, "require_whole", lambda _: None)
     settings = cloud_main.build_settings(cloud_main.build_parser().parse_args(words), environment)
     assert settings.metrics == ("0.0.0.0", 9100)
     assert settings.kafka is not None
     assert (settings.store is not None) == (workload.name != "ingest")
-    assert (settings.mqtt.broker.host == "broker") == (workload.name != "api")
+    if workload.name in SPEAKING:
+        assert str(settings.mqtt.broker) == "mqtts://broker:8884"
+        assert settings.mqtt.identity == IdentityFolder(FOLDER / workload.name)
+    else:
+        assert settings.mqtt.identity is None
     if workload.name == "api":
         assert settings.api.port in workload.ports
+
+
+def test_the_desk_is_reached_where_it_listens_and_finds_its_key() -> None:
+    for workload in (each for each in workloads() if each.name == "enrol"):
+        arguments = pki_commands.build_parser().parse_args(workload.command[1:])
+        assert parse_http_address(arguments.http) == ("0.0.0.0", 8443) and 8443 in workload.ports
+        assert Path(workload.environment[places.DATA]) / "ca" == FOLDER / "ca"
+        assert FOLDER / "ca" in mounts(workload)
+        assert "INDUSTRIALGUARD_CA_PASSPHRASE" in workload.environment
+
+
+@every_workload
+def test_nobody_has_the_keys_of_another(workload: Workload) -> None:
+    own = {"enrol": {FOLDER, FOLDER / "ca"}}.get(workload.name, {FOLDER / workload.name})
+    found = {path for path in mounts(workload) if path.is_relative_to(FOLDER)}
+    assert found <= own and bool(found) == (workload.name in {*SPEAKING, "enrol"})
+
+
+def mounts(workload: Workload) -> set[Path]:
+    """Where folders are mounted, by either file."""
+    found = {Path(each["mountPath"]) for each in workload.raw.get("volumeMounts", [])}
+    return found | {Path(each.split(":")[1]) for each in workload.raw.get("volumes", [])}
+
+
+def test_what_gives_certificates_in_compose_is_taken_by_its_command() -> None:
+    given = {each.name: each for each in compose_workloads("pki")}
+    assert given.keys() == {"pki", "broker-files"}
+    assert given["pki"].raw["entrypoint"] == [OURS, "cloud"]
+    assert given["broker-files"].command[:2] == ["cloud", "broker-files"]
+    arguments = pki_commands.build_parser().parse_args(given["broker-files"].command[1:])
+    assert arguments.out == FOLDER / "broker" and "broker" in arguments.host
+    assert parse_http_address(arguments.services) == ("0.0.0.0", 8884)
+    ports = compose()["services"]["broker"]["ports"]
+    assert ports == [f"{arguments.port}:{arguments.port}"], "the cloud's listener is not for devices"
+
+
+def test_several_share_the_work_under_names_that_they_keep() -> None:
+    for each in objects():
+        if "replicas" in each.get("spec", {}) and each["metadata"]["name"] in SPEAKING:
+            assert (each["kind"], each["spec"]["replicas"]) == ("StatefulSet", 2)
+            (container,) = each["spec"]["template"]["spec"]["containers"]
+            member = next(one for one in container["env"] if one["name"] == places.MEMBER)
+            assert member["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    (ingest,) = (each for each in workloads() if each.name == "ingest" and places.MEMBER in each.environment)
+    assert ingest.environment["INDUSTRIALGUARD_SHARED"] == "1"
 
 
 def test_the_probes_of_kubernetes_ask_what_is_answered() -> None:
@@ -113,7 +173,7 @@ def test_no_secret_stands_in_a_file() -> None:
     kinds = {each["kind"] for each in objects()}
     assert "Secret" not in kinds
     for workload in workloads():
-        for name in ("INDUSTRIALGUARD_STORE", "INDUSTRIALGUARD_MQTT"):
+        for name in ("INDUSTRIALGUARD_STORE", "INDUSTRIALGUARD_CA_PASSPHRASE"):
             value = workload.environment.get(name, "")
             assert value == "" or value.startswith(f"${{{name}:?")
     assert re.findall(r"://[^:/\s]+:(?!PASSWORD)[^@\s.]+@", "".join(map(Path.read_text, FILES))) == []

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.__main__ import build_parser
+from edge_agent.provision import build_parser as build_provision_parser
 from tests.conftest import require
 from tests.deploy.manifests import DEPLOY
 from tools.servers.programs import find_program
@@ -17,6 +18,7 @@ from tools.servers.programs import find_program
 UNIT = DEPLOY / "systemd" / "industrialguard-agent@.service"
 TEXT = UNIT.read_text()
 PROGRAM = "/opt/industrialguard/bin/industrialguard"
+STATE = Path("/var/lib/industrialguard/press-07")
 MOST_EXPOSED = 2.0
 """By `systemd-analyze security`: 0 is closed, 10 is open."""
 
@@ -54,13 +56,30 @@ def test_it_is_closed_to_all_that_it_does_not_need(systemd_analyze: str, unit: P
 
 
 def test_its_command_and_its_example_are_ones_that_the_agent_takes() -> None:
-    (started,) = re.findall(r"^ExecStart=(.+)$", TEXT, flags=re.MULTILINE)
+    (started,) = re.findall(r"^ExecStart=((?:.+\\\n)*.+)$", TEXT, flags=re.MULTILINE)
     (options,) = re.findall(r"^#\s+AGENT_OPTIONS=(.+)$", TEXT, flags=re.MULTILINE)
-    line = started.replace("$AGENT_OPTIONS", options).replace("%i", "press-07").replace("%S", "/var/lib")
+    line = (
+        started.replace("\\\n", "")
+        .replace("$AGENT_OPTIONS", options)
+        .replace("%i", "press-07")
+        .replace("%S", "/var/lib")
+    )
     program, agent, *words = shlex.split(line)
     assert (program, agent) == (PROGRAM, "agent")
     taken = build_parser().parse_args(words)
-    assert (taken.device, taken.state) == ("press-07", Path("/var/lib/industrialguard/press-07"))
+    assert (taken.device, taken.state, taken.identity) == ("press-07", STATE, STATE / "identity")
+
+
+def test_it_is_provisioned_where_the_agent_looks_and_with_its_rights() -> None:
+    """Renewal, too, needs to write there: the folder lies in the unit's state."""
+    (said,) = re.findall(r"^#   (systemd-run .+\n#     .+\n#     .+)$", TEXT, flags=re.MULTILINE)
+    before, _, line = said.replace("\\\n#", "").partition(f" {PROGRAM} provision ")
+    words = shlex.split(line)
+    assert words[-2:] == ["<", "token"]
+    taken = build_provision_parser().parse_args(words[:-2])
+    assert (taken.identity, taken.token_file) == (STATE / "identity", "-")
+    for given in re.findall(r"-p (\S+)", before):
+        assert given.replace("press-07", "%i") in TEXT.splitlines()
 
 
 @pytest.mark.parametrize(

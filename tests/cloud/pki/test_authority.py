@@ -92,7 +92,7 @@ def test_nothing_outlives_its_issuer(tmp_path: Path) -> None:
 
 
 def test_what_is_no_authority_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="there is no authority"):
         open_authority(tmp_path, "")
     make(tmp_path)
     (tmp_path / "ca" / "certificate.pem").write_text("nonsense")

@@ -332,4 +332,5 @@ def test_nobody_gets_in_without_a_certificate_by_any_listener() -> None:
     text = format_config(Path("/x"), Listeners(("b",)))
     assert text.count("\nlistener ") == text.count("require_certificate true") == 2
     assert text.count("use_identity_as_username true") == text.count("crlfile") == 2
+    assert "max_queued_messages 100000" in text, "what waits for ingest is bounded by more than a default"
     assert "allow_anonymous false" in text and "listener 8884 127.0.0.1" in text

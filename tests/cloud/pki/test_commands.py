@@ -97,6 +97,12 @@ def test_a_wrong_passphrase_names_its_variable(run: Run, monkeypatch: pytest.Mon
     assert PASSPHRASE in said and "guess" not in said
 
 
+def test_whoever_begins_in_the_middle_is_told_what_comes_first(run: Run) -> None:
+    assert "make-ca" in run("devices")
+    said = run("claim-token", "press-07", "--ca", "elsewhere", code=2)
+    assert "there is no authority in elsewhere" in said and "make-ca" in said and "--ca" in said
+
+
 @pytest.mark.parametrize("command", PKI_COMMANDS)
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
