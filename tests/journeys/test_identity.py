@@ -122,7 +122,7 @@ def run_agent(plant: Plant, broker: SecuredMosquitto) -> Run:
     done = subprocess.run(
         plant.command(
             *("agent", "--profile", "pump", "--source", "sim:seed=3", "--speed", "0", "--seconds", "600"),
-            *("--mqtt", broker.url, "--identity", "identity"),
+            *("--mqtt", broker.url, "--identity", "identity", "--replay-rate", "1000"),
         ),
         cwd=plant.folder,
         env=plant.environment,
