@@ -37,7 +37,7 @@ LETTERS_GROUP = "sink-letters"
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 _POLL_S = 1.0
-_GATHER_S = 0.05
+_FEW, _GATHER_S = 50, 0.05
 _RETRY_BASE_S = 0.1
 _RETRY_CAP_S = 5.0
 
@@ -108,7 +108,7 @@ class Sink:
     async def _gather(self, consumer: Consumer) -> list[StoredRecord]:
         """The next batch; where little comes, a transaction for each message would cost the most."""
         records = await consumer.poll(self._batch, _POLL_S)
-        if 0 < len(records) < self._batch:
+        if 0 < len(records) < _FEW:
             await asyncio.sleep(_GATHER_S)
             records += await consumer.poll(self._batch - len(records), 0.0)
         return records
