@@ -34,7 +34,7 @@ from industrialguard.bench.ingest.rows import (
 from industrialguard.bench.ingest.storage import per_machine_day, read_storage
 from industrialguard.bench.report import Report, Row, Run
 
-OUTSTANDING = 1000
+OUTSTANDING = 4000
 DEVICES_PER_GATEWAY = 20
 CEILING_MESSAGES = 20_000
 MESSAGE_BYTES = 2100

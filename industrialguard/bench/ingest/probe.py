@@ -22,6 +22,8 @@ FEWEST_MACHINES, MOST_MACHINES = 20, 200
 MESSAGES_PER_S = 20.0
 """How many are to be seen, roughly."""
 
+_DAY_US = 86_400_000_000
+
 
 class Probe:
     """Looks while it is open.
@@ -82,7 +84,10 @@ class Probe:
     def _note(self, reader: StoreReader) -> None:
         each = " OR ".join(["(device_id = ? AND event_time > ?)"] * len(self._newest))
         values = [value for pair in self._newest.items() for value in pair]
-        rows = reader.ask(f"SELECT device_id, event_time FROM summary WHERE {each}", values)  # noqa: S608
+        today = time.time_ns() // 1000 // _DAY_US * _DAY_US  # other days' tables need not be looked into
+        days = "ingest_time >= ? AND ingest_time < ?"
+        query = f"SELECT device_id, event_time FROM summary WHERE {days} AND ({each})"  # noqa: S608
+        rows = reader.ask(query, [today - _DAY_US // 24, today + _DAY_US, *values])
         now_us = time.time_ns() // 1000
         for device_id, time_us in rows:
             self._newest[device_id] = max(self._newest[device_id], time_us)
