@@ -16,12 +16,11 @@ from industrialguard.bench.ingest.reader import StoreReader
 from simulators.load.counters import Ages
 
 POLL_S = 0.01
-"""Pause between two queries."""
+"""Pause between two queries about the fewest machines; longer about more: looking costs no more then."""
 FEWEST_MACHINES, MOST_MACHINES = 20, 200
 """How many are looked at: the more, the slower the query, but of machines that say little few see little."""
 MESSAGES_PER_S = 20.0
 """How many are to be seen, roughly."""
-
 _DAY_US = 86_400_000_000
 
 
@@ -75,7 +74,8 @@ class Probe:
     def _look(self) -> None:
         with StoreReader(self._url) as reader:
             started_s = time.monotonic()
-            while not self._stop.wait(POLL_S):
+            pause_s = POLL_S * max(1.0, len(self._newest) / FEWEST_MACHINES)
+            while not self._stop.wait(pause_s):
                 self._note(reader)
                 self._queries += 1
                 self._looked_s = time.monotonic() - started_s
