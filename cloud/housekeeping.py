@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cloud.errors import LakeError, StoreError
 from cloud.keeping import Keeping
@@ -24,7 +26,9 @@ _LOG = logging.getLogger(__name__)
 ROUND_S = 60.0
 """Between two rounds, in s."""
 LOOK_BACK = 7
-"""Closed days whose files in the lake are compared with the store in each round."""
+"""Closed days that are compared with the lake after a start; each is again before it is dropped."""
+DAYS_EVERY = timedelta(hours=1)
+"""Between two looks at days."""
 
 
 class Housekeeper:
@@ -38,6 +42,8 @@ class Housekeeper:
     def __init__(self, database: Database, keeping: Keeping) -> None:
         self._database = database
         self._keeping = keeping
+        self._days_due = datetime.min.replace(tzinfo=UTC)
+        self._compared: set[date] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep house until told to stop."""
@@ -66,20 +72,27 @@ class Housekeeper:
             with self._database.transaction() as session:
                 if roll_up_due(session, now) < HOURS_AT_ONCE:
                     break
+        if self._keeping != Keeping() and now >= self._days_due:
+            self._keep_days(now.date(), stop)
+            self._days_due = now + DAYS_EVERY
+
+    def _keep_days(self, today: date, stop: asyncio.Event | None) -> None:
+        """Copy the days that are over, and drop those that are old."""
         with self._database.session() as session:
-            days = closed_days(session, now.date())
+            days = closed_days(session, today)
         if self._keeping.lake is not None:
-            for day in days[-LOOK_BACK:]:
-                self._copy_day(self._keeping.lake, day)
-        for day in self._expired(days, now.date()):
-            self._drop_day(day)
+            for day in sorted(set(days[-LOOK_BACK:]) - self._compared):
+                self._copy_day(self._keeping.lake, day, stop)
+                self._compared.add(day)
+        for day in self._expired(days, today):
+            self._drop_day(day, stop)
 
     def _expired(self, days: list[date], today: date) -> list[date]:
         if self._keeping.summary_days is None:
             return []
         return [day for day in days if day < today - timedelta(days=self._keeping.summary_days)]
 
-    def _copy_day(self, lake: Path, day: date) -> int:
+    def _copy_day(self, lake: Path, day: date, stop: asyncio.Event | None) -> int:
         """Make the lake's file hold what the store holds; returns how many summaries that is.
 
         A store that holds fewer than the lake has given a day up, and the file stays.
@@ -87,13 +100,22 @@ class Housekeeper:
         with self._database.session() as session:
             stored, copied = count_day(session, day), count_in_lake(lake, day)
             if stored > (copied or 0):
-                copied = write_day(lake, day, read_day(session, day))
+                copied = write_day(lake, day, _until(stop, read_day(session, day)))
                 _LOG.info("a day is in the lake", extra={"day": day.isoformat(), "summaries": copied})
         return copied or 0
 
-    def _drop_day(self, day: date) -> None:
-        expected = None if self._keeping.lake is None else self._copy_day(self._keeping.lake, day)
+    def _drop_day(self, day: date, stop: asyncio.Event | None) -> None:
+        lake = self._keeping.lake
+        expected = None if lake is None else self._copy_day(lake, day, stop)
         with self._database.transaction() as session:
             is_dropped = is_rolled_up(session, bounds_of(day)) and drop_day(session, day, expected)
         if is_dropped:
             _LOG.info("a day was dropped", extra={"day": day.isoformat()})
+
+
+def _until(stop: asyncio.Event | None, rows: Iterable[Any]) -> Iterator[Any]:
+    """Rows until told to stop, which is an error of whoever reads them."""
+    for row in rows:
+        if stop is not None and stop.is_set():
+            raise InterruptedError("told to stop; it begins anew after the next start")
+        yield row

@@ -40,14 +40,17 @@ def test_a_day_lives_goes_to_the_lake_and_is_dropped(
     assert (stored(database), count_in_lake(lake, DAY)) == (3, 3)
     writer.write(arrive(summary(4)))
     keeper.keep_house(INGEST + timedelta(days=5))
-    assert (stored(database), count_in_lake(lake, DAY)) == (4, 4)
-    keeper.keep_house(INGEST + timedelta(days=6))
-    assert (stored(database), count_in_lake(lake, DAY)) == (0, 4)
-    keeper.keep_house(INGEST + timedelta(days=7))
+    assert (stored(database), count_in_lake(lake, DAY)) == (4, 3), "compared once, and before it is dropped"
+    Housekeeper(database, Keeping(lake=lake)).keep_house(INGEST + timedelta(days=5))
     assert count_in_lake(lake, DAY) == 4
+    writer.write(arrive(summary(5)))
+    keeper.keep_house(INGEST + timedelta(days=6))
+    assert (stored(database), count_in_lake(lake, DAY)) == (0, 5)
+    keeper.keep_house(INGEST + timedelta(days=7))
+    assert count_in_lake(lake, DAY) == 5
     with database.session() as session:
         points = queries.score_trend(session, "press-1", since=at(0))
-    assert len(points) == 4, "charts are drawn from its minutes"
+    assert len(points) == 5, "charts are drawn from its minutes"
 
 
 def test_without_a_word_everything_is_kept(database: Database, writer: StoreWriter) -> None:
@@ -76,8 +79,24 @@ def test_what_is_not_rolled_up_is_not_dropped(
     keeper.keep_house(INGEST + timedelta(days=9))
     assert stored(database) == 1
     monkeypatch.undo()
-    keeper.keep_house(INGEST + timedelta(days=9))
+    keeper.keep_house(INGEST + timedelta(days=9, minutes=59))
+    assert stored(database) == 1, "days are looked at each hour"
+    keeper.keep_house(INGEST + timedelta(days=9, hours=1))
     assert stored(database) == 0
+
+
+def test_told_to_stop_a_day_that_is_being_copied_is_left_for_later(
+    database: Database, writer: StoreWriter, tmp_path: Path
+) -> None:
+    writer.write(arrive(summary(1)))
+    stop = asyncio.Event()
+    stop.set()
+    keeper = Housekeeper(database, Keeping(summary_days=2, lake=tmp_path))
+    with pytest.raises(LakeError, match="told to stop"):
+        keeper.keep_house(INGEST + timedelta(days=9), stop)
+    assert (stored(database), count_in_lake(tmp_path, DAY)) == (1, None)
+    keeper.keep_house(INGEST + timedelta(days=9))
+    assert count_in_lake(tmp_path, DAY) == 1
 
 
 def test_days_that_are_not_over_cannot_be_dropped() -> None:
