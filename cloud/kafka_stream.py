@@ -23,6 +23,8 @@ from cloud.kafka_settings import KafkaStreamConfig
 from cloud.stream import Record, StoredRecord, partition_of
 
 _LOG = logging.getLogger(__name__)
+# It tells every attempt to reach a Kafka that is away, dozens a second; what matters reaches us as an error.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 _CLOSE_S = 5.0
 """How long a client may take to say goodbye, in s; after an outage it would wait for its broker."""
 _MOVED = (CommitFailedError, IllegalStateError)
