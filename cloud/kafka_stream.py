@@ -115,7 +115,7 @@ class KafkaStream:
     async def _find_topic(self, topic: str) -> int:
         """How many partitions it has; it is made where there is none."""
         if topic not in self._partitions:
-            async with self._admin(f"has no topic {topic}") as admin:
+            async with self._admin(f"cannot be asked about its topic {topic}") as admin:
                 self._partitions[topic] = await self._make_topic(admin, topic)
         return self._partitions[topic]
 
