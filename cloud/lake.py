@@ -1,15 +1,16 @@
 """The lake: days of summaries as Parquet files, for as long as somebody wants them.
 
-Rule: a day's file appears whole or not at all, says how many summaries it holds, and takes the place of the
-one before it when more have come. It is our own store's history, so it names devices; what leaves it for
-training goes through a snapshot.
+Rule: a day's file appears whole or not at all, whoever else writes the same day at that moment; it says how
+many summaries it holds, and takes the place of the one before it when more have come. It is our own store's
+history, so it names devices; what leaves it for training goes through a snapshot.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from cloud.store.packing import unpack_features
 from contract.durable import make_folder, sync_folder
 
 ROWS_PER_GROUP = 20_000
+_ASIDE = ".new-"
 _NUMBERS = ("interval_s", "score_mean", "score_max", "score_p50", "score_p90", "confidence")
 _COUNTS = ("boot_id", "sequence", "state", "window_count", "scored_count")
 _TIMES = ("event_time", "ingest_time")
@@ -78,16 +80,17 @@ def write_day(lake: Path, day: date, rows: Iterable[Any]) -> int:
         LakeError: the disk refused; what was there is there still.
     """
     path = day_file(lake, day)
-    aside = path.with_name(f".{path.name}.new")
     try:
         make_folder(path.parent)
-        n_rows = _write(aside, rows)
-        _sync(aside)
-        aside.replace(path)
+        with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=path.parent) as folder:  # of our own
+            aside = Path(folder) / path.name
+            n_rows = _write(aside, rows)
+            _sync(aside)
+            aside.replace(path)
         sync_folder(path.parent)
+        for torn in path.parent.glob(f"{_ASIDE}*"):  # of a writer that was killed; one that lives begins anew
+            shutil.rmtree(torn, ignore_errors=True)
     except (OSError, pa.ArrowException) as error:
-        with suppress(OSError):  # it is written over by the next one
-            aside.unlink()
         raise LakeError(f"{path}: cannot be written: {error}") from error
     return n_rows
 

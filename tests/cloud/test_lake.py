@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyarrow import parquet
@@ -58,11 +60,35 @@ def test_a_disk_that_refuses_leaves_what_was_there(
 ) -> None:
     writer.write(arrive(summary(1)))
     copy(database, tmp_path)
-    blocked = day_file(tmp_path, DAY).with_name(".part-0.parquet.new")
-    blocked.mkdir()
-    with pytest.raises(LakeError, match="cannot be written"):
-        copy(database, tmp_path)
+
+    def full_disk() -> Iterator[Any]:
+        with database.session() as session:
+            yield from read_day(session, DAY)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(LakeError, match=r"cannot be written.*No space left"):
+        write_day(tmp_path, DAY, full_disk())
+    assert [path.name for path in day_file(tmp_path, DAY).parent.iterdir()] == ["part-0.parquet"]
     assert count_in_lake(tmp_path, DAY) == 1
+
+
+def test_two_who_write_the_same_day_do_not_mix(
+    database: Database, writer: StoreWriter, tmp_path: Path
+) -> None:
+    writer.write(arrive(*(summary(n) for n in range(1, 6))))
+    (day_file(tmp_path, DAY).parent / ".new-killed").mkdir(parents=True)
+
+    def while_another_writes() -> Iterator[Any]:
+        with database.session() as session:
+            rows = list(read_day(session, DAY))
+        yield rows[0]
+        write_day(tmp_path, DAY, rows)
+        yield from rows[1:]
+
+    with pytest.raises(LakeError):
+        write_day(tmp_path, DAY, while_another_writes())
+    assert count_in_lake(tmp_path, DAY) == 5
+    assert [path.name for path in day_file(tmp_path, DAY).parent.iterdir()] == ["part-0.parquet"]
 
 
 def test_a_damaged_file_is_named(database: Database, tmp_path: Path) -> None:
