@@ -1,8 +1,9 @@
 """The rows of machines and boots that a batch writes to.
 
 Rule: whoever writes of a machine holds its row's lock until the transaction ends, taken in the order of
-device ids, so that two writers of one machine follow each other and none waits in a circle. What stands under
-that lock, the machine's facts and its ledger, is read after it was taken.
+device ids, so that two writers of one machine follow each other and do not wait in a circle; only around a
+machine that is new at that moment may they, and then the database ends one of them, which tries again. What
+stands under that lock, the machine's facts and its ledger, is read after it was taken.
 """
 
 from __future__ import annotations
