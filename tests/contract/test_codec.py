@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 
+from contract.aggregates import FeatureAggregate, FeatureTable
 from contract.codec import (
     MAX_ACK_SEQUENCES,
     MAX_MESSAGE_BYTES,
@@ -20,17 +21,7 @@ from contract.codec import (
     peek_key,
 )
 from contract.errors import DecodeError, InvalidMessageError, MessageError, SchemaVersionError
-from contract.messages import (
-    Ack,
-    Birth,
-    BootAck,
-    Death,
-    DeviceStatus,
-    FeatureAggregate,
-    MachineState,
-    Message,
-    ScoreSummary,
-)
+from contract.messages import Ack, Birth, BootAck, Death, DeviceStatus, MachineState, Message, ScoreSummary
 from contract.proto import industrialguard_pb2 as pb
 from tests.contract.golden_wire import EXAMPLE_ACK, EXAMPLES, PROFILE
 from tests.contract.strategies import acks, messages
@@ -55,7 +46,7 @@ def test_every_ack_survives_the_wire(ack: Ack) -> None:
 
 
 def test_the_longest_summary_fits() -> None:
-    features = tuple(FeatureAggregate("n" * 80, 1.5, -3e38, 3e38) for _ in range(512))
+    features = FeatureTable.of(FeatureAggregate("n" * 80, 1.5, -3e38, 3e38) for _ in range(512))
     body = ScoreSummary(60.0, MachineState.WATCHING, 12, 12, features=features)
     assert len(encode(Message("d", 1, 1, NOON, body))) < MAX_MESSAGE_BYTES
 
@@ -131,7 +122,7 @@ def test_too_long_is_not_written() -> None:
         encode_ack(Ack(boots))
 
 
-@pytest.mark.parametrize("version", [0, 3, 2**32 - 1])
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, 2**32 - 1])
 def test_other_schema_versions_are_refused(version: int) -> None:
     envelope = pb.Envelope.FromString(encode(EXAMPLES["birth"]))
     envelope.schema_version = version
