@@ -21,7 +21,17 @@ from contract.codec import (
     peek_key,
 )
 from contract.errors import DecodeError, InvalidMessageError, MessageError, SchemaVersionError
-from contract.messages import Ack, Birth, BootAck, Death, DeviceStatus, MachineState, Message, ScoreSummary
+from contract.messages import (
+    SCHEMA_VERSION,
+    Ack,
+    Birth,
+    BootAck,
+    Death,
+    DeviceStatus,
+    MachineState,
+    Message,
+    ScoreSummary,
+)
 from contract.proto import industrialguard_pb2 as pb
 from tests.contract.golden_wire import EXAMPLE_ACK, EXAMPLES, PROFILE
 from tests.contract.strategies import acks, messages
