@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 
 from cloud.life_plan import LifePlan
 from cloud.lives import LifeBuilder, MachineHistory, Observed, lives_of
@@ -20,7 +19,6 @@ from cloud.store.batch import Arrival
 from cloud.store.life_history import fill_rows, restore_rows
 from cloud.store.machine_events import devices_with_news, read_logs
 from cloud.store.observations import read_profiles, stored_keys
-from cloud.store.packing import pack_features, unpack_features
 from cloud.store.queries import Session
 from contract.forecast import InputSpec
 from contract.lives import End, Life
@@ -172,12 +170,6 @@ def _forget_all_but_newest(machine: _Machine) -> None:
         machine.waiting.popleft()
 
 
-@lru_cache(maxsize=256)
-def _one_of(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The same object for equal names: thousands of machines have the same features."""
-    return names
-
-
 def observed_of(arrival: Arrival, summary: ScoreSummary) -> Observed:
     """A summary from the stream, with the numbers that the store would give back."""
     message = arrival.message
@@ -185,6 +177,6 @@ def observed_of(arrival: Arrival, summary: ScoreSummary) -> Observed:
         key=(message.boot_id, message.sequence),
         event_time=message.event_time,
         ingest_time=arrival.ingest_time,
-        names=_one_of(tuple(feature.name for feature in summary.features)),
-        values=unpack_features(pack_features(summary.features)),
+        names=summary.features.names,
+        values=summary.features.numbers(),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -270,21 +270,38 @@ class _Committed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
 async def _send(producer: AIOKafkaProducer, topic: str, records: Sequence[Record], partitions: int) -> None:
     """Send a batch and wait for all of it."""
+    placed: dict[int, list[Record]] = {}
+    for record in records:
+        placed.setdefault(partition_of(record.key, partitions), []).append(record)
     sent: list[asyncio.Future[Any]] = []
     try:
-        for record in records:
-            headers = [(name, value.encode()) for name, value in record.headers.items()]
-            place = partition_of(record.key, partitions)
-            sent.append(
-                await producer.send(
-                    topic, record.value, record.key.encode(), partition=place, headers=headers
-                )
-            )
+        for place, some in placed.items():
+            for batch in _pack(producer, some):
+                sent.append(await producer.send_batch(batch, topic, partition=place))
     finally:
         outcomes = await asyncio.gather(*sent, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+def _pack(producer: AIOKafkaProducer, records: Iterable[Record]) -> Iterator[Any]:
+    """In as few of Kafka's own batches as hold them; a future for each record would cost the most."""
+    batch = producer.create_batch()
+    for record in records:
+        if not _add(batch, record):
+            yield batch
+            batch = producer.create_batch()
+            _add(batch, record)
+    batch.close()
+    yield batch
+
+
+def _add(batch: Any, record: Record) -> bool:
+    """Whether there was room; the first record always has."""
+    headers = [(name, value.encode()) for name, value in record.headers.items()]
+    key = record.key.encode()
+    return batch.append(timestamp=None, key=key, value=record.value, headers=headers) is not None
 
 
 def _stored(topic: str, record: Any) -> StoredRecord:

@@ -21,7 +21,7 @@ import pyarrow_hotfix  # noqa: F401  # closes CVE-2023-47248 of the Arrow that T
 from pyarrow import parquet
 
 from cloud.errors import LakeError
-from cloud.store.packing import unpack_features
+from contract.aggregates import unpack_numbers
 from contract.durable import make_folder, sync_folder
 
 ROWS_PER_GROUP = 20_000
@@ -114,7 +114,7 @@ def _table(rows: list[Any]) -> pa.Table:
         name: [getattr(row, name) for row in rows] for name in (*_WORDS, *_TIMES, *_COUNTS, *_NUMBERS)
     }
     columns["features"] = [row.names or [] for row in rows]
-    numbers = [unpack_features(row.features or b"") for row in rows]
+    numbers = [unpack_numbers(row.features or b"") for row in rows]
     for place, name in enumerate(_FEATURES):
         columns[name] = [each[:, place] for each in numbers]
     names = [field.name for field in _QUALITY]

@@ -36,6 +36,7 @@ _MISC_PERIOD_S = 1.0
 _CONNECT_TIMEOUT_S = 5.0
 _GOODBYE_S = 2.0
 _MAX_OUTGOING = 10_000
+_READS_AT_ONCE = 32
 _REFUSALS = frozenset({"Bad user name or password", "Not authorized", "Client identifier not valid"})
 _TOO_NEW = frozenset({"Unsupported protocol version", None})
 """What a broker says to version 5 that does not know it; many say nothing."""
@@ -294,7 +295,12 @@ class MqttLink:
                 self._loop.add_reader(self._socket, self._read)
 
     def _read(self) -> None:
-        self._client.loop_read()
+        """Read until nothing came, because each turn of the event loop costs as much as a packet."""
+        for _ in range(_READS_AT_ONCE):
+            waiting = len(self._inbox)
+            self._client.loop_read()
+            if len(self._inbox) == waiting or self._is_paused:
+                break
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             self._loop.call_soon(self._read)  # decrypted already, so the socket will not call again for it
 

@@ -1,4 +1,4 @@
-"""Messages as bytes: Protobuf, schema versions 1 and 2.
+"""Messages as bytes: Protobuf, schema versions 1 to 3.
 
 Rule: with `contract.alarm_codec`, the only importer of the generated code. Whatever the bytes are, decoding
 gives a valid message or raises one of `DecodeError`, `SchemaVersionError`, `InvalidMessageError`; it never
@@ -10,15 +10,16 @@ reader that takes it for what it means, so that devices and cloud need not be up
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import Message as ProtobufMessage
 
+from contract.aggregates import MAX_FEATURES, ChannelQuality, FeatureAggregate, FeatureTable
 from contract.alarm_codec import alarm_from_proto, alarm_to_proto
-from contract.checks import EARLIEST
+from contract.checks import EARLIEST, require
 from contract.errors import DecodeError, InvalidMessageError, SchemaVersionError
 from contract.messages import (
     SCHEMA_VERSION,
@@ -26,10 +27,8 @@ from contract.messages import (
     Birth,
     Body,
     BootAck,
-    ChannelQuality,
     Death,
     DeviceStatus,
-    FeatureAggregate,
     Kind,
     MachineState,
     Message,
@@ -47,8 +46,7 @@ MAX_ACK_SEQUENCES = 10_000
 """Sequences in one Ack; a few bytes could otherwise name 2^63 of them."""
 
 _AGGREGATE_OF = attrgetter(*FeatureAggregate._fields)
-_AS_AGGREGATE = partial(tuple.__new__, FeatureAggregate)
-"""Most of all decoding, so no line of Python runs for each feature."""
+_QUALITY_COUNTS = len(ChannelQuality._fields) - 1
 _Proto = TypeVar("_Proto", bound=ProtobufMessage)
 
 
@@ -186,7 +184,7 @@ def _from_ranges(ranges: Iterable[pb.SequenceRange]) -> frozenset[int]:
 
 
 def _summary_to_proto(body: ScoreSummary) -> pb.ScoreSummary:
-    part = pb.ScoreSummary(
+    return pb.ScoreSummary(
         interval_s=body.interval_s,
         state=int(body.state),  # type: ignore[arg-type]  # the stub knows only names
         window_count=body.window_count,
@@ -197,13 +195,11 @@ def _summary_to_proto(body: ScoreSummary) -> pb.ScoreSummary:
         score_p90=body.score_p90,
         confidence=body.confidence,
         regime=body.regime,
+        feature_names="\n".join(body.features.names),
+        feature_values=body.features.packed,
+        quality_sensors="\n".join(q.sensor for q in body.quality),
+        quality_counts=[int(number) for q in body.quality for number in q[1:]],
     )
-    # Built in their place: messages that are handed over are copied, which costs a third of all encoding.
-    for f in body.features:
-        part.features.add(name=f.name, mean=f.mean, minimum=f.minimum, maximum=f.maximum)
-    for q in body.quality:
-        part.quality.add(sensor=q.sensor, good=q.good, uncertain=q.uncertain, bad=q.bad, flags=int(q.flags))
-    return part
 
 
 def _summary_from_proto(part: pb.ScoreSummary) -> ScoreSummary:
@@ -218,12 +214,37 @@ def _summary_from_proto(part: pb.ScoreSummary) -> ScoreSummary:
         score_p90=part.score_p90,
         confidence=part.confidence,
         regime=part.regime,
-        features=tuple(map(_AS_AGGREGATE, map(_AGGREGATE_OF, part.features))),
-        quality=tuple(
+        features=_features_from_proto(part),
+        quality=_quality_from_proto(part),
+    )
+
+
+def _features_from_proto(part: pb.ScoreSummary) -> FeatureTable:
+    """Columns; rows from those who write schema version 1 or 2."""
+    if part.feature_values:
+        return FeatureTable(_split_names(part.feature_names), part.feature_values)
+    return FeatureTable.of(FeatureAggregate(*_AGGREGATE_OF(f)) for f in part.features)
+
+
+def _quality_from_proto(part: pb.ScoreSummary) -> tuple[ChannelQuality, ...]:
+    """Likewise."""
+    if not part.quality_counts:
+        return tuple(
             ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, _quality_flags(q.flags))
             for q in part.quality
-        ),
-    )
+        )
+    names, numbers = _split_names(part.quality_sensors), list(part.quality_counts)
+    if len(numbers) != _QUALITY_COUNTS * len(names):
+        raise InvalidMessageError(f"{len(names)} sensors with {len(numbers)} counts")
+    good, uncertain, bad, flags = (numbers[n::_QUALITY_COUNTS] for n in range(_QUALITY_COUNTS))
+    return tuple(map(ChannelQuality, names, good, uncertain, bad, map(_quality_flags, flags)))
+
+
+@lru_cache(maxsize=256)
+def _split_names(joined: str) -> tuple[str, ...]:
+    """The same object for equal names: thousands of machines have the same features."""
+    require(joined.count("\n") < MAX_FEATURES, f"at most {MAX_FEATURES} features")
+    return tuple(joined.split("\n"))
 
 
 @lru_cache(maxsize=256)

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from operator import attrgetter
 from types import MappingProxyType
-from typing import NamedTuple
 
+from contract.aggregates import MAX_SENSORS, NO_FEATURES, ChannelQuality, FeatureTable, require_quality
 from contract.checks import (
     MAX_INT63,
     MAX_UINT32,
     require,
-    require_aggregates,
     require_count,
     require_finite,
     require_share,
@@ -32,15 +32,13 @@ from contract.explanation import MAX_BAND_SHARES, MAX_HINTS, BandShare, Hint, Se
 from contract.profiles import parse_profile
 from contract.signals import QualityFlag
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Newest schema this code reads and writes; it reads all from 1. Version 2 knows kinds of alarm, and machines
-that are never steady."""
+that are never steady; version 3 has the features of a summary as columns (ADR 15)."""
 
 DEVICE_ID_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 """Device ids: 1 to 64 letters, digits, - and _; nothing that could change the meaning of a topic."""
 
-MAX_FEATURES = 512
-MAX_SENSORS = 64
 MAX_CONTRIBUTIONS = 8
 MAX_SPECTRUM_BANDS = 64
 MAX_CONTEXT = 128
@@ -92,33 +90,8 @@ class AlarmKind(IntEnum):
     """The machine changes slowly; not a fault yet."""
 
 
-class FeatureAggregate(NamedTuple):
-    """One feature over an interval, in physical units; checked by the summary that holds it.
-
-    A plain tuple, because a fleet's messages are little else.
-    """
-
-    name: str
-    mean: float
-    minimum: float
-    maximum: float
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelQuality:
-    """How many samples of one sensor were good, uncertain and bad, and why."""
-
-    sensor: str
-    good: int
-    uncertain: int
-    bad: int
-    flags: QualityFlag = QualityFlag.NONE
-
-    def __post_init__(self) -> None:
-        require_text(self.sensor, "sensor name")
-        for name in ("good", "uncertain", "bad"):
-            require_count(getattr(self, name), f"{self.sensor} {name}", MAX_UINT32)
-        require_count(int(self.flags), f"{self.sensor} flags", MAX_UINT32)
+_SHARES = ("score_mean", "score_max", "score_p50", "score_p90", "confidence")
+_SHARES_OF = attrgetter(*_SHARES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +109,21 @@ class ScoreSummary:
     confidence: float = 1.0
     """Share of the features that were believable, 0..1."""
     regime: str = ""
-    features: tuple[FeatureAggregate, ...] = ()
+    features: FeatureTable = NO_FEATURES
     quality: tuple[ChannelQuality, ...] = ()
 
     def __post_init__(self) -> None:
-        require(0 < self.interval_s <= 86_400, f"interval_s must lie in 0..86400, not {self.interval_s}")
+        if not 0 < self.interval_s <= 86_400:
+            raise InvalidMessageError(f"interval_s must lie in 0..86400, not {self.interval_s}")
         require_count(self.window_count, "window_count", MAX_UINT32)
         require(
             0 <= self.scored_count <= self.window_count, "scored_count must lie between 0 and window_count"
         )
-        for name in ("score_mean", "score_max", "score_p50", "score_p90", "confidence"):
-            require_share(getattr(self, name), name)
+        for name, share in zip(_SHARES, _SHARES_OF(self), strict=True):
+            require_share(share, name)
         require(self.score_mean <= self.score_max + 1e-4, "score_mean must not exceed score_max")
         require_text(self.regime, "regime")
-        require(len(self.features) <= MAX_FEATURES, f"at most {MAX_FEATURES} features")
-        require_aggregates(self.features)
-        require(len(self.quality) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
+        require_quality(self.quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,18 +313,14 @@ class Message:
     model_version: str = ""
 
     def __post_init__(self) -> None:
-        require(
-            bool(DEVICE_ID_PATTERN.fullmatch(self.device_id)),
-            f"device_id {self.device_id[:80]!r}: 1-64 letters, digits, - and _",
-        )
+        if not DEVICE_ID_PATTERN.fullmatch(self.device_id):
+            raise InvalidMessageError(f"device_id {self.device_id[:80]!r}: 1-64 letters, digits, - and _")
         require(0 < self.boot_id <= MAX_INT63, "boot_id must lie in 1..2^63-1")
         require_count(self.sequence, "sequence")
         require_time(self.event_time, "event_time")
         require_text(self.model_version, "model_version")
-        require(
-            (self.sequence > 0) == (self.kind in SEQUENCED),
-            f"a {self.kind} cannot have sequence {self.sequence}",
-        )
+        if (self.sequence > 0) != (self.kind in SEQUENCED):
+            raise InvalidMessageError(f"a {self.kind} cannot have sequence {self.sequence}")
 
     @property
     def kind(self) -> Kind:
@@ -364,13 +332,15 @@ class Message:
         """The oldest schema whose readers take this message for what it means.
 
         Fields that were added are ignored by older readers; a kind of alarm that they do not know would be
-        taken for an alarm of the machine, and a state that they do not know has no meaning, so they have to
-        refuse both.
+        taken for an alarm of the machine, a state that they do not know has no meaning, and columns that they
+        do not read would leave a summary without features, so they have to refuse all three.
         """
-        if isinstance(self.body, Alarm):
-            return 1 if self.body.kind is AlarmKind.ANOMALY else SCHEMA_VERSION
-        is_new = isinstance(self.body, ScoreSummary) and self.body.state is MachineState.UNSTEADY
-        return SCHEMA_VERSION if is_new else 1
+        if isinstance(self.body, ScoreSummary):
+            if self.body.features or self.body.quality:
+                return 3
+            return 2 if self.body.state is MachineState.UNSTEADY else 1
+        is_new_alarm = isinstance(self.body, Alarm) and self.body.kind is not AlarmKind.ANOMALY
+        return 2 if is_new_alarm else 1
 
 
 @dataclass(frozen=True, slots=True)

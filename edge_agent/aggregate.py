@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from contract.aggregates import ChannelQuality, FeatureTable
 from contract.features import FeatureSpec, FeatureVector
-from contract.messages import ChannelQuality, FeatureAggregate, MachineState, ScoreSummary
+from contract.messages import MachineState, ScoreSummary
 from contract.profiles import MachineProfile
 from contract.signals import QualityFlag
 from edge_agent.scorer import Verdict
@@ -155,14 +156,14 @@ class Aggregator:
             ),
         )
 
-    def _features(self, interval: _Interval) -> tuple[FeatureAggregate, ...]:
+    def _features(self, interval: _Interval) -> FeatureTable:
         present = np.flatnonzero(interval.counts)
         lows = np.maximum(interval.lows[present], -_LARGEST)
         highs = np.minimum(interval.highs[present], _LARGEST)
         means = interval.sums[present] / interval.counts[present]
         means = np.minimum(np.maximum(means, lows), highs)
         names = [self._names[i] for i in present.tolist()]
-        return tuple(map(FeatureAggregate, names, means.tolist(), lows.tolist(), highs.tolist()))
+        return FeatureTable.from_columns(names, means, lows, highs)
 
 
 def _quantile(ordered: list[float], share: float) -> float:

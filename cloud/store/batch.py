@@ -5,10 +5,12 @@ Rule: the ledger decides what is new; every table follows its answer, in the sam
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -20,10 +22,9 @@ from cloud.store.alert_rows import refresh_alerts
 from cloud.store.explanations import pack_explanation
 from cloud.store.machine_rows import BootLedger, Key, lock_machines, save_machines
 from cloud.store.machine_state import MachineFacts, apply_message, apply_presence, mark_heard
-from cloud.store.packing import names_digest, pack_features
 from cloud.store.rollup_due import mark_due
 from cloud.store.statements import insert_new_rows, insert_rows
-from contract.messages import SEQUENCED, Alarm, Birth, FeatureAggregate, Message, ScoreSummary
+from contract.messages import SEQUENCED, Alarm, Birth, Message, ScoreSummary
 
 _LOG = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class WriteBatch:
 
     def _insert_summaries(self) -> None:
         rows = [
-            _summary_row(arrival, body, self._feature_set_id(body.features))
+            _summary_row(arrival, body, self._feature_set_id(body.features.names))
             for arrival in self.fresh
             if isinstance(body := arrival.message.body, ScoreSummary)
         ]
@@ -115,10 +116,9 @@ class WriteBatch:
         for device_id, ingest_time in alarmed.items():
             refresh_alerts(self._session, device_id, ingest_time)
 
-    def _feature_set_id(self, features: Sequence[FeatureAggregate]) -> int | None:
-        if not features:
+    def _feature_set_id(self, names: tuple[str, ...]) -> int | None:
+        if not names:
             return None
-        names = tuple(feature.name for feature in features)
         digest = names_digest(names)
         if digest not in self.feature_sets:
             table = tables.table_of(tables.FeatureSet)
@@ -127,6 +127,16 @@ class WriteBatch:
             query = select(table.c.id).where(table.c.digest == digest)
             self.feature_sets[digest] = self._session.connection().execute(query).scalar_one()
         return self.feature_sets[digest]
+
+
+@lru_cache(maxsize=256)
+def names_digest(names: tuple[str, ...]) -> str:
+    """A short stand-in for a list of names, of which a fleet has few.
+
+    >>> names_digest(("a", "b")) == names_digest(("ab",))
+    False
+    """
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def _summary_row(arrival: Arrival, summary: ScoreSummary, feature_set_id: int | None) -> dict[str, Any]:
@@ -149,7 +159,7 @@ def _summary_row(arrival: Arrival, summary: ScoreSummary, feature_set_id: int | 
         "regime": summary.regime,
         "model_version": message.model_version,
         "feature_set_id": feature_set_id,
-        "features": pack_features(summary.features) if summary.features else None,
+        "features": summary.features.packed or None,
         "quality": [[q.sensor, q.good, q.uncertain, q.bad, int(q.flags)] for q in summary.quality],
     }
 

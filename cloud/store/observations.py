@@ -16,9 +16,9 @@ from sqlmodel import Session
 from cloud.lives import Key, Observed
 from cloud.store.columns import only_of
 from cloud.store.ledger import unpack_sequences
-from cloud.store.packing import unpack_features
 from cloud.store.profiles import stored_profile
 from cloud.store.tables import FeatureSet, Ledger, Machine, Summary, table_of
+from contract.aggregates import unpack_numbers
 from contract.checks import EARLIEST, LATEST
 from contract.profiles import MachineProfile
 
@@ -53,7 +53,7 @@ def read_observed(
                 event_time=row.event_time,
                 ingest_time=row.ingest_time,
                 names=names.get(row.feature_set_id, ()),
-                values=unpack_features(row.features or b""),
+                values=unpack_numbers(row.features or b""),
             )
 
 

@@ -18,10 +18,10 @@ from sqlmodel import Session
 
 from cloud.store.machine_rows import lock_machines
 from cloud.store.machine_state import most_urgent
-from cloud.store.packing import pack_extremes, unpack_features
 from cloud.store.rollup_due import HOUR, start_of
 from cloud.store.statements import insert_rows, is_one_of, update_rows
 from cloud.store.tables import Rollup, RollupDue, Summary, table_of
+from contract.aggregates import pack_numbers, unpack_numbers
 
 MINUTE = timedelta(minutes=1)
 WIDTHS = (MINUTE, HOUR)
@@ -152,6 +152,6 @@ def _features(packed: Sequence[bytes]) -> bytes | None:
     """Mean of the means, lowest minimum, highest maximum of each feature."""
     if not packed:
         return None
-    numbers = unpack_features(b"".join(packed)).reshape(len(packed), -1, 3)
+    numbers = unpack_numbers(b"".join(packed)).reshape(len(packed), -1, 3)
     means = numbers[:, :, 0].mean(axis=0, dtype=np.float64)
-    return pack_extremes(means, numbers[:, :, 1].min(axis=0), numbers[:, :, 2].max(axis=0))
+    return pack_numbers(means, numbers[:, :, 1].min(axis=0), numbers[:, :, 2].max(axis=0))

@@ -19,11 +19,11 @@ from sqlmodel import Session
 from cloud.store.columns import to_microseconds
 from cloud.store.history import read_history
 from cloud.store.machine_state import most_urgent, read_state
-from cloud.store.packing import unpack_features
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import FeaturePoint, FeatureTrend, SensorQuality, TrendPoint
 from cloud.store.tables import FeatureSet, Machine, Summary, table_of
 from cloud.words import flag_names
+from contract.aggregates import unpack_numbers
 from contract.features import feature_specs
 from contract.profiles import MachineProfile
 
@@ -123,7 +123,7 @@ def _feature_points(
 ) -> Iterator[tuple[str, list[FeaturePoint]]]:
     """Each feature's points, of summaries that share a feature set."""
     starts = _bucket_starts(rows, max_points)
-    numbers = unpack_features(b"".join(row.features for row in rows)).reshape(len(rows), len(names), 3)
+    numbers = unpack_numbers(b"".join(row.features for row in rows)).reshape(len(rows), len(names), 3)
     counts = np.diff([*starts, len(rows)])
     means = np.add.reduceat(numbers[:, :, 0], starts, dtype=np.float64) / counts[:, np.newaxis]
     minima = np.minimum.reduceat(numbers[:, :, 1], starts)

@@ -105,7 +105,7 @@ class ChannelQuality(_message.Message):
     def __init__(self, sensor: _Optional[str] = ..., good: _Optional[int] = ..., uncertain: _Optional[int] = ..., bad: _Optional[int] = ..., flags: _Optional[int] = ...) -> None: ...
 
 class ScoreSummary(_message.Message):
-    __slots__ = ("interval_s", "state", "window_count", "scored_count", "score_mean", "score_max", "score_p50", "score_p90", "confidence", "regime", "features", "quality")
+    __slots__ = ("interval_s", "state", "window_count", "scored_count", "score_mean", "score_max", "score_p50", "score_p90", "confidence", "regime", "features", "quality", "feature_names", "feature_values", "quality_sensors", "quality_counts")
     INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     WINDOW_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,10 @@ class ScoreSummary(_message.Message):
     REGIME_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_VALUES_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_SENSORS_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_COUNTS_FIELD_NUMBER: _ClassVar[int]
     interval_s: float
     state: MachineState
     window_count: int
@@ -130,7 +134,11 @@ class ScoreSummary(_message.Message):
     regime: str
     features: _containers.RepeatedCompositeFieldContainer[FeatureAggregate]
     quality: _containers.RepeatedCompositeFieldContainer[ChannelQuality]
-    def __init__(self, interval_s: _Optional[float] = ..., state: _Optional[_Union[MachineState, str]] = ..., window_count: _Optional[int] = ..., scored_count: _Optional[int] = ..., score_mean: _Optional[float] = ..., score_max: _Optional[float] = ..., score_p50: _Optional[float] = ..., score_p90: _Optional[float] = ..., confidence: _Optional[float] = ..., regime: _Optional[str] = ..., features: _Optional[_Iterable[_Union[FeatureAggregate, _Mapping]]] = ..., quality: _Optional[_Iterable[_Union[ChannelQuality, _Mapping]]] = ...) -> None: ...
+    feature_names: str
+    feature_values: bytes
+    quality_sensors: str
+    quality_counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, interval_s: _Optional[float] = ..., state: _Optional[_Union[MachineState, str]] = ..., window_count: _Optional[int] = ..., scored_count: _Optional[int] = ..., score_mean: _Optional[float] = ..., score_max: _Optional[float] = ..., score_p50: _Optional[float] = ..., score_p90: _Optional[float] = ..., confidence: _Optional[float] = ..., regime: _Optional[str] = ..., features: _Optional[_Iterable[_Union[FeatureAggregate, _Mapping]]] = ..., quality: _Optional[_Iterable[_Union[ChannelQuality, _Mapping]]] = ..., feature_names: _Optional[str] = ..., feature_values: _Optional[bytes] = ..., quality_sensors: _Optional[str] = ..., quality_counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Contribution(_message.Message):
     __slots__ = ("feature", "sensor", "share", "deviation")

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from contract.aggregates import ChannelQuality, FeatureAggregate, FeatureTable
 from contract.explanation import BandShare, Hint, HintCode, HintFact, HintStrength, SensorShare
 from contract.messages import (
     SEQUENCED,
@@ -17,11 +18,9 @@ from contract.messages import (
     AlarmTransition,
     Birth,
     Body,
-    ChannelQuality,
     Contribution,
     Death,
     DeviceStatus,
-    FeatureAggregate,
     Kind,
     MachineState,
     Message,
@@ -55,7 +54,7 @@ def sample(
 
 def _summary(rng: random.Random, when: datetime) -> Body:
     level = rng.random()
-    features = tuple(
+    features = FeatureTable.of(
         FeatureAggregate(f"vib_{i}_rms", level, level / 2, level * 2) for i in range(rng.randrange(6))
     )
     quality = (ChannelQuality("vib", 90, 6, 4, QualityFlag.CLIPPED),)

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
+from contract.aggregates import ChannelQuality, FeatureTable
 from contract.codec import encode
-from contract.messages import ChannelQuality, FeatureAggregate, MachineState, Message, ScoreSummary
+from contract.messages import MachineState, Message, ScoreSummary
 from contract.profiles import MachineProfile
 from contract.signals import QualityFlag, SensorKind
 
@@ -40,7 +41,8 @@ class Head:
 
 def make_head(device_id: str, boot_id: int) -> Head:
     """Encode what one device's messages have in common."""
-    start, _ = _cut(_message(device_id, boot_id, _summary((), ())))
+    any_features = FeatureTable.from_columns(("x",), *np.ones((3, 1)))
+    start, _ = _cut(_message(device_id, boot_id, _summary(any_features, ())))
     return Head(device_id, boot_id, start)
 
 
@@ -78,13 +80,10 @@ class SummaryTemplate:
     ) -> Message:
         """The same as a value; `key` is head, sequence and event time in µs."""
         head, sequence, time_us = key
-        names = [feature.name for feature in self._summary.features]
         body = replace(
             self._summary,
             **dict(zip(("score_mean", "score_max", "score_p50", "score_p90"), scores.tolist(), strict=True)),
-            features=tuple(
-                FeatureAggregate(name, *row) for name, row in zip(names, features.tolist(), strict=True)
-            ),
+            features=FeatureTable.from_columns(self._summary.features.names, *features.T),
         )
         event_time = datetime.fromtimestamp(time_us // 1_000_000, UTC).replace(
             microsecond=time_us % 1_000_000
@@ -132,7 +131,8 @@ class SummaryMaker:
 
 def possible_summaries(profile: MachineProfile, names: Sequence[str]) -> list[ScoreSummary]:
     """What a machine may say of itself: in each regime, and with a sensor that is doubted now and then."""
-    features = tuple(FeatureAggregate(name, 1.0, 1.0, 1.0) for name in names)
+    ones = np.ones(len(names))
+    features = FeatureTable.from_columns(names, ones, ones, ones)
     found = []
     for regime in REGIMES:
         for number in range(4):
@@ -151,7 +151,7 @@ def _quality(sensor: str, is_waveform: bool, is_doubted: bool) -> ChannelQuality
     return ChannelQuality(sensor, good // 2, 0, good - good // 2, QualityFlag.OUT_OF_RANGE)
 
 
-def _summary(features: tuple[FeatureAggregate, ...], quality: tuple[ChannelQuality, ...]) -> ScoreSummary:
+def _summary(features: FeatureTable, quality: tuple[ChannelQuality, ...]) -> ScoreSummary:
     return ScoreSummary(
         INTERVAL_S, MachineState.WATCHING, 2, 2, 0.5, 0.5, 0.5, 0.5, 1.0, REGIMES[0], features, quality
     )
@@ -171,10 +171,8 @@ def _cut(message: Message) -> tuple[bytes, bytes]:
 
 def _mark(summary: ScoreSummary) -> ScoreSummary:
     """The same with a number of its own in each place that will be filled, in order."""
-    features = tuple(
-        f._replace(minimum=1000.0 + 3 * n, mean=1001.0 + 3 * n, maximum=1002.0 + 3 * n)
-        for n, f in enumerate(summary.features)
-    )
+    steps = 3.0 * np.arange(len(summary.features))
+    features = FeatureTable.from_columns(summary.features.names, 1001 + steps, 1000 + steps, 1002 + steps)
     return replace(
         summary, score_mean=0.0625, score_max=0.875, score_p50=0.375, score_p90=0.75, features=features
     )
@@ -182,7 +180,7 @@ def _mark(summary: ScoreSummary) -> ScoreSummary:
 
 def _floats_of(summary: ScoreSummary) -> list[float]:
     scores = [summary.score_mean, summary.score_max, summary.score_p50, summary.score_p90]
-    return scores + [value for f in summary.features for value in (f.mean, f.minimum, f.maximum)]
+    return [*scores, *summary.features.numbers().ravel().tolist()]
 
 
 def _find_floats(data: bytes, values: Sequence[float]) -> npt.NDArray[np.intp]:

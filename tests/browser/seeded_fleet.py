@@ -12,17 +12,16 @@ from cloud.store.batch import Arrival
 from cloud.store.database import Database
 from cloud.store.queries import acknowledge_alert, list_alerts
 from cloud.store.writer import StoreWriter
+from contract.aggregates import ChannelQuality, FeatureAggregate, FeatureTable
 from contract.features import FeatureSpec, feature_specs
 from contract.messages import (
     Alarm,
     AlarmTransition,
     Birth,
     Body,
-    ChannelQuality,
     Contribution,
     Death,
     DeviceStatus,
-    FeatureAggregate,
     MachineState,
     Message,
     ScoreSummary,
@@ -196,7 +195,7 @@ def _summary(unit: Unit, profile: MachineProfile, progress: float, rng: random.R
         score_p90=high,
         confidence=len(shown) / len(specs) if state is not MachineState.BLIND else 0.13,
         regime=_regime(state, profile),
-        features=tuple(_aggregate(s, profile, effects, wear, rng) for s in shown),
+        features=FeatureTable.of(_aggregate(s, profile, effects, wear, rng) for s in shown),
         quality=tuple(_quality(s.name, unit) for s in profile.sensors),
     )
 

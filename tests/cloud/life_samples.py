@@ -16,11 +16,12 @@ from cloud.lives import Observed
 from cloud.machine_events import MachineEvent
 from cloud.store.batch import Arrival
 from cloud.stream import Record
+from contract.aggregates import FeatureAggregate, FeatureTable
 from contract.codec import encode
 from contract.forecast import InputSpec, assemble
 from contract.life_log import LogKind
 from contract.lives import LifeSpec
-from contract.messages import FeatureAggregate, MachineState, ScoreSummary
+from contract.messages import MachineState, ScoreSummary
 from contract.profiles import parse_profile
 from contract.registry import ModelLine, Note, Papers, Registry
 from contract.rul_bundle import RulBundle, RulManifest, format_rul_bundle
@@ -72,7 +73,7 @@ def said(sequence: int, hours: float, device: str = DEVICE, late_h: float = 0.00
     """What a machine said of the time up to `hours`, heard a little later; its numbers are its own."""
     rng = np.random.default_rng([sequence, boot])
     values = {"temp_level": 60.0 + rng.normal(), "temp_spread": rng.uniform(), "speed_level": 90.0}
-    features = tuple(FeatureAggregate(n, v, v - 1, v + 2) for n, v in values.items())
+    features = FeatureTable.of(FeatureAggregate(n, v, v - 1, v + 2) for n, v in values.items())
     body = ScoreSummary(1200.0, MachineState.WATCHING, 120, 0, regime="on", features=features)
     sent = message(body, sequence, device, boot_id=boot, event_time=at(hours))
     return Arrival(sent, at(hours + late_h))

@@ -6,6 +6,7 @@ Rule: seeded, so that a failure can be repeated. `is_good` asks the contract alo
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Iterator
 
 from contract.codec import MAX_MESSAGE_BYTES, decode, encode
@@ -13,6 +14,7 @@ from contract.errors import MessageError
 from contract.proto import industrialguard_pb2 as pb
 from tests.cloud.samples import alarm, birth, death, status, summary
 
+NAN = struct.pack("<6f", 1.0, float("nan"), 2.0, 1.0, 1.0, 1.0)
 SEEDS = [encode(m) for m in (summary(1), status(2), alarm(3, 7), alarm(4, 7, "cleared"), birth(), death())]
 
 
@@ -89,7 +91,7 @@ def _impossible(rng: random.Random) -> bytes:
             ["", "x = ", text[: len(text) // 2], text.replace("=", ":"), "[" * 9000]
         )
     else:
-        envelope.summary.features[0].minimum = float("nan")
+        envelope.summary.feature_values = rng.choice([NAN, envelope.summary.feature_values[1:]])
     return envelope.SerializeToString()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from cloud.delivery import Delivery
 from cloud.store.batch import Arrival
 from cloud.stream import Record
+from contract.aggregates import ChannelQuality, FeatureAggregate, FeatureTable
 from contract.codec import encode
 from contract.explanation import BandShare, Hint, HintCode, HintFact, HintStrength, SensorShare
 from contract.messages import (
@@ -17,11 +18,9 @@ from contract.messages import (
     AlarmTransition,
     Birth,
     Body,
-    ChannelQuality,
     Contribution,
     Death,
     DeviceStatus,
-    FeatureAggregate,
     MachineState,
     Message,
     ScoreSummary,
@@ -95,9 +94,11 @@ def summary(sequence: int, device: str = "press-1", score: float = 0.1, **change
         "score_p90": score,
         "confidence": 0.75,
         "regime": "full_load",
-        "features": (
-            FeatureAggregate("vib_h_rms", 2.5 + sequence, 1.0, 4.0 + sequence),
-            FeatureAggregate("temp_level", -3.25, -4.0, -3.0),
+        "features": FeatureTable.of(
+            [
+                FeatureAggregate("vib_h_rms", 2.5 + sequence, 1.0, 4.0 + sequence),
+                FeatureAggregate("temp_level", -3.25, -4.0, -3.0),
+            ]
         ),
         "quality": (ChannelQuality("vib_h", 90, 6, 4, QualityFlag.CLIPPED | QualityFlag.GAP),),
     }

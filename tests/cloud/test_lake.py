@@ -15,6 +15,7 @@ from cloud.lake import count_in_lake, day_file, write_day
 from cloud.store.database import Database
 from cloud.store.days import read_day
 from cloud.store.writer import StoreWriter
+from contract.aggregates import NO_FEATURES
 from tests.cloud.samples import BOOT, EVENT, INGEST, arrive, at, summary
 
 DAY = INGEST.date()
@@ -26,7 +27,7 @@ def copy(database: Database, lake: Path, day: date = DAY) -> int:
 
 
 def test_a_day_comes_back_as_it_was_stored(database: Database, writer: StoreWriter, tmp_path: Path) -> None:
-    writer.write(arrive(summary(2), summary(1), summary(1, "press-2", features=(), quality=())))
+    writer.write(arrive(summary(2), summary(1), summary(1, "press-2", features=NO_FEATURES, quality=())))
     assert count_in_lake(tmp_path, DAY) is None
     assert copy(database, tmp_path) == count_in_lake(tmp_path, DAY) == 3
     path = day_file(tmp_path, DAY)

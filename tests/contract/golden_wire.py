@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from contract.aggregates import ChannelQuality, FeatureAggregate, FeatureTable
 from contract.codec import encode, encode_ack
 from contract.explanation import BandShare, Hint, HintCode, HintFact, HintStrength, SensorShare
 from contract.messages import (
@@ -23,11 +24,9 @@ from contract.messages import (
     AlarmTransition,
     Birth,
     BootAck,
-    ChannelQuality,
     Contribution,
     Death,
     DeviceStatus,
-    FeatureAggregate,
     MachineState,
     Message,
     ScoreSummary,
@@ -72,9 +71,11 @@ EXAMPLES: dict[str, Message] = {
             score_p90=0.25,
             confidence=0.75,
             regime="full_load",
-            features=(
-                FeatureAggregate("vib_h_rms", 1.5, 1.25, 2.0),
-                FeatureAggregate("speed_level", 1480.0, 1475.5, 1490.0),
+            features=FeatureTable.of(
+                [
+                    FeatureAggregate("vib_h_rms", 1.5, 1.25, 2.0),
+                    FeatureAggregate("speed_level", 1480.0, 1475.5, 1490.0),
+                ]
             ),
             quality=(ChannelQuality("vib_h", 24_000, 500, 76, QualityFlag.CLIPPED | QualityFlag.GAP),),
         ),
@@ -181,7 +182,7 @@ EXAMPLES_2: dict[str, Message] = EXAMPLES | {
     "drift": Message("press-7", _BOOT, 45, _TIME, _DRIFT, "pump 2024.2"),
     "unsteady": Message("press-7", _BOOT, 46, _TIME, _UNSTEADY, "pump 2024.2"),
 }
-RELEASED: dict[str, dict[str, Message]] = {"v1": EXAMPLES, "v2": EXAMPLES_2}
+RELEASED: dict[str, dict[str, Message]] = {"v1": EXAMPLES, "v2": EXAMPLES_2, "v3": EXAMPLES_2}
 """The examples of each schema version."""
 EXAMPLE_ACK = Ack((BootAck(_BOOT, frozenset({1, 2, 3, 9}), frozenset({4, 5})), BootAck(7)))
 
@@ -197,7 +198,9 @@ def describe(message: Any) -> dict[str, Any]:
 def _fields(part: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for field, value in part.ListFields():
-        if field.message_type is None:
+        if field.type == field.TYPE_BYTES:
+            out[field.name] = value.hex()
+        elif field.message_type is None:
             out[field.name] = list(value) if field.label == field.LABEL_REPEATED else value
         elif field.message_type.GetOptions().map_entry:
             out[field.name] = dict(sorted(value.items()))

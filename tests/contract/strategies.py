@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from hypothesis import strategies as st
 
+from contract.aggregates import ChannelQuality, FeatureAggregate, FeatureTable
 from contract.checks import MAX_INT63, MAX_UINT32
 from contract.explanation import BandShare, Hint, HintFact, HintStrength, SensorShare
 from contract.messages import (
@@ -19,11 +20,9 @@ from contract.messages import (
     Birth,
     Body,
     BootAck,
-    ChannelQuality,
     Contribution,
     Death,
     DeviceStatus,
-    FeatureAggregate,
     Kind,
     MachineState,
     Message,
@@ -76,7 +75,7 @@ def summaries(draw: st.DrawFn) -> ScoreSummary:
         score_p90=draw(shares),
         confidence=draw(shares),
         regime=draw(texts),
-        features=tuple(draw(st.lists(feature_aggregates(), max_size=4))),
+        features=FeatureTable.of(draw(st.lists(feature_aggregates(), max_size=4))),
         quality=tuple(
             draw(st.lists(st.builds(ChannelQuality, texts, uint32s, uint32s, uint32s, flags), max_size=3))
         ),

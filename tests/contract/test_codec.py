@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 
+from contract.aggregates import FeatureAggregate, FeatureTable
 from contract.codec import (
     MAX_ACK_SEQUENCES,
     MAX_MESSAGE_BYTES,
@@ -21,12 +22,12 @@ from contract.codec import (
 )
 from contract.errors import DecodeError, InvalidMessageError, MessageError, SchemaVersionError
 from contract.messages import (
+    SCHEMA_VERSION,
     Ack,
     Birth,
     BootAck,
     Death,
     DeviceStatus,
-    FeatureAggregate,
     MachineState,
     Message,
     ScoreSummary,
@@ -55,7 +56,7 @@ def test_every_ack_survives_the_wire(ack: Ack) -> None:
 
 
 def test_the_longest_summary_fits() -> None:
-    features = tuple(FeatureAggregate("n" * 80, 1.5, -3e38, 3e38) for _ in range(512))
+    features = FeatureTable.of(FeatureAggregate("n" * 80, 1.5, -3e38, 3e38) for _ in range(512))
     body = ScoreSummary(60.0, MachineState.WATCHING, 12, 12, features=features)
     assert len(encode(Message("d", 1, 1, NOON, body))) < MAX_MESSAGE_BYTES
 
@@ -131,7 +132,7 @@ def test_too_long_is_not_written() -> None:
         encode_ack(Ack(boots))
 
 
-@pytest.mark.parametrize("version", [0, 3, 2**32 - 1])
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, 2**32 - 1])
 def test_other_schema_versions_are_refused(version: int) -> None:
     envelope = pb.Envelope.FromString(encode(EXAMPLES["birth"]))
     envelope.schema_version = version

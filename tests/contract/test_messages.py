@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,23 +11,21 @@ from typing import Any
 
 import pytest
 
+from contract.aggregates import MAX_SENSORS, ChannelQuality, FeatureAggregate, FeatureTable
 from contract.checks import MAX_INT63, require_time
 from contract.codec import MAX_MESSAGE_BYTES, encode
 from contract.errors import InvalidMessageError
 from contract.explanation import BandShare, Hint, HintFact, HintStrength, SensorShare
 from contract.messages import (
     KIND_OF,
-    MAX_SENSORS,
     SEQUENCED,
     Alarm,
     AlarmKind,
     Birth,
     Body,
     BootAck,
-    ChannelQuality,
     Contribution,
     DeviceStatus,
-    FeatureAggregate,
     Kind,
     Message,
     ScoreSummary,
@@ -48,7 +47,12 @@ assert isinstance(SUMMARY, ScoreSummary)
 
 def summary_of(name: str, mean: float, minimum: float, maximum: float) -> ScoreSummary:
     assert isinstance(SUMMARY, ScoreSummary)
-    return replace(SUMMARY, features=(FeatureAggregate(name, mean, minimum, maximum),))
+    return replace(SUMMARY, features=FeatureTable.of([FeatureAggregate(name, mean, minimum, maximum)]))
+
+
+def sensor_of(sensor: str, good: int, uncertain: int, bad: int) -> ScoreSummary:
+    assert isinstance(SUMMARY, ScoreSummary)
+    return replace(SUMMARY, quality=(ChannelQuality(sensor, good, uncertain, bad),))
 
 
 assert isinstance(ALARM, Alarm)
@@ -66,7 +70,6 @@ WRONG: dict[str, tuple[Any, dict[str, Any]]] = {
     "a negative confidence": (SUMMARY, {"confidence": -0.1}),
     "a regime with markup": (SUMMARY, {"regime": "<b>"}),
     "a regime of two lines": (SUMMARY, {"regime": "a\nb"}),
-    "too many features": (SUMMARY, {"features": (FeatureAggregate("a", 0, 0, 0),) * 513}),
     "too many sensors": (SUMMARY, {"quality": (ChannelQuality("a", 0, 0, 0),) * 65}),
     "alarm zero": (ALARM, {"alarm_id": 0}),
     "an alarm beyond 63 bits": (ALARM, {"alarm_id": MAX_INT63 + 1}),
@@ -125,8 +128,12 @@ PARTS: dict[str, Callable[[], object]] = {
     "mean nan": lambda: summary_of("a", NAN, 0, 2),
     "beyond 32 bits": lambda: summary_of("a", 1e39, 1e39, 1e39),
     "feature with markup": lambda: summary_of("<", 0, 0, 0),
-    "bad below zero": lambda: ChannelQuality("a", 0, 0, -1),
-    "good beyond 32 bits": lambda: ChannelQuality("a", 2**32, 0, 0),
+    "bad below zero": lambda: sensor_of("a", 0, 0, -1),
+    "good beyond 32 bits": lambda: sensor_of("a", 2**32, 0, 0),
+    "sensor with markup": lambda: sensor_of("<", 0, 0, 0),
+    "too many features": lambda: FeatureTable.of([FeatureAggregate("a", 0, 0, 0)] * 513),
+    "a name more than there are numbers": lambda: FeatureTable(("a", "b"), bytes(12)),
+    "half a number": lambda: FeatureTable(("a",), bytes(13)),
     "share above one": lambda: Contribution("a", "b", 1.5, 0),
     "deviation infinite": lambda: Contribution("a", "b", 0.5, INF),
     "spectrum of nothing": lambda: Spectrum("a", 0, 1, "1", ()),
@@ -198,7 +205,17 @@ def test_every_body_is_of_one_kind() -> None:
 
 
 def test_a_mean_may_leave_its_range_by_rounding() -> None:
-    assert FeatureAggregate("a", 2.00001, 0, 2).mean == 2.00001
+    (feature,) = summary_of("a", 2.00001, 0, 2).features
+    assert feature.mean == pytest.approx(2.00001)
+
+
+def test_features_are_float32_rows_of_three() -> None:
+    rows = [FeatureAggregate("a", 1.5, 1.0, 2.0), FeatureAggregate("b", 0.0, -1.0, 1.0)]
+    table = FeatureTable.of(rows)
+    assert table.packed == struct.pack("<6f", 1.5, 1.0, 2.0, 0.0, -1.0, 1.0)
+    assert table.numbers().tolist() == [[1.5, 1.0, 2.0], [0.0, -1.0, 1.0]]
+    assert (list(table), len(table)) == (rows, 2)
+    assert FeatureTable.from_columns(table.names, *table.numbers().T) == table
 
 
 def test_utc_under_another_name_is_utc() -> None:

@@ -10,6 +10,7 @@ from cloud.store.batch import WriteOutcome
 from cloud.store.database import Database
 from cloud.store.observations import read_observed
 from cloud.store.writer import StoreWriter
+from contract.aggregates import NO_FEATURES
 from tests.cloud.samples import BOOT, INGEST, alarm, arrive, birth, status, summary
 
 BEFORE_DAYS = "0004"
@@ -24,7 +25,7 @@ def fill(writer: StoreWriter) -> list[Any]:
         alarm(6, 11, "cleared"),
         summary(1, boot_id=BOOT + 1),
         alarm(2, 12, boot_id=BOOT + 1),
-        summary(1, "press-2", features=()),
+        summary(1, "press-2", features=NO_FEATURES),
     )
     writer.write(sent)
     writer.write(sent[3:5])

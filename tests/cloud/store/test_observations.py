@@ -11,6 +11,7 @@ from cloud.store import columns
 from cloud.store.database import Database
 from cloud.store.observations import read_observed, read_profiles, read_times, stored_keys
 from cloud.store.writer import StoreWriter
+from contract.aggregates import NO_FEATURES
 from tests.cloud.life_samples import DEVICE, PROFILE, at, born, observed, said, talk
 from tests.cloud.samples import arrive, summary
 
@@ -30,7 +31,7 @@ def test_summaries_come_back_to_the_bit_and_in_order(writer: StoreWriter, databa
 
 
 def test_a_summary_without_features_is_read_too(writer: StoreWriter, database: Database) -> None:
-    writer.write(arrive(summary(1, DEVICE, features=())))
+    writer.write(arrive(summary(1, DEVICE, features=NO_FEATURES)))
     with database.session() as session:
         (read,) = read_observed(session, DEVICE)
     assert (read.names, read.values.shape) == ((), (0, 3))

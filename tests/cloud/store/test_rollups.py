@@ -12,12 +12,12 @@ from sqlalchemy import delete, select
 from cloud.store import queries
 from cloud.store.database import Database
 from cloud.store.history import BY_MINUTE, IN_FULL
-from cloud.store.packing import unpack_features
 from cloud.store.rollup_due import HOUR, start_of
 from cloud.store.rollups import HOURS_AT_ONCE, is_rolled_up, roll_up_due
 from cloud.store.tables import Rollup, RollupDue, Summary, table_of
 from cloud.store.writer import StoreWriter
-from contract.messages import FeatureAggregate, MachineState
+from contract.aggregates import FeatureAggregate, FeatureTable, unpack_numbers
+from contract.messages import MachineState
 from tests.cloud.samples import EVENT, INGEST, arrive, at, summary
 
 LATER = EVENT + timedelta(days=30)
@@ -41,11 +41,12 @@ def rolled(database: Database, width_s: int, device: str = "press-1") -> list[Ro
 
 
 def test_an_hour_and_its_minutes(writer: StoreWriter, database: Database) -> None:
-    features = [(FeatureAggregate("a", mean, low, high),) for mean, low, high in ((1, 0, 2), (3, -5, 4))]
+    rows = ((1.0, 0.0, 2.0), (3.0, -5.0, 4.0))
+    some, more = (FeatureTable.of([FeatureAggregate("a", *row)]) for row in rows)
     writer.write(
         arrive(
-            summary(1, score=0.25, features=features[0], event_time=at(10), scored_count=3, confidence=0.5),
-            summary(2, score=0.75, features=features[1], event_time=at(20), scored_count=1),
+            summary(1, score=0.25, features=some, event_time=at(10), scored_count=3, confidence=0.5),
+            summary(2, score=0.75, features=more, event_time=at(20), scored_count=1),
             summary(3, event_time=at(70), state=MachineState.ALARMING, scored_count=0),
         )
     )
@@ -58,7 +59,7 @@ def test_an_hour_and_its_minutes(writer: StoreWriter, database: Database) -> Non
     assert first.score_mean == pytest.approx(0.375)
     assert (first.score_max, first.confidence) == (1.0, 0.5)
     assert first.features is not None
-    assert unpack_features(first.features).tolist() == [[2.0, -5.0, 4.0]]
+    assert unpack_numbers(first.features).tolist() == [[2.0, -5.0, 4.0]]
     assert (hour.summaries, hour.event_time, hour.state) == (3, at(70), int(MachineState.ALARMING))
 
 

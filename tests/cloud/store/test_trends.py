@@ -11,12 +11,13 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from cloud.store import queries
+from cloud.store.batch import names_digest
 from cloud.store.columns import from_microseconds, to_microseconds
 from cloud.store.database import Database
-from cloud.store.packing import names_digest, pack_features, unpack_features
 from cloud.store.tables import Summary
 from cloud.store.writer import StoreWriter
-from contract.messages import FeatureAggregate, MachineState
+from contract.aggregates import NO_FEATURES, FeatureAggregate, FeatureTable
+from contract.messages import MachineState
 from tests.cloud.samples import OWN_PROFILE, arrive, at, birth, summary
 
 
@@ -107,8 +108,8 @@ def test_features_have_units_and_extremes(writer: StoreWriter, database: Databas
 
 
 def test_features_of_a_changed_profile_stand_side_by_side(writer: StoreWriter, database: Database) -> None:
-    other = (FeatureAggregate("flow_level", 1.0, 1.0, 1.0),)
-    writer.write(arrive(summary(1), summary(2, features=other), summary(3, features=()), summary(4)))
+    other = FeatureTable.of([FeatureAggregate("flow_level", 1.0, 1.0, 1.0)])
+    writer.write(arrive(summary(1), summary(2, features=other), summary(3, features=NO_FEATURES), summary(4)))
     with database.session() as session:
         trends = {t.name: len(t.points) for t in queries.feature_trends(session, "press-1", max_points=1)}
         assert trends == {"vib_h_rms": 1, "temp_level": 1, "flow_level": 1}
@@ -144,8 +145,5 @@ def test_times_survive_the_database_exactly(distance: timedelta) -> None:
     assert from_microseconds(to_microseconds(at(0) + distance)) == at(0) + distance
 
 
-def test_packing_is_float32_rows_of_three() -> None:
-    features = [FeatureAggregate("a", 1.5, 1.0, 2.0), FeatureAggregate("b", 0.0, -1.0, 1.0)]
-    assert unpack_features(pack_features(features)).tolist() == [[1.5, 1.0, 2.0], [0.0, -1.0, 1.0]]
-    assert len(pack_features(features)) == 24
+def test_lists_of_names_are_told_apart() -> None:
     assert names_digest(("a", "b")) != names_digest(("b", "a"))
