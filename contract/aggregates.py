@@ -127,7 +127,8 @@ def unpack_numbers(packed: bytes) -> npt.NDArray[np.float32]:
     return np.frombuffer(packed, dtype="<f4").reshape(-1, _COLUMNS).astype(np.float32, copy=False)
 
 
-def require_quality(quality: Sequence[ChannelQuality]) -> None:
+@lru_cache(maxsize=1024)
+def require_quality(quality: tuple[ChannelQuality, ...]) -> None:
     """Refuse what cannot be said of sensors.
 
     Raises:
@@ -135,14 +136,9 @@ def require_quality(quality: Sequence[ChannelQuality]) -> None:
     """
     require(len(quality) <= MAX_SENSORS, f"at most {MAX_SENSORS} sensors")
     for sensor, *counts in quality:
-        _require_sensor(sensor)
+        require_text(sensor, "sensor name")
         if not (min(counts) >= 0 and max(counts) <= MAX_UINT32):
             raise InvalidMessageError(f"{sensor}: counts and flags must fit into 32 bits, not {counts}")
-
-
-@lru_cache(maxsize=4096)
-def _require_sensor(name: str) -> None:
-    require_text(name, "sensor name")
 
 
 @lru_cache(maxsize=256)

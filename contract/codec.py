@@ -233,7 +233,13 @@ def _quality_from_proto(part: pb.ScoreSummary) -> tuple[ChannelQuality, ...]:
             ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, _quality_flags(q.flags))
             for q in part.quality
         )
-    names, numbers = _split_names(part.quality_sensors), list(part.quality_counts)
+    return _quality_columns(part.quality_sensors, tuple(part.quality_counts))
+
+
+@lru_cache(maxsize=1024)
+def _quality_columns(joined: str, numbers: tuple[int, ...]) -> tuple[ChannelQuality, ...]:
+    """Of sensors without fault a machine says the same in most of its summaries."""
+    names = _split_names(joined)
     if len(numbers) != _QUALITY_COUNTS * len(names):
         raise InvalidMessageError(f"{len(names)} sensors with {len(numbers)} counts")
     good, uncertain, bad, flags = (numbers[n::_QUALITY_COUNTS] for n in range(_QUALITY_COUNTS))

@@ -160,7 +160,7 @@ def _summary_row(arrival: Arrival, summary: ScoreSummary, feature_set_id: int | 
         "model_version": message.model_version,
         "feature_set_id": feature_set_id,
         "features": summary.features.packed or None,
-        "quality": [[q.sensor, q.good, q.uncertain, q.bad, int(q.flags)] for q in summary.quality],
+        "quality": summary.quality,
     }
 
 
