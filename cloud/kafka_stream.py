@@ -52,6 +52,7 @@ class KafkaStream:
             raise StreamClosedError("the stream is closed")
         if not records:
             return
+        self._require_room(records)
         name = self._config.address.name(topic)
         partitions = await self._find_topic(name)
         producer = await self._connect()
@@ -86,6 +87,14 @@ class KafkaStream:
         if self._producer is not None:
             await self._throw_away(self._producer)
 
+    def _require_room(self, records: Sequence[Record]) -> None:
+        """Kafka itself looks at packed batches only, which may hold anything."""
+        largest, limit = max(len(record.value) for record in records), self._config.max_record_bytes
+        if largest > limit:
+            raise StreamRefusedError(
+                f"Kafka appends nothing: a record of {largest} bytes, of at most {limit}"
+            )
+
     async def _connect(self) -> AIOKafkaProducer:
         async with self._connecting:
             if self._producer is None:
@@ -94,6 +103,7 @@ class KafkaStream:
                     acks="all",
                     enable_idempotence=True,
                     linger_ms=0,
+                    compression_type="zstd",  # most of a message are names that are in the next one too
                     max_batch_size=2**18,
                     max_request_size=self._config.max_record_bytes,
                     request_timeout_ms=round(self._config.request_s * 1000),
