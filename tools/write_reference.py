@@ -25,6 +25,7 @@ VALUES = (
     ("Profiles", "contract/profiles.py"),
     ("Sensors", "contract/signals.py"),
     ("Messages", "contract/messages.py"),
+    ("Features and sensors in a summary", "contract/aggregates.py"),
     ("Bundles", "contract/bundle.py"),
 )
 PACKAGES = ("contract", "edge_agent", "cloud", "models", "simulators", "industrialguard")
