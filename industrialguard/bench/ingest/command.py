@@ -97,7 +97,8 @@ def choose_roads(options: argparse.Namespace, environment: Mapping[str, str]) ->
     if options.road in (None, EMBEDDED):
         roads.append(Places(EMBEDDED))
     if options.road == SERVERS or (options.road is None and any(given)):
-        roads.append(read_places(*given))
+        mqtt, stream, store = given
+        roads.append(read_places(mqtt, stream, store))
     return roads
 
 

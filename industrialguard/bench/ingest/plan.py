@@ -10,6 +10,15 @@ GROWTH_MACHINES = (100, 1000, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
+class Workers:
+    """How many processes share the work of a stage."""
+
+    ingests: int = 1
+    sinks: int = 1
+    generators: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The modes, and how large each is."""
 
@@ -27,4 +36,5 @@ class Plan:
     """Between two messages of one of them."""
     filler_rows: int = 10_000_000
     """Rows that fill the store before its growth is measured."""
+    workers: Workers = Workers()
     growth_machines: tuple[int, ...] = GROWTH_MACHINES

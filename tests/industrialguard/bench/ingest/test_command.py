@@ -19,7 +19,7 @@ from industrialguard.bench.ingest.command import (
 )
 from industrialguard.bench.ingest.growth import FILLER
 from industrialguard.bench.ingest.places import EMBEDDED, MQTT, SERVERS, STORE, STREAM, Places, read_places
-from industrialguard.bench.ingest.plan import DEFAULT_MODES, HALF, MODES, Plan
+from industrialguard.bench.ingest.plan import DEFAULT_MODES, FLEET, GROWTH, HALF, SATURATION, Plan
 from industrialguard.bench.ingest.reader import StoreReader
 from industrialguard.bench.report import Metric
 from tools.servers.mosquitto import Mosquitto
@@ -95,9 +95,8 @@ def test_the_road_through_servers_is_measured_in_every_mode(
     broker: Mosquitto, kafka: str, postgresql_database: str
 ) -> None:
     places = read_places(broker.url, f"kafka://{kafka}", postgresql_database)
-    plan = Plan(
-        MODES[:2] + MODES[3:], 2, 20, fleet=50, interval_s=1.0, filler_rows=5000, growth_machines=(5, 10)
-    )
+    modes = (SATURATION, HALF, FLEET, GROWTH)
+    plan = Plan(modes, 2, 20, fleet=50, interval_s=1.0, filler_rows=5000, growth_machines=(5, 10))
     reports = {report.dataset: report for report in measure([places], plan)}
     assert all(map(is_whole, reports.values()))
     found = {
