@@ -69,9 +69,14 @@ def count_records(address: KafkaAddress, topic: str) -> int:
     return found[-1]
 
 
-def read_values(address: KafkaAddress, topic: str) -> list[bytes]:
-    """The payloads of all records of a topic."""
-    return asyncio.run(_read_values(address, topic))
+def read_payloads(address: KafkaAddress, topic: str, prefix: str) -> list[bytes]:
+    """The payloads of a topic's records whose key begins so."""
+    return asyncio.run(_read_payloads(address, topic, prefix.encode()))
+
+
+def make_topic(address: KafkaAddress, topic: str) -> None:
+    """Make a topic that is not there yet."""
+    asyncio.run(_make_one(address, topic))
 
 
 async def _measure(address: KafkaAddress, messages: Sequence[BareMessage], server: Stages) -> list[Ceiling]:
@@ -104,7 +109,7 @@ async def _fill(address: KafkaAddress, topic: str, messages: Sequence[BareMessag
 
 async def _follow_ends(address: KafkaAddress, topic: str, until: int, note: Callable[[int], None]) -> None:
     async with _consumer(address) as consumer:
-        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        places = [TopicPartition(topic, number) for number in range(SETTINGS.partitions)]
 
         async def ask() -> int:
             return sum((await consumer.end_offsets(places)).values())
@@ -135,15 +140,17 @@ async def _follow(ask: Ask, until: int, note: Callable[[int], None]) -> None:
             await asyncio.sleep(LOOK_S)
 
 
-async def _read_values(address: KafkaAddress, topic: str) -> list[bytes]:
-    values: list[bytes] = []
-    async with _consumer(address, topic) as consumer:
-        places = consumer.assignment()
-        until = sum((await consumer.end_offsets(places)).values())
-        while len(values) < until:
-            found = await consumer.getmany(timeout_ms=1000)
-            values += [record.value or b"" for records in found.values() for record in records]
-    return values
+async def _read_payloads(address: KafkaAddress, topic: str, prefix: bytes) -> list[bytes]:
+    places = [TopicPartition(topic, number) for number in range(SETTINGS.partitions)]
+    found: list[bytes] = []
+    async with _consumer(address) as consumer:
+        consumer.assign(places)
+        left = sum((await consumer.end_offsets(places)).values())
+        while left > 0:
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                left -= len(records)
+                found += [each.value for each in records if each.key and each.key.startswith(prefix)]
+    return found
 
 
 async def _produce(producer: AIOKafkaProducer, topic: str, messages: Sequence[BareMessage]) -> None:
@@ -161,6 +168,11 @@ async def _produce(producer: AIOKafkaProducer, topic: str, messages: Sequence[Ba
                 )
             )
         await asyncio.gather(*sent)
+
+
+async def _make_one(address: KafkaAddress, topic: str) -> None:
+    async with _admin(address) as admin:
+        await _make_topic(admin, topic)
 
 
 async def _make_topic(admin: AIOKafkaAdminClient, topic: str) -> None:

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from industrialguard.bench.errors import ProcessLostError
 from industrialguard.bench.ingest.ceilings import Ceiling, per_1000
@@ -94,21 +95,31 @@ def _measure_passing(load: BareLoad, client: str, server: Stages) -> Ceiling:
 def _start_client(load: BareLoad, client: str, role: str) -> subprocess.Popen[str]:
     """A client in a process of its own, which is connected when this returns."""
     process = subprocess.Popen(leash(load.command(client, role)), stdout=subprocess.PIPE, text=True)
-    if process.stdout is None or process.stdout.readline().strip() != READY:
-        process.kill()
-        process.communicate()
+    if _said(process).readline().strip() != READY:
+        _end(process)
         raise ProcessLostError(f"the bare {client} client did not connect; see above")
     return process
 
 
 def _finish(process: subprocess.Popen[str]) -> dict[str, float]:
     try:
-        said, _ = process.communicate(timeout=CLIENT_S)
+        code = process.wait(CLIENT_S)  # what it says is short: it never waits for us
+        result: dict[str, float] = json.loads(_said(process).read()) if code == 0 else {}
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         raise ProcessLostError(f"a bare MQTT client took over {CLIENT_S:.0f} s") from None
-    if process.returncode != 0:
+    finally:
+        _end(process)
+    if code != 0:
         raise ProcessLostError("a bare MQTT client failed; see above")
-    result: dict[str, float] = json.loads(said)
     return result
+
+
+def _said(process: subprocess.Popen[str]) -> IO[str]:
+    if process.stdout is None:
+        raise ValueError("its output is not read")
+    return process.stdout
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.__exit__(None, None, None)

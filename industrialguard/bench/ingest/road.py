@@ -6,7 +6,7 @@ Rule: real processes; where several share a stage, each has a name that it keeps
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -74,15 +74,7 @@ class Road:
 
     def count(self, devices: Sequence[str]) -> DeviceCounts:
         """What the store has of some devices, counted in its tables."""
-        with self.database.session() as session:
-            found = message_counts(session).devices
-        some = [found[device] for device in devices if device in found]
-        return DeviceCounts(
-            stored=sum(each.stored for each in some),
-            duplicated=sum(each.duplicated for each in some),
-            redelivered=sum(each.redelivered for each in some),
-            dead_lettered=sum(each.dead_lettered for each in some),
-        )
+        return _count(self.database, devices)
 
     def knows(self, devices: Sequence[str]) -> bool:
         """Whether the store has heard the Birth of all of them."""
@@ -114,3 +106,21 @@ class Road:
             parts.wait_ready(name)
         self.database: Database = open_database(self.store_url)
         self._running.callback(self.database.close)
+
+
+def count_devices(store_url: str, devices: Sequence[str]) -> DeviceCounts:
+    """What a store has of some devices, counted in its tables."""
+    with closing(open_database(store_url)) as database:
+        return _count(database, devices)
+
+
+def _count(database: Database, devices: Sequence[str]) -> DeviceCounts:
+    with database.session() as session:
+        found = message_counts(session).devices
+    some = [found[device] for device in devices if device in found]
+    return DeviceCounts(
+        stored=sum(each.stored for each in some),
+        duplicated=sum(each.duplicated for each in some),
+        redelivered=sum(each.redelivered for each in some),
+        dead_lettered=sum(each.dead_lettered for each in some),
+    )

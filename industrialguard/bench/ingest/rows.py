@@ -33,7 +33,7 @@ def main_row(result: LoadResult, extra: Mapping[str, float | None] | None = None
         "duplicated": float(result.stored.duplicated),
         "redelivered": float(result.stored.redelivered),
     } | dict(extra or {})
-    return Row(name, Role.OURS, _metrics(figures), is_main=name == MAIN)
+    return Row(name, Role.OURS, build_metrics(figures), is_main=name == MAIN)
 
 
 def stage_rows(result: LoadResult, ceilings: Ceilings | None = None) -> list[Row]:
@@ -46,7 +46,7 @@ def stage_rows(result: LoadResult, ceilings: Ceilings | None = None) -> list[Row
         sizes = [sample.usage[stage].rss_bytes for sample in result.samples if stage in sample.usage]
         if sizes:
             figures["rss_mib"] = max(sizes) / MIB
-        rows.append(Row(f"of it: {stage}", Role.OURS, _metrics(figures)))
+        rows.append(Row(f"of it: {stage}", Role.OURS, build_metrics(figures)))
     return rows
 
 
@@ -60,10 +60,10 @@ def ceiling_rows(ceilings: Ceilings, together: Together | None = None) -> list[R
             "cpu_s_per_1000": sum(each.cpu_s_per_1000.values()),
             "servers_cpu_s_per_1000": servers_s or None,
         }
-        rows.append(Row(each.name, Role.CEILING, _metrics(figures)))
+        rows.append(Row(each.name, Role.CEILING, build_metrics(figures)))
     if together is not None:
         figures = {"messages_per_s": together.messages_per_s, "cpu_s_per_1000": together.cpu_s_per_1000}
-        rows.append(Row(TOGETHER, Role.CEILING, _metrics(figures)))
+        rows.append(Row(TOGETHER, Role.CEILING, build_metrics(figures)))
     return rows
 
 
@@ -102,5 +102,6 @@ def _per_1000(cpu_s: float, result: LoadResult) -> float | None:
     return 1000 * cpu_s / result.stored.stored if result.stored.stored else None
 
 
-def _metrics(figures: Mapping[str, float | None]) -> dict[str, Metric]:
+def build_metrics(figures: Mapping[str, float | None]) -> dict[str, Metric]:
+    """Of one run; what is None is left out."""
     return {name: Metric((value,)) for name, value in figures.items() if value is not None}
