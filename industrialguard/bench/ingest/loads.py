@@ -58,7 +58,7 @@ class Load:
 
     def devices(self) -> list[str]:
         """Their ids."""
-        return [f"{self.name}-{number:05d}" for number in range(self.machines)]
+        return [f"{self.name}-{self.first + number:05d}" for number in range(self.machines)]
 
     def shares(self, generators: int) -> list[Load]:
         """The same, shared by processes; the devices' numbers go on from one to the next."""

@@ -27,6 +27,7 @@ from industrialguard.bench.ingest.plan import (
     HALF,
     SATURATION,
     Plan,
+    Workers,
 )
 from industrialguard.bench.ingest.reader import StoreReader
 from industrialguard.bench.report import Metric
@@ -164,6 +165,17 @@ def test_one_process_alone_moves_and_stores_everything_that_waits(
         assert ours["cpu_us_per_message"].mean
         assert rows["bare stages together"]["cpu_s_per_1000"].mean
     assert any("The bar of 4000 messages/s" in line for line in reports["servers/bridge"].protocol)
+
+
+@pytest.mark.slow
+def test_several_processes_share_a_secured_road(mosquitto: str, kafka: str, postgresql_database: str) -> None:
+    places = read_places(None, f"kafka://{kafka}", postgresql_database, is_secured=True)
+    plan = Plan((HALF,), 2, 20, rate=100.0, workers=Workers(2, 2, 2))
+    (report,) = measure([places], plan)
+    assert is_whole(report)
+    assert any("certificates" in line for line in report.protocol)
+    rows = {row.name: row.metrics for row in report.rows}
+    assert {"of it: broker", "of it: ingest", "of it: sink", "of it: generator"} <= rows.keys()
 
 
 @pytest.mark.slow
