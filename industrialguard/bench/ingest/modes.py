@@ -111,9 +111,9 @@ class RoadBench:
         extra = {"vs_slowest_ceiling_pct": share, "vs_bare_together_pct": vs_pct(rate, together)}
         sentence = (
             f"As fast as the road takes, {OUTSTANDING} messages on their way, {DEVICES_PER_GATEWAY} devices "
-            f"behind a connection; {workers.generators} generator, {workers.ingests} ingest, {workers.sinks} "
-            "sink. Ceilings: bare libraries in a loop, with the fleet's messages and the road's batches, "
-            "settings and durability, the road at rest; COPY and insert of the rows that were stored. "
+            f"behind a connection. Processes: {workers.generators} of the load, {workers.ingests} of ingest, "
+            f"{workers.sinks} of the sink. Ceilings: bare libraries in a loop, the fleet's messages, the "
+            "road's batches, settings and durability, the road at rest; COPY and insert of what was stored. "
             "bare_cpu_s_per_1000: what the ceilings' processes needed for the same stage."
         )
         bar = f"{explain_ceilings(rate, ceilings, together)} The bar of {BAR_PCT:.0f} % is " + (
@@ -138,12 +138,11 @@ class RoadBench:
         extra = {"rate": rate, "most_lag": float(max(sample.lag for sample in result.samples))}
         sentence = (
             f"{self._plan.minutes} minutes by schedule; memory of each process and lag every "
-            f"{load.sample_s:g} s."
+            f"{load.sample_s:g} s; the first minutes of any process are warming up."
         )
         return (sentence, steadiness.sentence()), [
-            main_row(result, extra),
-            *stage_rows(result),
-            *steadiness.rows(),
+            main_row(result, extra | steadiness.lag_figures()),
+            *stage_rows(result, more=steadiness.memory_figures()),
         ]
 
     def _fleet(self) -> Found:

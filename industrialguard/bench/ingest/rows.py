@@ -36,8 +36,12 @@ def main_row(result: LoadResult, extra: Mapping[str, float | None] | None = None
     return Row(name, Role.OURS, build_metrics(figures), is_main=name == MAIN)
 
 
-def stage_rows(result: LoadResult, ceilings: Ceilings | None = None) -> list[Row]:
-    """What each stage spent, beside what the bare stages need for its work."""
+def stage_rows(
+    result: LoadResult,
+    ceilings: Ceilings | None = None,
+    more: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[Row]:
+    """What each stage spent, beside what the bare stages need for its work, and more of some stages."""
     rows = []
     for stage, cpu_s in result.cpu_s.items():
         figures: dict[str, float | None] = {"cpu_s_per_1000": _per_1000(cpu_s, result)}
@@ -46,6 +50,7 @@ def stage_rows(result: LoadResult, ceilings: Ceilings | None = None) -> list[Row
         sizes = [sample.usage[stage].rss_bytes for sample in result.samples if stage in sample.usage]
         if sizes:
             figures["rss_mib"] = max(sizes) / MIB
+        figures |= (more or {}).get(stage, {})
         rows.append(Row(f"of it: {stage}", Role.OURS, build_metrics(figures)))
     return rows
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from industrialguard.bench.ingest.loads import Sample
-from industrialguard.bench.report import Metric, Role, Row
+from industrialguard.bench.ingest.places import KAFKA_STAGE, POSTGRESQL_STAGE
 
 MIB = 1024 * 1024
 HOUR_S = 3600.0
@@ -24,6 +24,8 @@ MEMORY_SHARE, MEMORY_MIB = 0.01, 1.0
 LAG_S = 1.0
 """Likewise of the lag: what is sent in this time."""
 FEWEST = 6
+BOUNDED = (KAFKA_STAGE, POSTGRESQL_STAGE)
+"""They fill a heap and shared buffers whose size is set, over minutes to hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,46 +80,43 @@ class Steadiness:
 
     @property
     def growing(self) -> list[str]:
-        """What grows."""
+        """What grows, of what nothing but our code and the broker bounds."""
         found = [
             stage
             for stage, trend in self.memory.items()
-            if trend.grows(max(MEMORY_MIB, MEMORY_SHARE * trend.mean))
+            if stage not in BOUNDED and trend.grows(max(MEMORY_MIB, MEMORY_SHARE * trend.mean))
         ]
         return found + ["lag"] * (self.lag is not None and self.lag.grows(LAG_S * self.rate))
 
-    def rows(self) -> list[Row]:
-        """The trends."""
-        rows = [
-            Row(
-                f"memory of {stage}",
-                Role.OURS,
-                {
-                    "rss_mib": Metric((trend.mean,)),
-                    "rss_slope_mib_per_h": Metric((trend.slope_per_h,)),
-                    "rss_slope_error_mib_per_h": Metric((trend.error_per_h,)),
-                },
-            )
-            for stage, trend in self.memory.items()
-        ]
-        if self.lag is not None:
-            figures = {
-                "lag_mean": Metric((self.lag.mean,)),
-                "lag_slope_per_h": Metric((self.lag.slope_per_h,)),
-                "lag_slope_error_per_h": Metric((self.lag.error_per_h,)),
+    def memory_figures(self) -> dict[str, dict[str, float]]:
+        """The trends of memory, for the row of each stage."""
+        return {
+            stage: {
+                "rss_slope_mib_per_h": trend.slope_per_h,
+                "rss_slope_error_mib_per_h": trend.error_per_h,
             }
-            rows.append(Row("lag of the stream", Role.OURS, figures))
-        return rows
+            for stage, trend in self.memory.items()
+        }
+
+    def lag_figures(self) -> dict[str, float | None]:
+        """The trend of the lag, for the row of the road."""
+        if self.lag is None:
+            return {}
+        return {"lag_slope_per_h": self.lag.slope_per_h, "lag_slope_error_per_h": self.lag.error_per_h}
 
     def sentence(self) -> str:
         """The verdict."""
         if self.lag is None:
             return "Too short to say whether memory or lag grow."
-        trends = [f"{name} {_format(trend, 'MiB/h')}" for name, trend in self.memory.items()]
-        trends.append(f"lag {_format(self.lag, 'records/h')}")
+        told = {stage: f"{stage} {_format(trend)} MiB/h" for stage, trend in self.memory.items()}
+        ours = [text for stage, text in told.items() if stage not in BOUNDED]
+        theirs = [text for stage, text in told.items() if stage in BOUNDED]
         found = " and ".join(self.growing)
         said = f"GROWING: {found}" if found else "Neither memory nor lag grows"
-        return f"{said}. Slope ± standard error of the second half: {', '.join(trends)}."
+        said += f". Slope ± standard error of the second half: {', '.join(ours)}, lag {_format(self.lag)}/h."
+        if theirs:
+            said += f" Not judged, because they fill the memory that is set for them: {', '.join(theirs)}."
+        return said
 
 
 def judge(samples: Sequence[Sample], rate: float) -> Steadiness:
@@ -136,5 +135,5 @@ def judge(samples: Sequence[Sample], rate: float) -> Steadiness:
     return Steadiness(known, fit([(sample.time_s, float(sample.lag)) for sample in samples]), rate)
 
 
-def _format(trend: Trend, unit: str) -> str:
-    return f"{trend.slope_per_h:+.1f} ± {trend.error_per_h:.1f} {unit}"
+def _format(trend: Trend) -> str:
+    return f"{trend.slope_per_h:+.1f} ± {trend.error_per_h:.1f}"

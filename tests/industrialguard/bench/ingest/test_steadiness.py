@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,9 +48,18 @@ def test_what_grows_is_named() -> None:
     found = judge(samples(leaking, [10 * n for n in range(60)]), RATE)
     assert found.growing == ["sink", "lag"]
     assert found.sentence().startswith("GROWING: sink and lag.")
-    rows = {row.name: row.metrics for row in found.rows()}
-    assert rows["memory of sink"]["rss_slope_mib_per_h"].mean == pytest.approx(108, rel=0.1)
-    assert rows["lag of the stream"]["lag_slope_per_h"].mean == pytest.approx(3600)
+    assert found.memory_figures()["sink"]["rss_slope_mib_per_h"] == pytest.approx(108, rel=0.1)
+    assert found.lag_figures()["lag_slope_per_h"] == pytest.approx(3600)
+
+
+def test_a_server_that_fills_its_heap_is_told_and_not_judged() -> None:
+    given = [
+        replace(each, usage={"Kafka": each.usage["sink"]})
+        for each in samples([100.0 + n for n in range(60)], [0] * 60)
+    ]
+    found = judge(given, RATE)
+    assert found.growing == []
+    assert "that is set for them: Kafka +360.0 ± 0.0 MiB/h" in found.sentence()
 
 
 def test_a_certain_slope_that_comes_to_nothing_is_no_growth() -> None:
@@ -60,4 +71,5 @@ def test_of_too_few_samples_nothing_is_said() -> None:
     found = judge(samples([1.0] * 5, [0] * 5), RATE)
     assert found.growing == []
     assert found.sentence().startswith("Too short")
-    assert found.rows() == []
+    assert not found.memory_figures()
+    assert not found.lag_figures()
