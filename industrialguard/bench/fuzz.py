@@ -12,6 +12,7 @@ import socket
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +72,7 @@ def main(argv: Sequence[str]) -> int:
     started = datetime.now(UTC)
     findings = run_campaign(options)
     report = build_report(findings, options.seed, options.payloads, Run.since(started))
+    report = replace(report, protocol=(describe_places(os.environ), *report.protocol))
     print(format_report(report))
     if options.json is not None:
         write_reports(options.json, [report])
@@ -159,6 +161,20 @@ def require_empty(database: Database) -> None:
         total = queries.message_counts(session).total
     if total.stored or total.dead_lettered:
         raise ConfigError("the store is not empty: give --store a new database, or --keep a new folder")
+
+
+def describe_places(environment: Mapping[str, str]) -> str:
+    """Where stream and store lay, without addresses.
+
+    >>> describe_places({})
+    'The stream is the embedded one, the store the embedded one.'
+    """
+    from cloud.places import STORE, STREAM
+
+    embedded = "the embedded one"
+    stream = "Kafka" if environment.get(STREAM) else embedded
+    store = "PostgreSQL" if environment.get(STORE) else embedded
+    return f"The stream is {stream}, the store {store}."
 
 
 def free_port() -> int:

@@ -24,6 +24,7 @@ from typing import Any
 from contract.archive import write_atomically
 from contract.broker_address import parse_broker_url
 from contract.errors import ConfigError, DataError
+from contract.identity import IdentityFolder
 from contract.profiles import load_profile
 from simulators.leash import leash
 from simulators.load.counters import LoadCounters
@@ -87,6 +88,7 @@ def add_parser(actions: Any) -> None:
     add("--disturb", type=float, default=0.0, metavar="PCT", help="repeat, delay or swallow so many per cent")
     add("--profile", default="pump", help="shipped profile or a .toml file (default pump)")
     add("--prefix", default="load", help="of the device ids (default load)")
+    add("--identity", type=Path, metavar="DIR", help="key and certificate for mqtts, one for all devices")
     add("--seed", type=int, default=1, metavar="K", help="same seed, same numbers (default 1)")
     add(
         "--hold", action="store_true", help="once connected say so, and wait for a line on the standard input"
@@ -161,7 +163,16 @@ def build_config(arguments: argparse.Namespace, environment: Mapping[str, str]) 
         seed=arguments.seed,
         limits=DeviceLimits(outbox=arguments.outbox, late_s=arguments.late),
         disturbance=DisturbanceConfig.of(share) if share else None,
+        identity=_find_identity(arguments.identity),
     )
+
+
+def _find_identity(folder: Path | None) -> IdentityFolder | None:
+    if folder is None:
+        return None
+    identity = IdentityFolder(folder)
+    identity.require_whole()
+    return identity
 
 
 async def run_one(config: LoadConfig, is_held: bool = False) -> LoadCounters:
@@ -242,7 +253,7 @@ def _shares(arguments: argparse.Namespace) -> list[argparse.Namespace]:
 def _spawn(share: argparse.Namespace, place: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "industrialguard", "simulate", "fleet", "--json", str(place)]
     names = ("machines", "first", "rate", "seconds", "messages", "per_connection", "outstanding", "outbox")
-    for name in (*names, "late", "drain", "disturb", "profile", "prefix", "seed"):
+    for name in (*names, "late", "drain", "disturb", "profile", "prefix", "seed", "identity"):
         if (value := getattr(share, name)) is not None:
             command += [f"--{name.replace('_', '-')}", str(value)]
     url = share.mqtt or os.environ.get(MQTT) or DEFAULT_URL  # not on the command line: it may hold a password

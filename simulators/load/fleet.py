@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
+from contract.identity import IdentityFolder, client_context
 from contract.profiles import MachineProfile
 from simulators.load.counters import LoadCounters
 from simulators.load.device import DeviceLimits, LoadDevice
@@ -61,6 +61,8 @@ class LoadConfig:
     seed: int = 1
     limits: DeviceLimits = field(default_factory=DeviceLimits)
     disturbance: DisturbanceConfig | None = None
+    identity: IdentityFolder | None = None
+    """As whom all of them connect with TLS; None: as nobody in particular."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.machines <= MAX_MACHINES:
@@ -152,7 +154,7 @@ class LoadFleet:
             script=self._script,
             counters=self.counters,
             connecting=asyncio.Semaphore(CONNECTING_AT_ONCE),
-            tls=ssl.create_default_context() if config.broker.is_tls else None,
+            tls=client_context(config.identity) if config.broker.is_tls else None,
             disturbance=Disturbance(config.disturbance, config.seed) if config.disturbance else None,
             on_settled=self._fill_soon,
         )

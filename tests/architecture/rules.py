@@ -18,7 +18,7 @@ MAX_ENDPOINT_PARAMETERS = 8  # an endpoint's query parameters are its signature
 # Who alone may import what: a heavy library is known to as few files as it can be.
 IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "ai_edge_litert": ("cloud/litert.py", "edge_agent/tflite.py", "models/*"),
-    "aiokafka": ("cloud/kafka_stream.py", "industrialguard/bench/ingest/ceilings.py"),
+    "aiokafka": ("cloud/kafka_stream.py", "industrialguard/bench/ingest/kafka_bare.py"),
     "aiomqtt": ("industrialguard/bench/ingest/clients.py",),
     "alembic": ("cloud/store/*", "cloud/migrations/*"),
     "amqtt": ("simulators/broker.py",),

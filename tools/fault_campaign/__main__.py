@@ -2,7 +2,8 @@
 
     python -m tools.fault_campaign --faults 100 --seed 1 --json faults.json --report faults.md
 
-It starts Mosquitto, Kafka and PostgreSQL of its own. Exit code 0: nothing lost, nothing twice.
+It starts Mosquitto, Kafka and PostgreSQL of its own. Exit code 0: nothing lost, nothing twice. A hundred
+faults, ten of them outages, take about a quarter of an hour on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from industrialguard.bench.options import whole_number
 from industrialguard.bench.report import format_report, require_writable, write_reports
 from tools.fault_campaign.campaign import Traffic, run_campaign
 from tools.fault_campaign.faults import FaultPlan, draw_faults
-from tools.fault_campaign.report import build_report, format_page
+from tools.fault_campaign.report import build_report, format_page, with_faults
 from tools.servers.programs import LackingError, ServerError
 
 FAILED = 1
@@ -44,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     report = build_report(plan, traffic, outcome, started)
     print(format_report(report))
     if options.json is not None:
-        write_reports(options.json, [report])
+        write_reports(options.json, [with_faults(report, outcome)])
     if options.report is not None:
         write_atomically(options.report, format_page(report, outcome).encode())
     return 0 if outcome.is_sound else FAILED

@@ -49,6 +49,8 @@ class Happened:
     fault: Fault
     at_s: float
     """Since the campaign began."""
+    back_s: float | None
+    """From the fault until everybody was there again; None: not in time."""
     flowed_s: float | None
     """From the fault until the road flowed again; None: the next fault came first, or it never did."""
 
@@ -179,14 +181,15 @@ def _strike(
 ) -> Happened:
     _wait(road, lambda: False, fault.pause_s)
     road.kill(fault.target, fault.hold_s)
-    struck_s = time.monotonic()
-    flowed_s = None
-    if is_waited_for:
-        if _wait(road, lambda: road.is_complete() and load.has_passed(struck_s), STUCK_S + fault.hold_s):
+    struck_s, longest_s = time.monotonic(), STUCK_S + fault.hold_s
+    back_s = flowed_s = None
+    if _wait(road, road.is_complete, longest_s):
+        back_s = time.monotonic() - struck_s
+        if is_waited_for and _wait(  # else the next strikes now
+            road, lambda: road.is_complete() and load.has_passed(struck_s), longest_s - back_s
+        ):
             flowed_s = time.monotonic() - struck_s
-    else:
-        _wait(road, road.is_complete, STUCK_S + fault.hold_s)  # the next strikes as soon as it is back
-    return Happened(fault, struck_s - started_s, flowed_s)
+    return Happened(fault, struck_s - started_s, back_s, flowed_s)
 
 
 def _wait(road: HitRoad, is_true: Callable[[], bool], longest_s: float) -> bool:

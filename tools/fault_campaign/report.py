@@ -5,10 +5,11 @@ Rule: every fault is listed, also those that the road did not notice.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from industrialguard.bench.report import Metric, Report, Role, Row, Run, format_markdown
-from tools.fault_campaign.campaign import Outcome, Traffic
+from tools.fault_campaign.campaign import Happened, Outcome, Traffic
 from tools.fault_campaign.faults import FaultKind, FaultPlan, Target
 
 MAIN = "device to row"
@@ -20,7 +21,9 @@ def build_report(plan: FaultPlan, traffic: Traffic, outcome: Outcome, started: d
     recoveries = [each.flowed_s for each in outcome.happened if each.flowed_s is not None]
     figures = {
         "faults": len(outcome.happened),
-        "sent": outcome.accepted,
+        "sent": counters.offered,
+        "accepted": outcome.accepted,
+        "published": counters.sent,
         "stored": stored.stored,
         "lost": outcome.lost,
         "duplicated": stored.duplicated,
@@ -42,10 +45,31 @@ def build_report(plan: FaultPlan, traffic: Traffic, outcome: Outcome, started: d
         f"{traffic.machines} devices send {traffic.rate:g} messages/s and keep what the cloud has not "
         f"acknowledged; {100 * traffic.disturbed:.0f} % of the publications are repeated, delayed up to 5 s "
         "or swallowed before the broker.",
-        "Lost: taken by an outbox and not in the store's ledger. Duplicated: rows beyond one for a key. The "
-        "road flows when a message that became due after the fault is acknowledged and everybody is back.",
+        "sent: messages that became due; accepted: those that an outbox took; published: publications of "
+        "these, repetitions included. Lost: accepted and not in the store's ledger. Duplicated: rows beyond "
+        "one for a key. Redelivered: came again and was recognised by its key.",
+        "at: since the load began; back: from the kill until every process runs; flows: until a message that "
+        "became due after the fault is acknowledged as well.",
     )
     return Report("faults", "servers", protocol, (plan.seed,), tuple(rows), Run.since(started))
+
+
+def with_faults(report: Report, outcome: Outcome) -> Report:
+    """The same with a row for every fault, for the file."""
+    rows = [_fault_row(number, each) for number, each in enumerate(outcome.happened, start=1)]
+    return replace(report, rows=(*report.rows, *rows))
+
+
+def _fault_row(number: int, happened: Happened) -> Row:
+    fault = happened.fault
+    figures = {
+        "at_s": happened.at_s,
+        "away_s": fault.hold_s,
+        "back_after_s": happened.back_s,
+        "flows_after_s": happened.flowed_s,
+    }
+    metrics = {name: Metric((value,)) for name, value in figures.items()}
+    return Row(f"fault {number}: {fault.kind} of {fault.target}", Role.OURS, metrics)
 
 
 def _target_rows(outcome: Outcome) -> list[Row]:
@@ -68,18 +92,20 @@ def format_page(report: Report, outcome: Outcome) -> str:
     lines = [
         f"# Fault campaign: {verdict}",
         "",
-        f"{outcome.accepted} messages were taken by the devices' outboxes: {outcome.lost} of them are lost, "
+        f"{len(outcome.happened)} faults in {outcome.duration_s:.0f} s. {outcome.accepted} messages were "
+        f"taken by the devices' outboxes: {outcome.lost} of them are lost, "
         f"{outcome.stored.duplicated} duplicated, {outcome.stored.dead_lettered} dead letters.",
         "",
         format_markdown([report]),
         "",
-        "| at, s | target | kind | away, s | flows after, s |",
-        "|---:|---|---|---:|---:|",
+        "| | at, s | target | kind | away, s | back after, s | flows after, s |",
+        "|---:|---:|---|---|---:|---:|---:|",
     ]
-    for each in outcome.happened:
+    for number, each in enumerate(outcome.happened, start=1):
+        fault, back = each.fault, "never" if each.back_s is None else f"{each.back_s:.1f}"
         flowed = "overtaken by the next" if each.flowed_s is None else f"{each.flowed_s:.1f}"
-        fault = each.fault
-        lines.append(f"| {each.at_s:.0f} | {fault.target} | {fault.kind} | {fault.hold_s:g} | {flowed} |")
+        cells = (number, f"{each.at_s:.0f}", fault.target, fault.kind, f"{fault.hold_s:g}", back, flowed)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     ended = ", ".join(f"{name} {count} times" for name, count in sorted(outcome.ended.items()))
     lines += ["", f"Ended without having been killed, and started again: {ended or 'nothing'}."]
     return "\n".join(lines) + "\n"

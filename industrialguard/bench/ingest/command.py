@@ -16,7 +16,16 @@ from pathlib import Path
 
 from contract.errors import ConfigError
 from industrialguard.bench.ingest.places import EMBEDDED, MQTT, SERVERS, STORE, STREAM, Places, read_places
-from industrialguard.bench.ingest.plan import DEFAULT_MODES, MODES, Plan
+from industrialguard.bench.ingest.plan import (
+    ALONE_MODES,
+    BRIDGE,
+    DEFAULT_MODES,
+    MODES,
+    ROAD_MODES,
+    SINK,
+    Plan,
+    Workers,
+)
 from industrialguard.bench.options import add_json, parse, whole_number
 from industrialguard.bench.report import Report, format_report, require_writable, write_reports
 
@@ -24,6 +33,8 @@ EXAMPLES = f"""\
 examples:
   make ingest ARGS="--json ingest.json"            with Mosquitto, Kafka and PostgreSQL started for it
   industrialguard bench ingest --road embedded     what one machine bears, nothing but Python packages
+  make ingest ARGS="--modes bridge sink"           one process alone: 30,000 messages wait for it
+  make ingest ARGS="--road servers --ingests 2 --sinks 4 --generators 2 --tls"     on a larger machine
   industrialguard bench ingest --modes sustained --minutes 10              does memory or lag grow?
   industrialguard bench ingest --modes fleet --fleet 10000 --interval 10   is anybody late?
   industrialguard bench ingest --modes growth                              does a full store cost more?
@@ -65,12 +76,18 @@ def measure(roads: Sequence[Places], plan: Plan) -> Iterator[Report]:
     Raises:
         IndustrialGuardError: a part of a road failed.
     """
+    from industrialguard.bench.ingest.alone import AloneBench
     from industrialguard.bench.ingest.modes import RoadBench
     from industrialguard.bench.ingest.road import Road
 
     for places in roads:
-        with tempfile.TemporaryDirectory(prefix="igbench-") as name, Road(places, Path(name)) as road:
-            yield from RoadBench(road, plan, Path(name)).reports()
+        with tempfile.TemporaryDirectory(prefix="igbench-") as name:
+            folder = Path(name)
+            if places.name == SERVERS and plan.is_alone:
+                yield from AloneBench(places, plan, folder).reports()
+            if plan.is_on_road:
+                with Road(places, folder, plan.workers) as road:
+                    yield from RoadBench(road, plan, folder).reports()
 
 
 def is_whole(report: Report) -> bool:
@@ -93,11 +110,17 @@ def choose_roads(options: argparse.Namespace, environment: Mapping[str, str]) ->
         getattr(options, name) or environment.get(variable) or None
         for name, variable in (("mqtt", MQTT), ("stream", STREAM), ("store", STORE))
     ]
-    roads = []
-    if options.road in (None, EMBEDDED):
-        roads.append(Places(EMBEDDED))
-    if options.road == SERVERS or (options.road is None and any(given)):
-        roads.append(read_places(*given))
+    modes, roads = {*(options.modes or DEFAULT_MODES)}, list[Places]()
+    is_through_servers = options.road == SERVERS or (options.road is None and any(given))
+    if modes & {*ALONE_MODES} and not is_through_servers:
+        raise ConfigError(f"{' and '.join(ALONE_MODES)} need Kafka and PostgreSQL; `make ingest` starts them")
+    if options.road in (None, EMBEDDED) and modes & {*ROAD_MODES}:
+        if max(options.ingests, options.sinks) > 1:
+            raise ConfigError("several ingests or sinks need a Kafka between them: --road servers")
+        roads.append(Places(EMBEDDED, is_secured=options.tls))
+    if is_through_servers:
+        mqtt, stream, store = given
+        roads.append(read_places(mqtt, stream, store, options.tls))
     return roads
 
 
@@ -112,6 +135,8 @@ def build_plan(options: argparse.Namespace) -> Plan:
         fleet=options.fleet,
         interval_s=options.interval,
         filler_rows=options.filler,
+        messages=options.messages,
+        workers=Workers(options.ingests, options.sinks, options.generators),
     )
 
 
@@ -125,7 +150,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--road", choices=[EMBEDDED, SERVERS], help="only this one (default: both, where servers are named)")
-    add("--mqtt", metavar="URL", help="mqtt://HOST:PORT of a broker that lets everybody write")
+    add(
+        "--mqtt", metavar="URL", help="mqtt://HOST:PORT of a broker that lets everybody write; not with --tls"
+    )
     add("--stream", metavar="URL", help="kafka://HOST:PORT")
     add("--store", metavar="URL", help="postgresql://USER:PASSWORD@HOST:PORT/NAME, empty")
     add(
@@ -165,5 +192,19 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="rows that fill the store of `growth` (default 10 million)",
     )
+    add(
+        "--messages",
+        type=whole_number(1000, 1_000_000),
+        default=30_000,
+        metavar="N",
+        help=f"that wait for the process of `{BRIDGE}` or `{SINK}` (default 30000)",
+    )
+    for name, what in (
+        ("ingests", "processes of `cloud ingest`"),
+        ("sinks", "processes of `cloud sink`"),
+        ("generators", "processes of the load"),
+    ):
+        add(f"--{name}", type=whole_number(1, 64), default=1, metavar="K", help=f"{what} (default 1)")
+    add("--tls", action="store_true", help="load, broker and cloud know each other by certificates")
     add_json(parser)
     return parser

@@ -9,36 +9,41 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from industrialguard.bench.ingest.ceilings import (
-    Ceiling,
-    measure_copy,
-    measure_kafka,
-    measure_mqtt,
-    measure_sqlite,
-)
+from cloud.kafka_settings import KafkaAddress
+from industrialguard.bench.ingest.ceilings import Ceilings, per_1000
 from industrialguard.bench.ingest.growth import fill_store
-from industrialguard.bench.ingest.loads import Load, LoadResult, run_load
+from industrialguard.bench.ingest.kafka_bare import measure_kafka
+from industrialguard.bench.ingest.loads import SAMPLE_S, Load, LoadResult, run_load
+from industrialguard.bench.ingest.messages import make_messages
+from industrialguard.bench.ingest.mqtt_bare import BareLoad, measure_mqtt
+from industrialguard.bench.ingest.places import BROKER_STAGE, GENERATOR_STAGE, INGEST_STAGE, SINK_STAGE
 from industrialguard.bench.ingest.plan import FLEET, GROWTH, HALF, SATURATION, SUSTAINED, Plan
 from industrialguard.bench.ingest.probe import POLL_S
 from industrialguard.bench.ingest.road import Road
 from industrialguard.bench.ingest.rows import (
     ceiling_rows,
-    lag_slope_per_min,
+    explain_ceilings,
     main_row,
     stage_rows,
-    vs_slowest_pct,
+    verdict,
+    vs_pct,
 )
+from industrialguard.bench.ingest.steadiness import judge
 from industrialguard.bench.ingest.storage import per_machine_day, read_storage
-from industrialguard.bench.report import Report, Row, Run
+from industrialguard.bench.ingest.store_bare import measure_copy, measure_sqlite
+from industrialguard.bench.report import Machine, Report, Row, Run
 
 OUTSTANDING = 4000
 DEVICES_PER_GATEWAY = 20
 CEILING_MESSAGES = 20_000
-MESSAGE_BYTES = 2100
-"""A summary of 60 features as it travels."""
+BAR_PCT = 60.0
+"""Of the slowest bare stage: what the road is to bear."""
+SAMPLES = 60
+"""Of memory and lag in a sustained load, at least, however short it is."""
 FLEET_ROUNDS = 6
 """Messages of each machine of the fleet, at least."""
 LATE_S = 30.0
@@ -55,6 +60,8 @@ PROTOCOL = (
     "stage: its processes alone.",
     "sent is counted by the devices, stored and duplicated in the store's tables.",
 )
+Found = tuple[Sequence[str], list[Row]]
+"""Sentences and rows of a mode."""
 
 
 class RoadBench:
@@ -86,43 +93,59 @@ class RoadBench:
             if mode in self._plan.modes:
                 self._say(mode)
                 started = datetime.now(UTC)
-                sentence, rows = measure()
-                yield self._report(mode, sentence, rows, started)
+                sentences, rows = measure()
+                yield self._report(mode, sentences, rows, started)
 
-    def _saturate(self) -> tuple[str, list[Row]]:
+    def _saturate(self) -> Found:
         result = self._run(self._saturating())
         self._rate = self._rate or result.messages_per_s / 2
-        ceilings = self._ceilings()
-        extra = {"vs_slowest_ceiling_pct": vs_slowest_pct(result, ceilings)}
+        ceilings, workers = self._ceilings(), self._road.workers
+        rate, costs = result.messages_per_s, per_1000(result.cpu_s, result.sent)
+        threads = {
+            GENERATOR_STAGE: workers.generators,
+            INGEST_STAGE: workers.ingests,
+            SINK_STAGE: workers.sinks,
+        }
+        together = ceilings.together(threads, {GENERATOR_STAGE: costs[GENERATOR_STAGE]})
+        share = vs_pct(rate, ceilings.slowest)
+        extra = {"vs_slowest_ceiling_pct": share, "vs_bare_together_pct": vs_pct(rate, together)}
         sentence = (
             f"As fast as the road takes, {OUTSTANDING} messages on their way, {DEVICES_PER_GATEWAY} devices "
-            "behind a connection. Ceilings: bare libraries in a loop on as many bytes, the road at rest; "
-            "COPY and insert of the rows that were stored, 500 in a transaction."
+            f"behind a connection. Processes: {workers.generators} of the load, {workers.ingests} of ingest, "
+            f"{workers.sinks} of the sink. Ceilings: bare libraries in a loop, the fleet's messages, the "
+            "road's batches, settings and durability, the road at rest; COPY and insert of what was stored. "
+            "bare_cpu_s_per_1000: what the ceilings' processes needed for the same stage."
         )
-        return sentence, [main_row(result, extra), *stage_rows(result), *ceiling_rows(ceilings)]
+        bar = f"{explain_ceilings(rate, ceilings, together)} The bar of {BAR_PCT:.0f} % is " + (
+            verdict(share is not None and share >= BAR_PCT) + "."
+        )
+        rows = [main_row(result, extra), *stage_rows(result, ceilings), *ceiling_rows(ceilings, together)]
+        return (sentence, bar), rows
 
-    def _half(self) -> tuple[str, list[Row]]:
+    def _half(self) -> Found:
         result = self._run(self._load(HALF, rate=self._find_rate()))
         sentence = (
             "Half of what the road bears, by schedule: a road that stands still does not slow its load."
         )
-        return sentence, [main_row(result, {"rate": self._rate}), *stage_rows(result)]
+        return (sentence,), [main_row(result, {"rate": self._rate}), *stage_rows(result)]
 
-    def _sustain(self) -> tuple[str, list[Row]]:
-        load = self._load(SUSTAINED, rate=self._find_rate(), seconds=60 * self._plan.minutes)
+    def _sustain(self) -> Found:
+        rate, seconds = self._find_rate(), 60 * self._plan.minutes
+        load = self._load(SUSTAINED, rate=rate, seconds=seconds)
+        load = replace(load, sample_s=min(SAMPLE_S, seconds / SAMPLES))
         result = self._run(load)
-        lags = [float(sample.lag) for sample in result.samples]
-        extra = {
-            "rate": self._rate,
-            "most_lag": max(lags),
-            "lag_slope_per_min": lag_slope_per_min(result.samples[:-1]),
-        }
+        steadiness = judge([each for each in result.samples if each.time_s <= seconds], rate)
+        extra = {"rate": rate, "most_lag": float(max(sample.lag for sample in result.samples))}
         sentence = (
-            f"{self._plan.minutes} minutes by schedule; memory and lag every 10 s, slopes by least squares."
+            f"{self._plan.minutes} minutes by schedule; memory of each process and lag every "
+            f"{load.sample_s:g} s; the first minutes of any process are warming up."
         )
-        return sentence, [main_row(result, extra), *stage_rows(result)]
+        return (sentence, steadiness.sentence()), [
+            main_row(result, extra | steadiness.lag_figures()),
+            *stage_rows(result, more=steadiness.memory_figures()),
+        ]
 
-    def _fleet(self) -> tuple[str, list[Row]]:
+    def _fleet(self) -> Found:
         plan = self._plan
         before = read_storage(self._road)
         seconds = max(plan.seconds, round(FLEET_ROUNDS * plan.interval_s))
@@ -147,9 +170,9 @@ class RoadBench:
             "acknowledged; overdue: offered over 1 s after its turn, which is the generator's fault. Bytes a "
             "machine and day: growth of tables and indexes, and of the stream's files, by what was stored."
         )
-        return sentence, [main_row(result, extra), *stage_rows(result)]
+        return (sentence,), [main_row(result, extra), *stage_rows(result)]
 
-    def _grow(self) -> tuple[str, list[Row]]:
+    def _grow(self) -> Found:
         rate, rows = self._find_rate(), []
         for machines in self._plan.growth_machines:
             result = self._run(self._load(GROWTH, rate=rate, machines=machines))
@@ -159,7 +182,7 @@ class RoadBench:
         if filled:
             sentence += f" The main row: the store holds {filled} summaries of other machines."
         most = max(self._plan.growth_machines)
-        return sentence, [*rows, main_row(self._run(self._load(GROWTH, rate=rate, machines=most)))]
+        return (sentence,), [*rows, main_row(self._run(self._load(GROWTH, rate=rate, machines=most)))]
 
     def _find_rate(self) -> float:
         """Half of what the road bears."""
@@ -186,19 +209,24 @@ class RoadBench:
     def _run(self, load: Load) -> LoadResult:
         return run_load(self._road, load, self._folder)
 
-    def _ceilings(self) -> list[Ceiling]:
+    def _ceilings(self) -> Ceilings:
         self._say("ceilings")
-        places = self._road.places
-        found = measure_mqtt(self._road.mqtt, CEILING_MESSAGES, MESSAGE_BYTES)
+        places, broker, stages = self._road.places, self._road.broker, self._road.stages()
+        load = BareLoad(broker.url, self._name("bare"), CEILING_MESSAGES, broker.load_identity)
+        found = measure_mqtt(load, stages)
+        messages = make_messages(load.prefix, CEILING_MESSAGES)
         if places.stream:
-            found += measure_kafka(places.stream, CEILING_MESSAGES, MESSAGE_BYTES)
+            found += measure_kafka(KafkaAddress.parse(places.stream), messages, stages)
         if places.store:
-            return found + measure_copy(places.store)
-        return found + measure_sqlite(self._road.store_url, self._folder)
+            found += measure_copy(places.store, stages)
+        else:
+            found += measure_sqlite(self._road.store_url, self._folder, messages)
+        servers = frozenset({BROKER_STAGE, *places.ports()})
+        return Ceilings(tuple(found), Machine.this().cores, servers)
 
-    def _report(self, mode: str, sentence: str, rows: Sequence[Row], started: datetime) -> Report:
+    def _report(self, mode: str, sentences: Sequence[str], rows: Sequence[Row], started: datetime) -> Report:
         busy = f"Load average when it ended: {os.getloadavg()[0]:.1f}, this run's own included."
-        protocol = (self._road.places.sentence(), sentence, *PROTOCOL, busy)
+        protocol = (self._road.places.sentence(), *sentences, *PROTOCOL, busy)
         return Report(
             "ingest", f"{self._road.places.name}/{mode}", protocol, (1,), tuple(rows), Run.since(started)
         )

@@ -16,7 +16,13 @@ from contract.broker_address import DEFAULT_PORTS, parse_broker_url
 from contract.errors import ConfigError
 
 EMBEDDED, SERVERS = "embedded", "servers"
+GENERATOR_STAGE, BROKER_STAGE, INGEST_STAGE = "generator", "broker", "ingest"
+KAFKA_STAGE, SINK_STAGE, POSTGRESQL_STAGE = "Kafka", "sink", "PostgreSQL"
 MQTT, STREAM, STORE = "INDUSTRIALGUARD_MQTT", "INDUSTRIALGUARD_STREAM", "INDUSTRIALGUARD_STORE"
+_SECURED = (
+    "Load, broker and cloud know each other by the fleet's certificates (TLS both ways); the broker is a "
+    "Mosquitto of this run's own, with the files that `cloud broker-files` writes."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,49 +33,63 @@ class Places:
     mqtt: str | None = field(default=None, repr=False)
     stream: str | None = field(default=None, repr=False)
     store: str | None = field(default=None, repr=False)
+    is_secured: bool = False
+    """Whether a broker of the benchmark's own asks everybody for a certificate."""
 
     def ports(self) -> dict[str, tuple[str, int]]:
         """Host and port of each server, by stage."""
         found = {}
         if self.mqtt:
             broker = parse_broker_url(self.mqtt)
-            found["broker"] = (broker.host, broker.port)
+            found[BROKER_STAGE] = (broker.host, broker.port)
         if self.stream:
             host, _, port = KafkaAddress.parse(self.stream).servers.partition(",")[0].rpartition(":")
-            found["Kafka"] = (host, int(port))
+            found[KAFKA_STAGE] = (host, int(port))
         if self.store:
             parts = urlsplit(self.store)
-            found["PostgreSQL"] = (parts.hostname or "127.0.0.1", parts.port or 5432)
+            found[POSTGRESQL_STAGE] = (parts.hostname or "127.0.0.1", parts.port or 5432)
         return found
 
     def sentence(self) -> str:
         """Which servers these are, without credentials."""
         if self.name == EMBEDDED:
-            return "Embedded: Mosquitto where it is installed, else the broker in Python; SQLite twice."
-        servers = ", ".join(f"{stage} on port {port}" for stage, (_, port) in self.ports().items())
-        return f"Servers: {servers}."
+            which = "Embedded: Mosquitto where it is installed, else the broker in Python; SQLite twice."
+        else:
+            servers = ", ".join(f"{stage} on port {port}" for stage, (_, port) in self.ports().items())
+            which = f"Servers: {servers}."
+        return f"{which} {_SECURED}" if self.is_secured else which
 
 
-def read_places(mqtt: str | None, stream: str | None, store: str | None) -> Places:
+def read_places(mqtt: str | None, stream: str | None, store: str | None, is_secured: bool = False) -> Places:
     """The road through servers.
 
     The stream gets a prefix of its own, so that two runs do not read each other's records.
 
+    Args:
+        mqtt: Of a broker that lets everybody in; not used where one of its own asks for certificates.
+        stream: Of Kafka.
+        store: Of PostgreSQL.
+        is_secured: Whether it has such a broker.
+
     Raises:
         ConfigError: an address that cannot be one, or one of the three is missing.
     """
-    if not (mqtt and stream and store):
+    if not ((mqtt or is_secured) and stream and store):
         raise ConfigError(
             f"the road through servers needs all three: --mqtt, --stream and --store (or {MQTT}, {STREAM}, "
             f"{STORE}); `make ingest` starts them"
         )
-    if parse_broker_url(mqtt).is_tls:
-        raise ConfigError(f"the benchmark measures without TLS; give mqtt://HOST:{DEFAULT_PORTS['mqtt']}")
+    if mqtt and parse_broker_url(mqtt).is_tls:
+        raise ConfigError(
+            f"--mqtt: give mqtt://HOST:{DEFAULT_PORTS['mqtt']}; what TLS costs is measured with --tls, on a "
+            "broker of the benchmark's own"
+        )
     address = KafkaAddress.parse(stream)
     if not store.startswith(POSTGRESQL):
         raise ConfigError(f"--store: write {POSTGRESQL}USER:PASSWORD@HOST:PORT/NAME, an empty database")
     prefix = address.prefix or f"bench-{secrets.token_hex(4)}"
-    return Places(SERVERS, mqtt, f"{SCHEME}{address.servers}/{prefix}", store)
+    own = f"{SCHEME}{address.servers}/{prefix}"
+    return Places(SERVERS, None if is_secured else mqtt, own, store, is_secured)
 
 
 def environment(places: Places) -> Mapping[str, str]:

@@ -1,15 +1,12 @@
 """A road under measurement: the cloud's own processes between a broker and a store.
 
-Rule: real processes, started as an operator would; each is waited for until it says that it is ready, and a
-part that dies makes the measurement fail.
+Rule: real processes; where several share a stage, each has a name that it keeps.
 """
 
 from __future__ import annotations
 
-import socket
-import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,17 +15,14 @@ from cloud.settings import sqlite_url
 from cloud.store.database import Database, open_database
 from cloud.store.queries import ingest_health, message_counts
 from cloud.store.rows import DeviceCounts
-from industrialguard.bench.errors import ProcessLostError
-from industrialguard.bench.ingest.places import EMBEDDED, MQTT, Places, environment
+from industrialguard.bench.ingest.parts import Parts
+from industrialguard.bench.ingest.places import INGEST_STAGE, SINK_STAGE, Places
+from industrialguard.bench.ingest.plan import Workers
 from industrialguard.bench.ingest.reader import StoreReader
-from industrialguard.bench.ingest.usage import Stages, find_listener
-from simulators.broker import broker_command
-from simulators.processes import PartSpec, Supervisor, last_lines, module_command
+from industrialguard.bench.ingest.secured import BrokerPlace
+from industrialguard.bench.ingest.usage import Stages
 
-HOST = "127.0.0.1"
-READY_S = 60.0
-
-INGEST_STAGE, SINK_STAGE, BROKER_STAGE = "ingest", "sink", "broker"
+MEMBER, SHARED = "INDUSTRIALGUARD_MEMBER", "INDUSTRIALGUARD_SHARED"
 
 
 class Road:
@@ -37,14 +31,15 @@ class Road:
     Args:
         places: Where.
         folder: For what is embedded, and for logs; it exists.
+        workers: How many processes of each kind.
     """
 
-    def __init__(self, places: Places, folder: Path) -> None:
+    def __init__(self, places: Places, folder: Path, workers: Workers | None = None) -> None:
         self.places = places
+        self.workers = workers or Workers()
         self._folder = folder
         self._running = ExitStack()
-        self._supervisor = Supervisor()
-        self.mqtt = places.mqtt or ""
+        self._parts = Parts(places, folder)
         self.store_url = places.store or sqlite_url(folder / "store.db")
 
     def __enter__(self) -> Self:
@@ -60,15 +55,14 @@ class Road:
     ) -> None:
         self._running.close()
 
+    @property
+    def broker(self) -> BrokerPlace:
+        """Where the load goes."""
+        return self._parts.broker
+
     def stages(self) -> Stages:
         """Its processes, as far as they can be seen."""
-        pids = {name: self._supervisor.pid(name) for name in (INGEST_STAGE, SINK_STAGE)}
-        if self.places.name == EMBEDDED:
-            pids[BROKER_STAGE] = self._supervisor.pid(BROKER_STAGE)
-        for stage, (host, port) in self.places.ports().items():
-            if (pid := find_listener(host, port)) is not None:
-                pids[stage] = pid
-        return Stages(pids)
+        return self._parts.stages()
 
     def require_alive(self) -> None:
         """See that every part still runs.
@@ -76,21 +70,11 @@ class Road:
         Raises:
             ProcessLostError: one does not; the message ends with the last lines of its log.
         """
-        for name in (INGEST_STAGE, SINK_STAGE):
-            if not self._supervisor.is_running(name):
-                raise ProcessLostError(f"{name} has ended: {last_lines(self._log(name))}")
+        self._parts.require_alive()
 
     def count(self, devices: Sequence[str]) -> DeviceCounts:
         """What the store has of some devices, counted in its tables."""
-        with self.database.session() as session:
-            found = message_counts(session).devices
-        some = [found[device] for device in devices if device in found]
-        return DeviceCounts(
-            stored=sum(each.stored for each in some),
-            duplicated=sum(each.duplicated for each in some),
-            redelivered=sum(each.redelivered for each in some),
-            dead_lettered=sum(each.dead_lettered for each in some),
-        )
+        return _count(self.database, devices)
 
     def knows(self, devices: Sequence[str]) -> bool:
         """Whether the store has heard the Birth of all of them."""
@@ -111,47 +95,32 @@ class Road:
         return sum(path.stat().st_size for path in self._folder.glob("stream.db*"))
 
     def _start(self) -> None:
-        if not self.mqtt:
-            self.mqtt = self._start_broker()
-        self._running.enter_context(self._supervisor)
-        for name, command in ((INGEST_STAGE, "ingest"), (SINK_STAGE, "sink")):
-            self._supervisor.start(self._part(name, command))
-        for name in (INGEST_STAGE, SINK_STAGE):
-            self._supervisor.wait_ready(name, READY_S)
+        parts, workers = self._running.enter_context(self._parts), self.workers
+        names = []
+        for stage, n_processes in ((INGEST_STAGE, workers.ingests), (SINK_STAGE, workers.sinks)):
+            for number in range(n_processes):
+                names.append(name := stage if n_processes == 1 else f"{stage}-{number + 1}")
+                several = {MEMBER: name, SHARED: "1"} if n_processes > 1 else {}
+                parts.start(stage, name, several)
+        for name in names:
+            parts.wait_ready(name)
         self.database: Database = open_database(self.store_url)
         self._running.callback(self.database.close)
 
-    def _start_broker(self) -> str:
-        port = _free_port()
-        command = tuple(broker_command(port, self._folder, "auto"))
-        log = self._log(BROKER_STAGE)
-        spec = PartSpec(BROKER_STAGE, command, log, lambda: _is_answering(port), restarts=False)
-        self._supervisor.start(spec)
-        self._supervisor.wait_ready(BROKER_STAGE, READY_S)
-        return f"mqtt://{HOST}:{port}"
 
-    def _part(self, name: str, command: str) -> PartSpec:
-        log = self._log(name)
-        arguments = ["cloud", command, "--data", str(self._folder), "--http", f"{HOST}:0"]
-        return PartSpec(
-            name,
-            module_command(sys.executable, "industrialguard", arguments),
-            log,
-            lambda: '"message": "ready"' in log.read_text("utf-8", "replace"),
-            restarts=False,
-            environment={**environment(self.places), MQTT: self.mqtt},
-        )
-
-    def _log(self, name: str) -> Path:
-        return self._folder / f"{name}.log"
+def count_devices(store_url: str, devices: Sequence[str]) -> DeviceCounts:
+    """What a store has of some devices, counted in its tables."""
+    with closing(open_database(store_url)) as database:
+        return _count(database, devices)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_answering(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
+def _count(database: Database, devices: Sequence[str]) -> DeviceCounts:
+    with database.session() as session:
+        found = message_counts(session).devices
+    some = [found[device] for device in devices if device in found]
+    return DeviceCounts(
+        stored=sum(each.stored for each in some),
+        duplicated=sum(each.duplicated for each in some),
+        redelivered=sum(each.redelivered for each in some),
+        dead_lettered=sum(each.dead_lettered for each in some),
+    )

@@ -5,12 +5,11 @@ Rule: a figure that could not be measured is left out; nothing is estimated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
-
-from industrialguard.bench.ingest.ceilings import Ceiling
-from industrialguard.bench.ingest.loads import GENERATOR_STAGE, LoadResult, Sample
+from industrialguard.bench.ingest.ceilings import TOGETHER, Ceiling, Ceilings, Together
+from industrialguard.bench.ingest.loads import LoadResult
+from industrialguard.bench.ingest.places import GENERATOR_STAGE
 from industrialguard.bench.report import Metric, Role, Row
 
 MAIN = "device to row"
@@ -34,62 +33,80 @@ def main_row(result: LoadResult, extra: Mapping[str, float | None] | None = None
         "duplicated": float(result.stored.duplicated),
         "redelivered": float(result.stored.redelivered),
     } | dict(extra or {})
-    return Row(name, Role.OURS, _metrics(figures), is_main=name == MAIN)
+    return Row(name, Role.OURS, build_metrics(figures), is_main=name == MAIN)
 
 
-def stage_rows(result: LoadResult) -> list[Row]:
-    """What each stage spent; slopes only where there are samples enough."""
+def stage_rows(
+    result: LoadResult,
+    ceilings: Ceilings | None = None,
+    more: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[Row]:
+    """What each stage spent, beside what the bare stages need for its work, and more of some stages."""
     rows = []
     for stage, cpu_s in result.cpu_s.items():
         figures: dict[str, float | None] = {"cpu_s_per_1000": _per_1000(cpu_s, result)}
+        if ceilings is not None:
+            figures["bare_cpu_s_per_1000"] = ceilings.bare_cost(stage)
         sizes = [sample.usage[stage].rss_bytes for sample in result.samples if stage in sample.usage]
         if sizes:
             figures["rss_mib"] = max(sizes) / MIB
-        if len(sizes) == len(result.samples) > 2:
-            figures["rss_slope_mib_per_h"] = (
-                slope([(s.time_s, b) for s, b in zip(result.samples, sizes, strict=True)]) * 3600 / MIB
-            )
-        rows.append(Row(f"of it: {stage}", Role.OURS, _metrics(figures)))
+        figures |= (more or {}).get(stage, {})
+        rows.append(Row(f"of it: {stage}", Role.OURS, build_metrics(figures)))
     return rows
 
 
-def ceiling_rows(ceilings: Sequence[Ceiling]) -> list[Row]:
-    """The ceilings."""
-    return [
-        Row(
-            each.name,
-            Role.CEILING,
-            _metrics({"messages_per_s": each.messages_per_s, "cpu_s_per_1000": each.client_cpu_s_per_1000}),
-        )
-        for each in ceilings
-    ]
+def ceiling_rows(ceilings: Ceilings, together: Together | None = None) -> list[Row]:
+    """The ceilings; of each the processor time of all processes, and of them the servers'."""
+    rows = []
+    for each in ceilings.shown:
+        servers_s = sum(cpu_s for stage, cpu_s in each.cpu_s_per_1000.items() if stage in ceilings.servers)
+        figures = {
+            "messages_per_s": each.messages_per_s,
+            "cpu_s_per_1000": sum(each.cpu_s_per_1000.values()),
+            "servers_cpu_s_per_1000": servers_s or None,
+        }
+        rows.append(Row(each.name, Role.CEILING, build_metrics(figures)))
+    if together is not None:
+        figures = {"messages_per_s": together.messages_per_s, "cpu_s_per_1000": together.cpu_s_per_1000}
+        rows.append(Row(TOGETHER, Role.CEILING, build_metrics(figures)))
+    return rows
 
 
-def vs_slowest_pct(result: LoadResult, ceilings: Sequence[Ceiling]) -> float | None:
-    """Our rate as a percentage of the slowest ceiling's."""
-    if not ceilings:
-        return None
-    return 100 * result.messages_per_s / min(each.messages_per_s for each in ceilings)
+def vs_pct(messages_per_s: float, ceiling: Ceiling | Together | None) -> float | None:
+    """A rate as a percentage of a ceiling's; None: there is none."""
+    return None if ceiling is None else 100 * messages_per_s / ceiling.messages_per_s
 
 
-def lag_slope_per_min(samples: Sequence[Sample]) -> float | None:
-    """How fast the stream's lag grows, in records a minute."""
-    return slope([(sample.time_s, sample.lag) for sample in samples]) * 60 if len(samples) > 2 else None
+def explain_ceilings(messages_per_s: float, ceilings: Ceilings, together: Together | None) -> str:
+    """What a rate is worth, in a sentence or two."""
+    slowest = ceilings.slowest
+    if slowest is None:
+        return "No ceiling could be measured."
+    share = 100 * messages_per_s / slowest.messages_per_s
+    said = f"{share:.0f} % of the slowest bare stage ({slowest.name}, {slowest.messages_per_s:.0f}/s)."
+    if together is None:
+        return f"{said} What the servers spent cannot be seen, so there is no sum of all bare stages."
+    cost_us, part = 1000 * together.cpu_s_per_1000, 100 * messages_per_s / together.messages_per_s
+    return (
+        f"{said} All bare stages at once, on this machine's {ceilings.cores} cores, would allow "
+        f"{together.messages_per_s:.0f}/s ({cost_us:.0f} us of processor time a message); this is "
+        f"{part:.0f} % of that."
+    )
 
 
-def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Of the line of least squares.
+def verdict(is_met: bool) -> str:
+    """Of a bar.
 
-    >>> round(slope([(0, 1), (1, 3), (2, 5)]), 6)
-    2.0
+    >>> verdict(True)
+    'met'
     """
-    x, y = np.array(points, np.float64).T
-    return float(np.polyfit(x, y, 1)[0])
+    return "met" if is_met else "not met"
 
 
 def _per_1000(cpu_s: float, result: LoadResult) -> float | None:
     return 1000 * cpu_s / result.stored.stored if result.stored.stored else None
 
 
-def _metrics(figures: Mapping[str, float | None]) -> dict[str, Metric]:
+def build_metrics(figures: Mapping[str, float | None]) -> dict[str, Metric]:
+    """Of one run; what is None is left out."""
     return {name: Metric((value,)) for name, value in figures.items() if value is not None}

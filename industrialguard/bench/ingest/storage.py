@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloud.kafka_settings import KafkaAddress
+from industrialguard.bench.ingest.places import KAFKA_STAGE
 from industrialguard.bench.ingest.reader import StoreReader
 from industrialguard.bench.ingest.road import Road
 from industrialguard.bench.ingest.usage import Stages
@@ -55,7 +56,7 @@ def per_machine_day(before: int | None, after: int | None, messages: int, interv
 
 def _kafka_bytes(stages: Stages, address: KafkaAddress) -> int | None:
     """The log of our topics, where Kafka runs on this machine with a configuration that we may read."""
-    process = stages.process("Kafka")
+    process = stages.process(KAFKA_STAGE)
     if process is None:
         return None
     properties = Path(process.cmdline()[-1])

@@ -7,7 +7,7 @@ free of cost.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -27,23 +27,28 @@ class Stages:
     """The processes behind the stages of a road.
 
     Args:
-        pids: The first process of each stage; its children belong to it.
+        pids: The processes of each stage; their children belong to them.
     """
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
-        self._processes = {stage: psutil.Process(pid) for stage, pid in pids.items()}
+    def __init__(self, pids: Mapping[str, Sequence[int]]) -> None:
+        self._processes = {stage: [psutil.Process(pid) for pid in some] for stage, some in pids.items()}
 
     def read(self) -> dict[str, Usage]:
         """Every stage that can be seen, now."""
         found = {}
-        for stage, process in self._processes.items():
+        for stage, processes in self._processes.items():
             with suppress(psutil.AccessDenied, psutil.NoSuchProcess):
-                found[stage] = _read_tree(process)
+                trees = [_read_tree(process) for process in processes]
+                found[stage] = Usage(sum(t.cpu_s for t in trees), sum(t.rss_bytes for t in trees))
         return found
 
+    def only(self, *stages: str) -> Stages:
+        """Some of them."""
+        return Stages({s: [p.pid for p in self._processes[s]] for s in stages if s in self._processes})
+
     def process(self, stage: str) -> psutil.Process | None:
-        """A stage's first process."""
-        return self._processes.get(stage)
+        """A stage's first process; None: it cannot be seen."""
+        return next(iter(self._processes.get(stage, ())), None)
 
 
 def spent(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, float]:

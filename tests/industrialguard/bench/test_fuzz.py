@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from cloud.places import STORE, STREAM
 from contract.codec import MAX_MESSAGE_BYTES
 from contract.errors import ConfigError
 from industrialguard.bench.__main__ import main
-from industrialguard.bench.fuzz import build_report
+from industrialguard.bench.fuzz import build_report, describe_places
 from industrialguard.bench.fuzz_campaign import Findings, is_subscribed, is_topic
 from industrialguard.bench.fuzz_ledger import Audit
 from industrialguard.bench.fuzz_mqtt import RawSender, SenderClosedError
@@ -31,6 +32,7 @@ def test_a_campaign_accounts_for_every_input(
     assert main(["fuzz", *words]) == 0
 
     report = json.loads(file.read_text())
+    assert report["protocol"][0] == "The stream is the embedded one, the store the embedded one."
     rows = {
         row["name"]: {name: metric["mean"] for name, metric in row["metrics"].items()}
         for row in report["rows"]
@@ -44,6 +46,11 @@ def test_a_campaign_accounts_for_every_input(
     assert rows["mallory"]["stored"] == rows["mallory"]["dead_letters"] == 0
     with pytest.raises(ConfigError, match="not empty"):
         main(["fuzz", *words])
+
+
+def test_where_it_ran_is_said_without_addresses() -> None:
+    places = {STREAM: "kafka://h:1", STORE: "postgresql://u:s3cret@h/n"}
+    assert describe_places(places) == "The stream is Kafka, the store PostgreSQL."
 
 
 @pytest.mark.parametrize(

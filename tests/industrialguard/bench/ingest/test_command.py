@@ -19,7 +19,16 @@ from industrialguard.bench.ingest.command import (
 )
 from industrialguard.bench.ingest.growth import FILLER
 from industrialguard.bench.ingest.places import EMBEDDED, MQTT, SERVERS, STORE, STREAM, Places, read_places
-from industrialguard.bench.ingest.plan import DEFAULT_MODES, HALF, MODES, Plan
+from industrialguard.bench.ingest.plan import (
+    ALONE_MODES,
+    DEFAULT_MODES,
+    FLEET,
+    GROWTH,
+    HALF,
+    SATURATION,
+    Plan,
+    Workers,
+)
 from industrialguard.bench.ingest.reader import StoreReader
 from industrialguard.bench.report import Metric
 from tools.servers.mosquitto import Mosquitto
@@ -45,6 +54,32 @@ def test_the_roads_are_those_that_can_be_measured(
     line: list[str], environment: dict[str, str], expected: list[str]
 ) -> None:
     assert roads(line, environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "environment", "expected"),
+    [
+        (["--modes", "bridge", "sink"], GIVEN, [SERVERS]),
+        (["--modes", "half", "sink"], GIVEN, [EMBEDDED, SERVERS]),
+        (["--road", "servers", "--ingests", "2"], GIVEN, [SERVERS]),
+        (["--road", "servers", "--tls"], {STREAM: GIVEN[STREAM], STORE: GIVEN[STORE]}, [SERVERS]),
+    ],
+    ids=["alone", "alone and half", "several", "a broker of its own"],
+)
+def test_what_needs_servers_is_measured_there(
+    line: list[str], environment: dict[str, str], expected: list[str]
+) -> None:
+    assert roads(line, environment) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["--modes", "bridge"], ["--modes", "sink", "--road", "embedded"], ["--sinks", "2"], ["--ingests", "2"]],
+    ids=" ".join,
+)
+def test_what_the_embedded_road_cannot_do_is_refused(line: list[str]) -> None:
+    with pytest.raises(ConfigError, match="Kafka"):
+        roads(line, {})
 
 
 @pytest.mark.parametrize("environment", [{}, {MQTT: "mqtt://h"}], ids=["none", "one"])
@@ -95,9 +130,8 @@ def test_the_road_through_servers_is_measured_in_every_mode(
     broker: Mosquitto, kafka: str, postgresql_database: str
 ) -> None:
     places = read_places(broker.url, f"kafka://{kafka}", postgresql_database)
-    plan = Plan(
-        MODES[:2] + MODES[3:], 2, 20, fleet=50, interval_s=1.0, filler_rows=5000, growth_machines=(5, 10)
-    )
+    modes = (SATURATION, HALF, FLEET, GROWTH)
+    plan = Plan(modes, 2, 20, fleet=50, interval_s=1.0, filler_rows=5000, growth_machines=(5, 10))
     reports = {report.dataset: report for report in measure([places], plan)}
     assert all(map(is_whole, reports.values()))
     found = {
@@ -114,6 +148,34 @@ def test_the_road_through_servers_is_measured_in_every_mode(
         assert reader.ask("SELECT count(*) FROM summary WHERE device_id LIKE ?", (f"{FILLER}-%",)) == [
             (5000,)
         ]
+
+
+@pytest.mark.slow
+def test_one_process_alone_moves_and_stores_everything_that_waits(
+    broker: Mosquitto, kafka: str, postgresql_database: str
+) -> None:
+    places = read_places(broker.url, f"kafka://{kafka}", postgresql_database)
+    reports = {report.dataset: report for report in measure([places], Plan(ALONE_MODES, messages=2000))}
+    assert list(reports) == ["servers/bridge", "servers/sink"]
+    for report in reports.values():
+        assert is_whole(report)
+        rows = {row.name: row.metrics for row in report.rows}
+        (ours,) = [row.metrics for row in report.rows if row.is_main]
+        assert ours["stored"].mean == 2000
+        assert ours["cpu_us_per_message"].mean
+        assert rows["bare stages together"]["cpu_s_per_1000"].mean
+    assert any("The bar of 4000 messages/s" in line for line in reports["servers/bridge"].protocol)
+
+
+@pytest.mark.slow
+def test_several_processes_share_a_secured_road(mosquitto: str, kafka: str, postgresql_database: str) -> None:
+    places = read_places(None, f"kafka://{kafka}", postgresql_database, is_secured=True)
+    plan = Plan((HALF,), 2, 20, rate=100.0, workers=Workers(2, 2, 2))
+    (report,) = measure([places], plan)
+    assert is_whole(report)
+    assert any("certificates" in line for line in report.protocol)
+    rows = {row.name: row.metrics for row in report.rows}
+    assert {"of it: broker", "of it: ingest", "of it: sink", "of it: generator"} <= rows.keys()
 
 
 @pytest.mark.slow

@@ -22,6 +22,14 @@ def test_its_servers_are_known_by_host_and_port() -> None:
     assert Places(EMBEDDED).ports() == {}
 
 
+def test_with_certificates_the_broker_is_the_roads_own() -> None:
+    places = read_places(None, STREAM, STORE, is_secured=True)
+    assert places.ports().keys() == {"Kafka", "PostgreSQL"}
+    assert "certificates" in places.sentence()
+    assert read_places(MQTT, STREAM, STORE, is_secured=True).mqtt is None
+    assert "certificates" in Places(EMBEDDED, is_secured=True).sentence()
+
+
 def test_no_password_is_shown() -> None:
     places = read_places("mqtt://user:s3cret@h", STREAM, STORE)
     assert "s3cret" not in repr(places) + places.sentence()

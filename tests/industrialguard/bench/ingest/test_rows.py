@@ -7,15 +7,17 @@ from collections import Counter
 import pytest
 
 from cloud.store.rows import DeviceCounts
-from industrialguard.bench.ingest.ceilings import Ceiling
-from industrialguard.bench.ingest.loads import GENERATOR_STAGE, Load, LoadResult, Sample
+from industrialguard.bench.ingest.ceilings import Ceiling, Ceilings
+from industrialguard.bench.ingest.loads import Load, LoadResult, Sample
+from industrialguard.bench.ingest.places import GENERATOR_STAGE
 from industrialguard.bench.ingest.probe import Probe
 from industrialguard.bench.ingest.rows import (
     MIB,
-    lag_slope_per_min,
+    ceiling_rows,
+    explain_ceilings,
     main_row,
     stage_rows,
-    vs_slowest_pct,
+    vs_pct,
 )
 from industrialguard.bench.ingest.usage import Usage
 from simulators.load.counters import Ages, LoadCounters
@@ -44,19 +46,44 @@ def test_the_road_is_the_sum_of_its_stages_without_the_load() -> None:
     assert "p50_s" not in metrics  # nobody has looked
 
 
-def test_each_stage_says_what_it_cost_and_whether_it_grows() -> None:
-    rows = {row.name: row.metrics for row in stage_rows(result())}
-    assert rows["of it: ingest"].keys() == {"cpu_s_per_1000"}
+CEILINGS = Ceilings(
+    (
+        Ceiling("pass", 400.0, {GENERATOR_STAGE: 0.4, "broker": 0.1, "ingest": 0.2}),
+        Ceiling("pass otherwise", 100.0, {GENERATOR_STAGE: 9.0}, is_counted=False),
+        Ceiling("copy", 200.0, {"sink": 0.3, "PostgreSQL": 0.2}),
+    ),
+    cores=2,
+    servers=frozenset({"broker", "PostgreSQL"}),
+)
+
+
+def test_each_stage_says_what_it_cost_beside_what_it_would_cost_bare() -> None:
+    rows = {row.name: row.metrics for row in stage_rows(result(), CEILINGS)}
+    assert {name: metric.mean for name, metric in rows["of it: ingest"].items()} == {
+        "cpu_s_per_1000": 0.25,
+        "bare_cpu_s_per_1000": 0.2,
+    }
     assert rows["of it: sink"]["rss_mib"].mean == 103
-    assert rows["of it: sink"]["rss_slope_mib_per_h"].mean == pytest.approx(360.0)
-    assert lag_slope_per_min(result().samples) == pytest.approx(30.0)
-    assert lag_slope_per_min(result(n_samples=2).samples) is None
+    assert "bare_cpu_s_per_1000" not in stage_rows(result())[0].metrics
 
 
-def test_the_ratio_is_to_the_slowest_ceiling() -> None:
-    ceilings = [Ceiling("a", 400.0, 0.1), Ceiling("b", 200.0, 0.1)]
-    assert vs_slowest_pct(result(), ceilings) == pytest.approx(50.0)
-    assert vs_slowest_pct(result(), []) is None
+def test_the_ratio_is_to_the_slowest_ceiling_of_the_road() -> None:
+    assert vs_pct(100.0, CEILINGS.slowest) == pytest.approx(50.0)
+    assert vs_pct(100.0, Ceilings().slowest) is None
+    together = CEILINGS.together({}, {})
+    assert "50 % of the slowest bare stage (copy, 200/s)" in explain_ceilings(100.0, CEILINGS, together)
+    assert "cannot be seen" in explain_ceilings(100.0, CEILINGS, None)
+    assert "No ceiling" in explain_ceilings(100.0, Ceilings(), None)
+
+
+def test_a_ceilings_row_has_the_cost_of_all_its_processes() -> None:
+    rows = {row.name: row.metrics for row in ceiling_rows(CEILINGS, CEILINGS.together({}, {}))}
+    assert {name: metric.mean for name, metric in rows["pass"].items()} == {
+        "messages_per_s": 400.0,
+        "cpu_s_per_1000": pytest.approx(0.7),
+        "servers_cpu_s_per_1000": 0.1,
+    }
+    assert rows["bare stages together"]["cpu_s_per_1000"].mean == pytest.approx(1.2)
 
 
 @pytest.mark.parametrize(("stored", "duplicated"), [(999, 0), (1001, 1), (1000, 1)])

@@ -19,7 +19,7 @@ PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r
 
 def test_a_child_counts_while_it_runs_and_after_it_has_ended() -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE) as process:
-        stages = Stages({"parent": process.pid})
+        stages = Stages({"parent": [process.pid]})
         before = stages.read()
         wait_until(lambda: spent(before, stages.read())["parent"] >= 0.4, "half a second of work")
         assert stages.read()["parent"].rss_bytes > 1_000_000
@@ -38,6 +38,6 @@ def test_another_machines_processes_are_nobodys(host: str, broker: Mosquitto) ->
 
 
 def test_a_stage_that_was_seen_once_has_no_figure() -> None:
-    seen = Stages({"me": os.getpid()}).read()
+    seen = Stages({"me": [os.getpid()]}).read()
     assert spent({}, seen) == spent(seen, {}) == {}
     assert spent(seen, seen) == {"me": 0.0}
