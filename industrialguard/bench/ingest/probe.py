@@ -17,6 +17,8 @@ from simulators.load.counters import Ages
 
 POLL_S = 0.01
 """Pause between two queries about the fewest machines; longer about more: looking costs no more then."""
+SATURATED_POLL_S = 0.1
+"""The same where messages wait for a second, and looking takes from what is measured."""
 FEWEST_MACHINES, MOST_MACHINES = 20, 200
 """How many are looked at: the more, the slower the query, but of machines that say little few see little."""
 MESSAGES_PER_S = 20.0
@@ -42,6 +44,8 @@ class Probe:
         self._stop = threading.Event()
         self._looker = ThreadPoolExecutor(1)
         self._looking: Future[None] | None = None
+        per_machine_s = POLL_S / FEWEST_MACHINES
+        self._pause_s = SATURATED_POLL_S if rate is None else per_machine_s * n_machines
         self._queries = 0
         self._looked_s = 0.0
         self.ages = Ages()
@@ -74,8 +78,7 @@ class Probe:
     def _look(self) -> None:
         with StoreReader(self._url) as reader:
             started_s = time.monotonic()
-            pause_s = POLL_S * max(1.0, len(self._newest) / FEWEST_MACHINES)
-            while not self._stop.wait(pause_s):
+            while not self._stop.wait(self._pause_s):
                 self._note(reader)
                 self._queries += 1
                 self._looked_s = time.monotonic() - started_s
