@@ -37,7 +37,8 @@ LETTERS_GROUP = "sink-letters"
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 _POLL_S = 1.0
-_FEW, _GATHER_S = 50, 0.05
+_FEW, _GATHER_S = 0.6, 0.05
+"""A batch that is filled to less than this share is waited for so long, in s."""
 _RETRY_BASE_S = 0.1
 _RETRY_CAP_S = 5.0
 
@@ -48,6 +49,15 @@ class _Job:
 
     record: StoredRecord
     arrival: Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records, those that are messages, and those that are none."""
+
+    records: Sequence[StoredRecord]
+    jobs: list[_Job]
+    letters: list[DeadLetter]
 
 
 class Sink:
@@ -99,19 +109,26 @@ class Sink:
         Raises:
             CloudError: one that waiting does not cure.
         """
-        while not stop.is_set():
-            records = await self._gather(consumer)
-            if records:
-                with self._tracing.batch("sink", (r.headers.get(TRACEPARENT, "") for r in records)):
-                    await self.store_messages(consumer, records)
+        ahead = asyncio.create_task(self._gather(consumer))
+        try:
+            while not stop.is_set():
+                batch = await ahead
+                ahead = asyncio.create_task(self._gather(consumer))  # while this one is stored
+                traces = (record.headers.get(TRACEPARENT, "") for record in batch.records)
+                if batch.records:
+                    with self._tracing.batch("sink", traces):
+                        await self._store_batch(consumer, batch)
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _gather(self, consumer: Consumer) -> list[StoredRecord]:
+    async def _gather(self, consumer: Consumer) -> _Batch:
         """The next batch; where little comes, a transaction for each message would cost the most."""
         records = await consumer.poll(self._batch, _POLL_S)
-        if 0 < len(records) < _FEW:
+        if 0 < len(records) < self._batch * _FEW:
             await asyncio.sleep(_GATHER_S)
             records += await consumer.poll(self._batch - len(records), 0.0)
-        return records
+        return _decode_records(records)
 
     async def run_dead_letters(self, consumer: Consumer, stop: asyncio.Event) -> None:
         """Store dead letters until told to stop.
@@ -126,14 +143,7 @@ class Sink:
 
     async def store_messages(self, consumer: Consumer, records: Sequence[StoredRecord]) -> None:
         """Store one batch, commit it, acknowledge it."""
-        jobs, letters = _decode_records(records)
-        letters += await self._store(jobs)
-        await self._append_letters(letters)
-        await consumer.commit(records)
-        refused = set(_rejected_keys(letters))
-        keys = [j.arrival.key for j in jobs if j.arrival.message.kind in SEQUENCED]
-        self._acks.publish(stored=[key for key in keys if key not in refused])
-        self._note_delays(jobs, len(records))
+        await self._store_batch(consumer, _decode_records(records))
 
     async def store_dead_letters(self, consumer: Consumer, records: Sequence[StoredRecord]) -> None:
         """Store one batch of dead letters, commit it, and tell their devices not to send them again."""
@@ -143,6 +153,15 @@ class Sink:
         await consumer.commit(records)
         self.metrics.stored_letters.inc(len(letters))
         self._acks.publish(rejected=_rejected_keys(letters))
+
+    async def _store_batch(self, consumer: Consumer, batch: _Batch) -> None:
+        letters = batch.letters + await self._store(batch.jobs)
+        await self._append_letters(letters)
+        await consumer.commit(batch.records)
+        refused = set(_rejected_keys(letters))
+        keys = [j.arrival.key for j in batch.jobs if j.arrival.message.kind in SEQUENCED]
+        self._acks.publish(stored=[key for key in keys if key not in refused])
+        self._note_delays(batch.jobs, len(batch.records))
 
     async def _store(self, jobs: Sequence[_Job]) -> list[DeadLetter]:
         """Store jobs in one transaction, or, when one of them is refused, in halves until it stands alone."""
@@ -197,7 +216,7 @@ class Sink:
         _LOG.error("the sink is waiting", extra={"reason": str(error), "wait_s": round(wait_s, 3)})
 
 
-def _decode_records(records: Sequence[StoredRecord]) -> tuple[list[_Job], list[DeadLetter]]:
+def _decode_records(records: Sequence[StoredRecord]) -> _Batch:
     """What ingest let through decodes, unless a newer one did; then it is a dead letter until we catch up."""
     jobs: list[_Job] = []
     letters: list[DeadLetter] = []
@@ -209,7 +228,7 @@ def _decode_records(records: Sequence[StoredRecord]) -> tuple[list[_Job], list[D
         else:
             is_retained = record.headers.get("retained") == "1"
             jobs.append(_Job(record, Arrival(message, record.append_time, is_retained)))
-    return jobs, letters
+    return _Batch(records, jobs, letters)
 
 
 def _write_letter(record: StoredRecord, error: IndustrialGuardError) -> DeadLetter:
