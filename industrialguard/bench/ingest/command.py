@@ -162,6 +162,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="M",
         help=f"of {', '.join(MODES)} (default: {' '.join(DEFAULT_MODES)})",
     )
+    _add_sizes(parser)
+    add_json(parser)
+    return parser
+
+
+def _add_sizes(parser: argparse.ArgumentParser) -> None:
+    """How large, and by how many processes."""
+    add = parser.add_argument
     add("--seconds", type=whole_number(2, 3600), default=20, metavar="S", help="of each load (default 20)")
     add("--machines", type=whole_number(1, 50_000), default=200, metavar="N", help="that send (default 200)")
     add(
@@ -206,5 +214,3 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         add(f"--{name}", type=whole_number(1, 64), default=1, metavar="K", help=f"{what} (default 1)")
     add("--tls", action="store_true", help="load, broker and cloud know each other by certificates")
-    add_json(parser)
-    return parser

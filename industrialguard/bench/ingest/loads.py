@@ -23,10 +23,9 @@ from typing import Self
 
 from cloud.store.rows import DeviceCounts
 from industrialguard.bench.errors import ProcessLostError
-from industrialguard.bench.ingest.places import GENERATOR_STAGE, MQTT
+from industrialguard.bench.ingest.places import GENERATOR_STAGE, MQTT, BrokerPlace
 from industrialguard.bench.ingest.probe import Probe
 from industrialguard.bench.ingest.road import Road
-from industrialguard.bench.ingest.secured import BrokerPlace
 from industrialguard.bench.ingest.usage import Usage, spent
 from simulators.leash import leash
 from simulators.load.command import CONNECTED, SETTLED, UNACKNOWLEDGED

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from industrialguard.bench.errors import ProcessLostError
-from industrialguard.bench.ingest.places import BROKER_STAGE, MQTT, Places, environment
-from industrialguard.bench.ingest.secured import BrokerPlace, make_secured_broker
+from industrialguard.bench.ingest.places import BROKER_STAGE, MQTT, BrokerPlace, Places, environment
+from industrialguard.bench.ingest.secured import make_secured_broker
 from industrialguard.bench.ingest.usage import Stages, find_listener
 from simulators.broker import broker_command
 from simulators.processes import PartSpec, Supervisor, last_lines, module_command

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from cloud.kafka_settings import SCHEME, KafkaAddress
@@ -58,6 +59,17 @@ class Places:
             servers = ", ".join(f"{stage} on port {port}" for stage, (_, port) in self.ports().items())
             which = f"Servers: {servers}."
         return f"{which} {_SECURED}" if self.is_secured else which
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPlace:
+    """Where a road's broker is, and as whom its clients come."""
+
+    url: str = field(repr=False)
+    load_identity: Path | None = None
+    """Of the load and of bare clients; None: as nobody."""
+    identities: Mapping[str, Path] = field(default_factory=dict)
+    """Of the cloud's processes, by stage."""
 
 
 def read_places(mqtt: str | None, stream: str | None, store: str | None, is_secured: bool = False) -> Places:

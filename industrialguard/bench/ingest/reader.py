@@ -1,7 +1,7 @@
 """Bare questions to the store, beside the code that is measured.
 
-Rule: reads what is committed and nothing else; the only importer of psycopg in the benchmarks with
-`copy_ceiling`.
+Rule: reads what is committed and nothing else; of the benchmarks only this, `growth` and
+`store_bare` import psycopg.
 """
 
 from __future__ import annotations

@@ -16,10 +16,9 @@ from cloud.store.database import Database, open_database
 from cloud.store.queries import ingest_health, message_counts
 from cloud.store.rows import DeviceCounts
 from industrialguard.bench.ingest.parts import Parts
-from industrialguard.bench.ingest.places import INGEST_STAGE, SINK_STAGE, Places
+from industrialguard.bench.ingest.places import INGEST_STAGE, SINK_STAGE, BrokerPlace, Places
 from industrialguard.bench.ingest.plan import Workers
 from industrialguard.bench.ingest.reader import StoreReader
-from industrialguard.bench.ingest.secured import BrokerPlace
 from industrialguard.bench.ingest.usage import Stages
 
 MEMBER, SHARED = "INDUSTRIALGUARD_MEMBER", "INDUSTRIALGUARD_SHARED"

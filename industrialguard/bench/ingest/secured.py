@@ -8,8 +8,6 @@ services' listener, where a name may have many connections.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,22 +18,11 @@ from cloud.pki.keys import format_key, make_key
 from contract.archive import write_atomically
 from contract.errors import ConfigError
 from contract.identity import PRIVATE, IdentityFolder
-from industrialguard.bench.ingest.places import INGEST_STAGE, SINK_STAGE
+from industrialguard.bench.ingest.places import INGEST_STAGE, SINK_STAGE, BrokerPlace
 from simulators.broker import find_mosquitto
 
 LOAD = "bench.load"
 RULES = f"\nuser {LOAD}\ntopic readwrite ig/#\ntopic readwrite bench/#\n"
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerPlace:
-    """Where a road's broker is, and as whom its clients come."""
-
-    url: str = field(repr=False)
-    load_identity: Path | None = None
-    """Of the load and of bare clients; None: as nobody."""
-    identities: Mapping[str, Path] = field(default_factory=dict)
-    """Of the cloud's processes, by stage."""
 
 
 def make_secured_broker(folder: Path, ports: tuple[int, int]) -> tuple[list[str], BrokerPlace]:
