@@ -1,13 +1,13 @@
 """What a device asks of the repository: what is meant for it, and the file.
 
 Rule: a file has a name in `fetched/` only when every byte on disk is what the release's role signed. A delta
-is a way to that file, never another file: what comes of it is held to the same digest, and whatever goes wrong
+is a way to that file, never another file: what comes of it is held to the same digest, and what goes wrong
 with it ends in the whole download.
 
     with open_web(settings, now, cancelled) as client:
         client.refresh()
         assignment = client.read_assignment()
-        path = client.fetch(client.find(assignment.family, assignment.version), held)
+        path = client.fetch(client.find_assigned(assignment), held)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,36 +26,30 @@ from tuf.api.metadata import TargetFile
 from tuf.ngclient.fetcher import FetcherInterface
 
 from contract.durable import make_folder
+from ota.assignment import MAX_ASSIGNMENT_BYTES, Assignment, is_news, verify_assignment
 from ota.delta import apply_delta, can_apply
-from ota.errors import CancelledError, DownloadError, ExpiredError, MissingError, UntrustedError, UpdateError
-from ota.fetcher import Limits, Progress, Remembered, WebFetcher
-from ota.layout import bundle_target, family_role, parse_target
-from ota.parts import PartFolder
-from ota.places import MEMORY, STICK, FolderFetcher, MemoryFetcher
-from ota.trust_store import TrustStore, storage_errors
-from ota.trusted import TIMESTAMP_FILE, Addresses, TrustedRepository, is_signed, settle
-from ota.web import Web, WebSettings, require_address
+from ota.director import Director, parse_director
+from ota.errors import (
+    CancelledError,
+    DownloadError,
+    ExpiredError,
+    MissingError,
+    RepositoryError,
+    UntrustedError,
+    UpdateError,
+)
+from ota.fetcher import Progress, Remembered, WebFetcher
+from ota.layout import DIRECTOR, bundle_target, family_of, family_role, parse_target
+from ota.places import MEMORY, MemoryFetcher
+from ota.sources import Carrier, ClientSettings, carry_from_stick, carry_from_web
+from ota.trust_store import Knowledge, TrustStore, storage_errors
+from ota.trusted import TIMESTAMP_FILE, Addresses, TrustedRepository, is_signed, settle, tuf_errors
 
 _LOG = logging.getLogger(__name__)
 FACTS = "industrialguard"
 """Under which key a target says what it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSettings:
-    """What a device knows of its updates when it is shipped."""
-
-    folder: Path
-    """Of its own, for what it knows and fetches."""
-    root: bytes
-    """The repository's root that was shipped."""
-    device_id: str
-    address: str
-    """Of the repository: `https://HOST/PATH`."""
-    api: str = ""
-    """Of the cloud, which tells assignments; empty: they lie in the repository."""
-    web: WebSettings = field(default_factory=WebSettings)
-    limits: Limits = field(default_factory=Limits)
+_ANY_VERSION = "0"
+"""To have a family's list brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +82,6 @@ class Release:
     def path(self) -> str:
         """Of its target."""
         return bundle_target(self.family, self.version)
-
-
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """Who brings files, and from where."""
-
-    fetcher: FetcherInterface
-    addresses: Addresses
-    assignment: str
-    """Where this device's is."""
 
 
 class UpdateClient:
@@ -142,6 +126,44 @@ class UpdateClient:
         self._repository = repository
         return Freshness(not reason, self._now is not None, repository.expires(), reason)
 
+    def read_assignment(self) -> Assignment | None:
+        """What this device shall run: the newest that it was told, also while nobody can be reached.
+
+        Returns:
+            None: it was never told anything.
+
+        Raises:
+            UntrustedError: not signed by the director, older than what was accepted, or another device's.
+            ExpiredError: its time was over before it was seen.
+            DownloadError: no connection, and nothing accepted.
+            UpdateError: any other kind.
+        """
+        director, known = self._director(), self._store.load()
+        accepted = _accepted(known, director)
+        try:
+            served = self._fetch_assignment(known)
+        except (DownloadError, MissingError) as error:
+            if accepted is None and isinstance(error, DownloadError):
+                raise
+            return accepted
+        assignment = verify_assignment(served.content, director)
+        is_news(assignment, self._settings.device_id, accepted, self._now)
+        text = served.content.decode()
+        self._store.save(replace(known, assignment=text, assignment_tag=served.tag))
+        return assignment
+
+    def find_assigned(self, assignment: Assignment) -> Release:
+        """The release that an assignment names; both must mean the same bytes.
+
+        Raises:
+            UntrustedError: they do not.
+            UpdateError: as `find`.
+        """
+        release = self.find(assignment.family, assignment.version)
+        if (release.sha256, release.length) != (assignment.sha256, assignment.length):
+            raise UntrustedError(f"assignment {assignment.number} and {release.path} name different bytes")
+        return release
+
     def find(self, family: str, version: str) -> Release:
         """A version of a family's bundle.
 
@@ -150,7 +172,9 @@ class UpdateClient:
             UntrustedError: what is said of it cannot be right.
             UpdateError: the family's list did not come, or is not to be believed.
         """
-        target = self._known().find(bundle_target(family, version))
+        repository = self._known()
+        target = repository.find(bundle_target(family, version))
+        repository.complete()
         return Release(family, version, _sha256(target), target.length, _facts(target))
 
     def fetch(self, release: Release, held: Path | None = None) -> Path:
@@ -185,9 +209,31 @@ class UpdateClient:
             StorageError: the disk does not let go.
         """
         with storage_errors(self._settings.folder):
-            PartFolder(_parts(self._settings)).clear()
+            self._settings.parts.clear()
             for path in self._fetched.iterdir():
                 path.unlink()
+
+    def _director(self) -> Director:
+        target = self._known().find(DIRECTOR)
+        path = self._settings.folder / DIRECTOR
+        if not is_signed(target, path):
+            self._download(target, path)
+        try:
+            with storage_errors(path):
+                return parse_director(path.read_bytes())
+        except RepositoryError as error:
+            raise UntrustedError(str(error)) from error
+
+    def _fetch_assignment(self, known: Knowledge) -> Remembered:
+        url, fetcher = self._carrier.assignment, self._carrier.fetcher
+        if not isinstance(fetcher, WebFetcher):
+            with tuf_errors(self._settings.folder):
+                return Remembered("", fetcher.download_bytes(url, MAX_ASSIGNMENT_BYTES))
+        if known.assignment_tag:
+            fetcher.remembered[url] = Remembered(known.assignment_tag, known.assignment.encode())
+        with tuf_errors(self._settings.folder):
+            content = fetcher.download_bytes(url, MAX_ASSIGNMENT_BYTES)
+        return fetcher.remembered.get(url, Remembered("", content))
 
     def _look(self) -> TrustedRepository:
         known = self._store.load()
@@ -197,6 +243,9 @@ class UpdateClient:
             fetcher.remembered[url] = Remembered(known.tag, timestamp)
         repository = self._open(fetcher, self._carrier.addresses)
         repository.refresh()
+        for family in _families(known):
+            repository.look_up(bundle_target(family, _ANY_VERSION))
+        repository.complete()
         known = self._store.load()
         if isinstance(fetcher, WebFetcher) and (served := fetcher.remembered.get(url)):
             is_kept = served.content == known.metadata.get(TIMESTAMP_FILE)
@@ -204,10 +253,11 @@ class UpdateClient:
         return repository
 
     def _recall(self, reason: DownloadError) -> TrustedRepository:
-        known = self._store.load().metadata
+        known = self._store.load().complete
         if TIMESTAMP_FILE not in known:
             raise reason
-        repository = self._open(MemoryFetcher(known), Addresses(MEMORY, self._carrier.addresses.targets))
+        addresses = Addresses(MEMORY, self._carrier.addresses.targets)
+        repository = self._open(MemoryFetcher(known), addresses, is_recalled=True)
         try:
             repository.refresh()
         except ExpiredError as error:
@@ -216,8 +266,11 @@ class UpdateClient:
             raise reason from None
         return repository
 
-    def _open(self, fetcher: FetcherInterface, addresses: Addresses) -> TrustedRepository:
-        return TrustedRepository(self._store, fetcher, addresses, self._settings.root, self._now)
+    def _open(
+        self, fetcher: FetcherInterface, addresses: Addresses, *, is_recalled: bool = False
+    ) -> TrustedRepository:
+        root, now = self._settings.root, self._now
+        return TrustedRepository(self._store, fetcher, addresses, root, now, is_recalled=is_recalled)
 
     def _known(self) -> TrustedRepository:
         if self._repository is None:
@@ -227,7 +280,7 @@ class UpdateClient:
         return self._repository
 
     def _download(self, target: TargetFile, path: Path) -> None:
-        parts = PartFolder(_parts(self._settings))
+        parts = self._settings.parts
         is_continued = not parts.is_empty
         try:
             self._known().download(target, path)
@@ -291,19 +344,14 @@ def open_web(
         ConfigError: the address, the identity or the authorities cannot be right.
         StorageError: another process is at it, or the disk does not take it.
     """
-    address = require_address(settings.address)
-    base = require_address(settings.api) if settings.api else ""
-    web = Web(settings.web, is_clock_believed=now is not None)
-    fetcher = WebFetcher(web, PartFolder(_parts(settings)), settings.limits, cancelled, progress)
-    name = settings.device_id
-    assignment = f"{base}api/v1/devices/{name}/assignment" if base else f"{address}assignments/{name}.json"
-    carrier = Carrier(fetcher, Addresses(f"{address}metadata/", f"{address}targets/"), assignment)
     store = TrustStore(settings.folder)
-    try:
-        with store.held():
-            yield UpdateClient(settings, store, carrier, now)
-    finally:
-        web.close()
+    with (
+        carry_from_web(
+            settings, is_clock_believed=now is not None, cancelled=cancelled, progress=progress
+        ) as carrier,
+        store.held(),
+    ):
+        yield UpdateClient(settings, store, carrier, now)
 
 
 @contextmanager
@@ -318,15 +366,25 @@ def open_stick(settings: ClientSettings, now: datetime | None, stick: Path) -> I
     Raises:
         StorageError: another process is at it, or the disk does not take it.
     """
-    addresses = Addresses(f"{STICK}metadata/", f"{STICK}targets/")
-    carrier = Carrier(FolderFetcher(stick), addresses, f"{STICK}assignments/{settings.device_id}.json")
     store = TrustStore(settings.folder)
     with store.held():
-        yield UpdateClient(settings, store, carrier, now)
+        yield UpdateClient(settings, store, carry_from_stick(settings, stick), now)
 
 
-def _parts(settings: ClientSettings) -> Path:
-    return settings.folder / "parts"
+def _families(known: Knowledge) -> list[str]:
+    """Whose releases this device has looked for before."""
+    families = (family_of(name.removesuffix(".json")) for name in known.metadata)
+    return [family for family in families if family]
+
+
+def _accepted(known: Knowledge, director: Director) -> Assignment | None:
+    """What was accepted before, as long as its signers are directors: a thief's number goes with his key."""
+    if not known.assignment:
+        return None
+    try:
+        return verify_assignment(known.assignment.encode(), director)
+    except UntrustedError:
+        return None
 
 
 def _facts(target: TargetFile) -> Mapping[str, Any]:

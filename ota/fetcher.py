@@ -117,6 +117,7 @@ class WebFetcher(FetcherInterface):
             return known.content
         part.file.seek(0)
         content = part.file.read()
+        self.remembered.pop(url, None)
         if part.tag.startswith('"'):
             self.remembered[url] = Remembered(part.tag, content)
         return content
@@ -135,6 +136,7 @@ class WebFetcher(FetcherInterface):
         part = self._parts.open(url)
         is_wanted = False
         try:
+            part.on_growth = lambda size: self._progress(size, max_length)
             if part.size > max_length:
                 part.restart("")
             self._bring(url, max_length, part)
@@ -195,7 +197,6 @@ class WebFetcher(FetcherInterface):
             self._require_wanted()
             self._require_room(url, part.size + len(chunk), max_length)
             part.write(chunk)
-            self._progress(part.size, max_length)
             n_window += len(chunk)
             passed_s = time.monotonic() - since_s
             if passed_s >= self._limits.window_s:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +30,7 @@ class Part:
         """By which the server knows these very bytes (a strong ETag, or the time of the last change)."""
         self.size = self.file.seek(0, io.SEEK_END)
         """In bytes."""
+        self.on_growth: Callable[[int], None] = lambda size: None
 
     def restart(self, tag: str) -> None:
         """Begin anew with what the server calls so."""
@@ -40,6 +42,7 @@ class Part:
         """Add what came."""
         self.file.write(chunk)
         self.size += len(chunk)
+        self.on_growth(self.size)
 
 
 class KeptPart(Part):

@@ -10,10 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from tuf.api.exceptions import DownloadHTTPError
+from tuf.api.exceptions import DownloadError, DownloadHTTPError
 from tuf.ngclient.fetcher import FetcherInterface
-
-from ota.errors import DownloadError
 
 STICK = "stick:///"
 MEMORY = "memory:///"

@@ -33,7 +33,9 @@ class Knowledge:
     """What was verified."""
 
     metadata: Mapping[str, bytes] = field(default_factory=dict)
-    """By its path in python-tuf's folder."""
+    """By its path in python-tuf's folder; the newest of each, below which nothing is accepted."""
+    complete: Mapping[str, bytes] = field(default_factory=dict)
+    """The newest of which all belongs together: what there is to go by without a connection."""
     tag: str = ""
     """By which the server knows the timestamp."""
     assignment: str = ""
@@ -97,12 +99,12 @@ class TrustStore:
             if not self._path.exists() or self._path.read_bytes() != data:
                 write_atomically(self._path, data, 0o600)
 
-    def lay_out(self, knowledge: Knowledge) -> None:
-        """Put the known metadata where python-tuf looks for it, and nothing else."""
+    def lay_out(self, metadata: Mapping[str, bytes]) -> None:
+        """Put known metadata where python-tuf looks for it, and nothing else."""
         with storage_errors(self._folder):
             shutil.rmtree(self.work, ignore_errors=True)
             self.work.mkdir()
-            for name, data in knowledge.metadata.items():
+            for name, data in metadata.items():
                 path = self.work / name
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(data)
@@ -130,6 +132,7 @@ def storage_errors(folder: Path) -> Iterator[None]:
 def _format(knowledge: Knowledge) -> dict[str, Any]:
     return {
         "metadata": {name: data.decode() for name, data in sorted(knowledge.metadata.items())},
+        "complete": {name: data.decode() for name, data in sorted(knowledge.complete.items())},
         "tag": knowledge.tag,
         "assignment": knowledge.assignment,
         "assignment_tag": knowledge.assignment_tag,
@@ -137,10 +140,12 @@ def _format(knowledge: Knowledge) -> dict[str, Any]:
 
 
 def _parse(content: dict[str, Any]) -> Knowledge:
-    metadata = {str(name): str(text).encode() for name, text in content["metadata"].items()}
-    return Knowledge(
-        metadata, str(content["tag"]), str(content["assignment"]), str(content["assignment_tag"])
+    metadata, complete = (
+        {str(name): str(text).encode() for name, text in content[part].items()}
+        for part in ("metadata", "complete")
     )
+    texts = (str(content[name]) for name in ("tag", "assignment", "assignment_tag"))
+    return Knowledge(metadata, complete, *texts)
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tuf.api import exceptions
 from tuf.api.metadata import Metadata, TargetFile, Targets, Timestamp
-from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
+from tuf.ngclient.updater import Updater
 
 from contract.durable import sync_folder
 from ota.errors import DownloadError, ExpiredError, MissingError, TooLargeError, UntrustedError
@@ -45,6 +45,7 @@ class TrustedRepository:
         addresses: For the fetcher.
         bootstrap: The root that was shipped with the device.
         now: By a believed clock; None: there is none.
+        is_recalled: Whether this is no new look, but what the last complete one found.
 
     Raises:
         UntrustedError: the shipped root is none.
@@ -58,9 +59,13 @@ class TrustedRepository:
         addresses: Addresses,
         bootstrap: bytes,
         now: datetime | None,
+        *,
+        is_recalled: bool = False,
     ) -> None:
         self._store = store
-        store.lay_out(store.load())
+        self._is_recalled = is_recalled
+        known = store.load()
+        store.lay_out(known.complete if is_recalled else known.metadata)
         with tuf_errors(store.work):
             self._updater = Updater(
                 str(store.work),
@@ -88,11 +93,29 @@ class TrustedRepository:
             MissingError: no role that may sign it has.
             UpdateError: its role's metadata did not come, or is not to be believed.
         """
-        with self._kept(), tuf_errors(self._store.work):
-            target = self._updater.get_targetinfo(path)
+        target = self.look_up(path)
         if target is None:
             raise MissingError(f"{path} is not among the signed releases")
         return target
+
+    def look_up(self, path: str) -> TargetFile | None:
+        """A target as its role has signed it; None: no role that may sign it has.
+
+        Raises:
+            UpdateError: its role's metadata did not come, or is not to be believed.
+        """
+        with self._kept(), tuf_errors(self._store.work):
+            return self._updater.get_targetinfo(path)
+
+    def complete(self) -> None:
+        """Note that what was verified up to here belongs together.
+
+        Raises:
+            StorageError: the disk does not take it.
+        """
+        if not self._is_recalled:
+            known = self._store.load()
+            self._store.save(replace(known, complete=known.metadata))
 
     def listed(self, role: str) -> Mapping[str, TargetFile]:
         """What a role lists that `find` has gone through, by path.
@@ -135,8 +158,8 @@ class TrustedRepository:
         try:
             yield
         finally:
-            known = self._store.load()
-            self._store.save(replace(known, metadata=self._store.collect()))
+            if not self._is_recalled:
+                self._store.save(replace(self._store.load(), metadata=self._store.collect()))
 
 
 def settle(target: TargetFile, aside: Path, path: Path) -> None:

@@ -121,7 +121,8 @@ class Web:
         raise WrongServerError(f"{name_of(asked)}: sent round in circles")
 
     def _ask(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        times = urllib3.Timeout(self._settings.connect_timeout_s, self._settings.silence_timeout_s)
+        settings = self._settings
+        times = urllib3.Timeout(connect=settings.connect_timeout_s, read=settings.silence_timeout_s)
         with self._deadline(url), _network_errors(url):
             return self._manager(url).request(
                 "GET",
@@ -267,8 +268,6 @@ def _network_errors(url: str) -> Iterator[None]:
         yield
     except urllib3.exceptions.SSLError as error:
         raise WrongServerError(f"{name_of(url)}: {explain_tls(_first_cause(error))}") from error
-    except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
-        raise DownloadError(f"{name_of(url)}: the server is silent") from error
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
         raise DownloadError(f"{name_of(url)}: {_in_words(error)}") from error
 
@@ -285,6 +284,8 @@ def _in_words(error: Exception) -> str:
         return "the server cannot be reached"
     if isinstance(error, urllib3.exceptions.ProxyError):
         return "the proxy cannot be reached"
+    if isinstance(error, urllib3.exceptions.TimeoutError | TimeoutError):
+        return "the server is silent"
     if isinstance(error, urllib3.exceptions.ProtocolError):
         return "the connection broke off"
     return f"no usable answer ({type(error).__name__})"
