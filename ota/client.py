@@ -1,8 +1,8 @@
-"""What a device asks of the repository: what is meant for it, and the file.
+"""What a device asks of the repository: what is new, what is meant for it, and the file.
 
-Rule: a file has a name in `fetched/` only when every byte on disk is what the release's role signed. A delta
-is a way to that file, never another file: what comes of it is held to the same digest, and what goes wrong
-with it ends in the whole download.
+Rule: an assignment chooses among what was released and adds nothing to it; a device goes by the highest
+number that it has seen, for as long as who signed it is a director. Without a connection it goes by the last
+state that was complete.
 
     with open_web(settings, now, cancelled) as client:
         client.refresh()
@@ -12,7 +12,6 @@ with it ends in the whole download.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,32 +21,34 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tuf.api.metadata import TargetFile
 from tuf.ngclient.fetcher import FetcherInterface
 
-from contract.durable import make_folder
 from ota.assignment import MAX_ASSIGNMENT_BYTES, Assignment, is_news, verify_assignment
-from ota.delta import apply_delta, can_apply
 from ota.director import Director, parse_director
 from ota.errors import (
-    CancelledError,
     DownloadError,
     ExpiredError,
     MissingError,
     RepositoryError,
     UntrustedError,
-    UpdateError,
 )
 from ota.fetcher import Progress, Remembered, WebFetcher
-from ota.layout import DIRECTOR, bundle_target, family_of, family_role, parse_target
+from ota.layout import DIRECTOR, bundle_target, family_of
 from ota.places import MEMORY, MemoryFetcher
+from ota.shelf import Shelf
 from ota.sources import Carrier, ClientSettings, carry_from_stick, carry_from_web
 from ota.trust_store import Knowledge, TrustStore, storage_errors
-from ota.trusted import TIMESTAMP_FILE, Addresses, TrustedRepository, is_signed, settle, tuf_errors
+from ota.trusted import (
+    TIMESTAMP_FILE,
+    Addresses,
+    TrustedRepository,
+    digest_of,
+    facts_of,
+    is_signed,
+    tuf_errors,
+)
 
 _LOG = logging.getLogger(__name__)
-FACTS = "industrialguard"
-"""Under which key a target says what it is."""
 _ANY_VERSION = "0"
 """To have a family's list brought."""
 
@@ -67,7 +68,7 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class SignedRelease:
     """One version of one family's bundle, as it was signed."""
 
     family: str
@@ -102,11 +103,7 @@ class UpdateClient:
         self._carrier = carrier
         self._now = now
         self._repository: TrustedRepository | None = None
-        self._fetched = settings.folder / "fetched"
-        with storage_errors(self._fetched):
-            make_folder(self._fetched)
-            for torn in self._fetched.glob(".*"):
-                torn.unlink()
+        self._shelf = Shelf(settings.folder / "fetched", settings.parts)
 
     def refresh(self) -> Freshness:
         """Look for what is new; without a connection, go by what was verified before.
@@ -117,12 +114,10 @@ class UpdateClient:
             UntrustedError: not signed by whom it must be, or older than what is known.
             UpdateError: any other kind.
         """
-        reason = ""
         try:
-            repository = self._look()
+            repository, reason = self._look(), ""
         except DownloadError as error:
-            repository = self._recall(error)
-            reason = str(error)
+            repository, reason = self._recall(error), str(error)
         self._repository = repository
         return Freshness(not reason, self._now is not None, repository.expires(), reason)
 
@@ -152,7 +147,7 @@ class UpdateClient:
         self._store.save(replace(known, assignment=text, assignment_tag=served.tag))
         return assignment
 
-    def find_assigned(self, assignment: Assignment) -> Release:
+    def find_assigned(self, assignment: Assignment) -> SignedRelease:
         """The release that an assignment names; both must mean the same bytes.
 
         Raises:
@@ -164,7 +159,7 @@ class UpdateClient:
             raise UntrustedError(f"assignment {assignment.number} and {release.path} name different bytes")
         return release
 
-    def find(self, family: str, version: str) -> Release:
+    def find(self, family: str, version: str) -> SignedRelease:
         """A version of a family's bundle.
 
         Raises:
@@ -175,9 +170,9 @@ class UpdateClient:
         repository = self._known()
         target = repository.find(bundle_target(family, version))
         repository.complete()
-        return Release(family, version, _sha256(target), target.length, _facts(target))
+        return SignedRelease(family, version, digest_of(target), target.length, facts_of(target))
 
-    def fetch(self, release: Release, held: Path | None = None) -> Path:
+    def fetch(self, release: SignedRelease, held: Path | None = None) -> Path:
         """Bring a release's bundle, verified on disk; one that is there already costs no transfer.
 
         Args:
@@ -190,17 +185,11 @@ class UpdateClient:
             UntrustedError: what came is not what was signed.
             UpdateError: any other kind.
         """
-        target = self._known().find(release.path)
-        if _sha256(target) != release.sha256:
+        repository = self._known()
+        target = repository.find(release.path)
+        if digest_of(target) != release.sha256:
             raise UntrustedError(f"{release.path} has changed since it was found")
-        path = self._fetched / f"{release.sha256}.igb"
-        if not is_signed(target, path) and not (held and self._patch(release, target, held, path)):
-            self._download(target, path)
-        with storage_errors(self._fetched):
-            for other in self._fetched.iterdir():
-                if other != path:
-                    other.unlink()
-        return path
+        return self._shelf.bring(repository, target, held)
 
     def forget(self) -> None:
         """Drop every file that was fetched, whole or not.
@@ -208,16 +197,13 @@ class UpdateClient:
         Raises:
             StorageError: the disk does not let go.
         """
-        with storage_errors(self._settings.folder):
-            self._settings.parts.clear()
-            for path in self._fetched.iterdir():
-                path.unlink()
+        self._shelf.clear()
 
     def _director(self) -> Director:
-        target = self._known().find(DIRECTOR)
-        path = self._settings.folder / DIRECTOR
+        repository, path = self._known(), self._settings.folder / DIRECTOR
+        target = repository.find(DIRECTOR)
         if not is_signed(target, path):
-            self._download(target, path)
+            repository.download(target, path)
         try:
             with storage_errors(path):
                 return parse_director(path.read_bytes())
@@ -262,7 +248,7 @@ class UpdateClient:
             repository.refresh()
         except ExpiredError as error:
             raise ExpiredError(f"{error}; {reason}") from reason
-        except MissingError:
+        except DownloadError:
             raise reason from None
         return repository
 
@@ -275,54 +261,8 @@ class UpdateClient:
     def _known(self) -> TrustedRepository:
         if self._repository is None:
             self.refresh()
-        if self._repository is None:
-            raise UntrustedError("nothing is known of the repository")
+        assert self._repository is not None  # noqa: S101  (refresh has raised otherwise)
         return self._repository
-
-    def _download(self, target: TargetFile, path: Path) -> None:
-        parts = self._settings.parts
-        is_continued = not parts.is_empty
-        try:
-            self._known().download(target, path)
-        except UntrustedError:
-            if not is_continued:
-                raise
-            _LOG.warning("what was kept of a download is damaged; beginning anew")
-            self._known().download(target, path)
-
-    def _patch(self, release: Release, target: TargetFile, held: Path, path: Path) -> bool:
-        """Make the bundle out of a held one; False: the whole one must be fetched."""
-        difference, aside = self._fetched / f".{release.sha256}.bsdiff", self._fetched / f".{path.name}"
-        try:
-            with storage_errors(held):
-                old = held.read_bytes()
-            delta = self._find_delta(release, hashlib.sha256(old).hexdigest())
-            if delta is None or delta.length >= target.length:
-                return False
-            self._download(delta, difference)
-            with storage_errors(self._fetched):
-                aside.write_bytes(apply_delta(old, difference.read_bytes(), target.length))
-            settle(target, aside, path)
-        except (CancelledError, DownloadError):
-            raise
-        except UpdateError as error:
-            _LOG.warning("a delta is of no use; fetching the whole bundle", extra={"reason": str(error)})
-            return False
-        finally:
-            with storage_errors(self._fetched):
-                difference.unlink(missing_ok=True)
-                aside.unlink(missing_ok=True)
-        return True
-
-    def _find_delta(self, release: Release, old_sha256: str) -> TargetFile | None:
-        if not can_apply():
-            return None
-        for path, target in self._known().listed(family_role(release.family)).items():
-            wanted = {"kind": "delta", "old_sha256": old_sha256, "new_sha256": release.sha256}
-            facts = _facts(target)
-            if {key: facts.get(key) for key in wanted} == wanted and parse_target(path).delta_from:
-                return self._known().find(path)
-        return None
 
 
 @contextmanager
@@ -385,15 +325,3 @@ def _accepted(known: Knowledge, director: Director) -> Assignment | None:
         return verify_assignment(known.assignment.encode(), director)
     except UntrustedError:
         return None
-
-
-def _facts(target: TargetFile) -> Mapping[str, Any]:
-    facts = (target.custom or {}).get(FACTS, {})
-    return facts if isinstance(facts, dict) else {}
-
-
-def _sha256(target: TargetFile) -> str:
-    digest = target.hashes.get("sha256", "")
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-        raise UntrustedError(f"{target.path} is signed without its SHA-256")
-    return digest

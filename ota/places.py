@@ -55,9 +55,11 @@ class MemoryFetcher(FetcherInterface):
     def _fetch(self, url: str) -> Iterator[bytes]:
         name = url.removeprefix(MEMORY)
         version, _, rest = name.partition(".")
-        known = self._metadata.get(rest if version.isdecimal() else name)
-        if known is None or rest == "root.json":  # all roots are known before it is asked
+        if rest == "root.json":  # all roots are known before it is asked
             raise DownloadHTTPError(f"{name} was never fetched", 404)
+        known = self._metadata.get(rest if version.isdecimal() else name)
+        if known is None:
+            raise DownloadError("there is no connection")
         return iter((known,))
 
 

@@ -8,11 +8,13 @@ nothing is called too old: that waits until the clock is believed. Errors of TUF
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tuf.api import exceptions
 from tuf.api.metadata import Metadata, TargetFile, Targets, Timestamp
@@ -24,6 +26,9 @@ from ota.errors import DownloadError, ExpiredError, MissingError, TooLargeError,
 from ota.trust_store import TrustStore, storage_errors
 
 TIMESTAMP_FILE = "timestamp.json"
+FACTS = "industrialguard"
+"""Under which key a target says what it is."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Before everything that expires."""
 
@@ -160,6 +165,24 @@ class TrustedRepository:
         finally:
             if not self._is_recalled:
                 self._store.save(replace(self._store.load(), metadata=self._store.collect()))
+
+
+def digest_of(target: TargetFile) -> str:
+    """A target's SHA-256.
+
+    Raises:
+        UntrustedError: it was signed without one.
+    """
+    digest = target.hashes.get("sha256", "")
+    if not _SHA256.fullmatch(digest):
+        raise UntrustedError(f"{target.path} is signed without its SHA-256")
+    return digest
+
+
+def facts_of(target: TargetFile) -> Mapping[str, Any]:
+    """What else was signed of a target."""
+    facts = (target.custom or {}).get(FACTS, {})
+    return facts if isinstance(facts, dict) else {}
 
 
 def settle(target: TargetFile, aside: Path, path: Path) -> None:

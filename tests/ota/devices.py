@@ -30,7 +30,7 @@ TIMESTAMP = "/metadata/timestamp.json"
 
 
 @dataclass
-class Plant:
+class Site:
     """A server, a repository on it, and one device."""
 
     server: FaultServer
@@ -102,6 +102,6 @@ class Plant:
 
 
 @contextmanager
-def plant(folder: Path) -> Iterator[Plant]:
+def open_site(folder: Path) -> Iterator[Site]:
     with FaultServer() as server:
-        yield Plant(server, folder)
+        yield Site(server, folder)

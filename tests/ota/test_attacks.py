@@ -18,7 +18,7 @@ from securesystemslib.signer import CryptoSigner
 
 from ota.errors import ExpiredError, MissingError, TooLargeError, TooSlowError, UntrustedError, UpdateError
 from ota.web import WebSettings
-from tests.ota.devices import ASSIGNMENT, TIMESTAMP, Plant, plant
+from tests.ota.devices import ASSIGNMENT, TIMESTAMP, Site, open_site
 from tests.ota.fault_server import drip_body, drip_head, endless
 from tests.ota.small_repository import FAMILY, NOW, ROLE, new_keys
 
@@ -28,13 +28,13 @@ EVIL = random.Random(666).randbytes(100_000)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Plant]:
-    with plant(tmp_path) as site:
+def site(tmp_path: Path) -> Iterator[Site]:
+    with open_site(tmp_path) as site:
         site.release("1", GOOD)
         yield site
 
 
-def require_healthy(site: Plant, data: bytes, version: str) -> None:
+def require_healthy(site: Site, data: bytes, version: str) -> None:
     """What came of an attack: nothing false was fetched, and with the true repository all is well."""
     folder = site.settings.folder
     fetched = [path.read_bytes() for path in (folder / "fetched").glob("*")]
@@ -43,7 +43,7 @@ def require_healthy(site: Plant, data: bytes, version: str) -> None:
     assert site.fetch(version) == data
 
 
-def test_rollback_of_the_timestamp_is_refused(site: Plant) -> None:
+def test_rollback_of_the_timestamp_is_refused(site: Site) -> None:
     old = dict(site.server.files)
     site.release("2", BETTER)
     site.refresh()
@@ -55,7 +55,7 @@ def test_rollback_of_the_timestamp_is_refused(site: Plant) -> None:
     require_healthy(site, BETTER, "2")
 
 
-def test_rollback_of_the_snapshot_by_a_stolen_timestamp_key_is_refused(site: Plant) -> None:
+def test_rollback_of_the_snapshot_by_a_stolen_timestamp_key_is_refused(site: Site) -> None:
     site.release("2", BETTER)
     site.refresh()
     site.repository.signed["timestamp"].version += 1
@@ -65,7 +65,7 @@ def test_rollback_of_the_snapshot_by_a_stolen_timestamp_key_is_refused(site: Pla
         site.refresh()
 
 
-def test_rollback_of_a_family_by_stolen_online_keys_is_refused(site: Plant) -> None:
+def test_rollback_of_a_family_by_stolen_online_keys_is_refused(site: Site) -> None:
     site.release("2", BETTER)
     site.refresh()
     site.repository.signed[ROLE].version -= 1
@@ -74,7 +74,7 @@ def test_rollback_of_a_family_by_stolen_online_keys_is_refused(site: Plant) -> N
         site.refresh()
 
 
-def test_rollback_of_the_root_is_refused(site: Plant) -> None:
+def test_rollback_of_the_root_is_refused(site: Site) -> None:
     """A device that has seen root 2 goes on from there, even when the server has only root 1 and its keys."""
     before = dict(site.server.files)
     site.repository.replace_key("timestamp")
@@ -86,7 +86,7 @@ def test_rollback_of_the_root_is_refused(site: Plant) -> None:
         site.refresh()
 
 
-def test_freeze_is_noticed_when_the_timestamp_ends(site: Plant) -> None:
+def test_freeze_is_noticed_when_the_timestamp_ends(site: Site) -> None:
     site.refresh()
     site.now = NOW + timedelta(days=7, seconds=1)
     with pytest.raises(ExpiredError, match="nothing newer"):
@@ -96,7 +96,7 @@ def test_freeze_is_noticed_when_the_timestamp_ends(site: Plant) -> None:
     require_healthy(site, GOOD, "1")
 
 
-def test_mix_and_match_of_metadata_is_refused(site: Plant) -> None:
+def test_mix_and_match_of_metadata_is_refused(site: Site) -> None:
     """A family's list of yesterday under the name of today's."""
     yesterday = site.server.files[f"/metadata/{site.repository.signed[ROLE].version}.{ROLE}.json"]
     site.release("2", BETTER)
@@ -108,7 +108,7 @@ def test_mix_and_match_of_metadata_is_refused(site: Plant) -> None:
     require_healthy(site, BETTER, "2")
 
 
-def test_mix_and_match_of_an_assignment_and_a_release_is_refused(site: Plant) -> None:
+def test_mix_and_match_of_an_assignment_and_a_release_is_refused(site: Site) -> None:
     site.release("2", BETTER)
     site.appoint()
     site.assign(1, GOOD, version="2")
@@ -119,7 +119,7 @@ def test_mix_and_match_of_an_assignment_and_a_release_is_refused(site: Plant) ->
             client.find_assigned(assignment)
 
 
-def test_another_family_cannot_be_signed_by_a_familys_key(site: Plant) -> None:
+def test_another_family_cannot_be_signed_by_a_familys_key(site: Site) -> None:
     site.repository.add_bundle("9", EVIL, family="fan")
     site.repository.publish(ROLE, "snapshot", "timestamp")
     with site.look() as client, pytest.raises(MissingError):
@@ -127,7 +127,7 @@ def test_another_family_cannot_be_signed_by_a_familys_key(site: Plant) -> None:
 
 
 @pytest.mark.parametrize("path", [TIMESTAMP, "bundle"])
-def test_endless_data_is_refused(site: Plant, path: str) -> None:
+def test_endless_data_is_refused(site: Site, path: str) -> None:
     path = site.release("2", BETTER) if path == "bundle" else path
     site.server.always[path] = endless
     with pytest.raises(TooLargeError):
@@ -138,7 +138,7 @@ def test_endless_data_is_refused(site: Plant, path: str) -> None:
 
 @pytest.mark.parametrize("drip", [drip_head, drip_body], ids=["head", "body"])
 @pytest.mark.parametrize("path", [TIMESTAMP, "bundle"])
-def test_slow_retrieval_is_refused(site: Plant, path: str, drip: Any) -> None:
+def test_slow_retrieval_is_refused(site: Site, path: str, drip: Any) -> None:
     path = site.release("2", BETTER) if path == "bundle" else path
     site.settings = replace(site.settings, web=WebSettings(head_timeout_s=0.3))
     site.server.always[path] = drip
@@ -151,7 +151,7 @@ def test_slow_retrieval_is_refused(site: Plant, path: str, drip: Any) -> None:
 @pytest.mark.parametrize(
     "data", [EVIL, BETTER[:-1], b"", BETTER[:-1] + b"x"], ids=["evil", "cut", "empty", "bit"]
 )
-def test_wrong_hash_is_refused(site: Plant, data: bytes) -> None:
+def test_wrong_hash_is_refused(site: Site, data: bytes) -> None:
     url = site.release("2", BETTER)
     site.server.files[url] = data
     with pytest.raises(UntrustedError):
@@ -163,19 +163,19 @@ def test_wrong_hash_is_refused(site: Plant, data: bytes) -> None:
 
 class TestAssignment:
     @pytest.fixture
-    def site(self, site: Plant) -> Plant:
+    def site(self, site: Site) -> Site:
         site.release("2", BETTER)
         site.appoint()
         site.assign(5, BETTER)
         assert self.read(site).number == 5
         return site
 
-    def read(self, site: Plant) -> Any:
+    def read(self, site: Site) -> Any:
         with site.look() as client:
             client.refresh()
             return client.read_assignment()
 
-    def test_replayed_assignment_is_refused(self, site: Plant) -> None:
+    def test_replayed_assignment_is_refused(self, site: Site) -> None:
         old = site.server.files[ASSIGNMENT]
         site.assign(6, BETTER)
         assert self.read(site).number == 6
@@ -185,33 +185,33 @@ class TestAssignment:
         site.assign(7, BETTER)
         assert self.read(site).number == 7
 
-    def test_another_assignment_under_the_same_number_is_refused(self, site: Plant) -> None:
+    def test_another_assignment_under_the_same_number_is_refused(self, site: Site) -> None:
         site.assign(5, GOOD, version="1")
         with pytest.raises(UntrustedError, match="another one before"):
             self.read(site)
 
-    def test_another_devices_assignment_is_refused(self, site: Plant) -> None:
+    def test_another_devices_assignment_is_refused(self, site: Site) -> None:
         site.assign(9, BETTER, device="press-2")
         with pytest.raises(UntrustedError, match="press-2"):
             self.read(site)
 
-    def test_an_assignment_of_nobody_is_refused(self, site: Plant) -> None:
+    def test_an_assignment_of_nobody_is_refused(self, site: Site) -> None:
         site.assign(9, BETTER, by=new_keys())
         with pytest.raises(UntrustedError, match="not signed by the director"):
             self.read(site)
 
-    def test_an_assignment_that_ended_is_refused(self, site: Plant) -> None:
+    def test_an_assignment_that_ended_is_refused(self, site: Site) -> None:
         site.assign(9, BETTER, issued=NOW - timedelta(days=9), expires=NOW - timedelta(days=1))
         with pytest.raises(ExpiredError):
             self.read(site)
 
     @pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b"\xff" * 10, b"x" * 20_000], ids=len)
-    def test_garbage_is_refused(self, site: Plant, data: bytes) -> None:
+    def test_garbage_is_refused(self, site: Site, data: bytes) -> None:
         site.server.files[ASSIGNMENT] = data
         with pytest.raises((UntrustedError, TooLargeError)):
             self.read(site)
 
-    def test_a_stolen_director_key_can_only_assign_what_was_released(self, site: Plant) -> None:
+    def test_a_stolen_director_key_can_only_assign_what_was_released(self, site: Site) -> None:
         site.assign(9, EVIL, version="666")
         with site.look() as client:
             assignment = client.read_assignment()
@@ -219,7 +219,7 @@ class TestAssignment:
             with pytest.raises(MissingError):
                 client.find_assigned(assignment)
 
-    def test_a_stolen_director_key_is_revoked_and_takes_its_numbers_along(self, site: Plant) -> None:
+    def test_a_stolen_director_key_is_revoked_and_takes_its_numbers_along(self, site: Site) -> None:
         site.assign(2**60, GOOD, version="1")
         assert self.read(site).number == 2**60
         site.appoint(new_keys())
@@ -230,7 +230,7 @@ class TestAssignment:
 
 
 class TestStolenKeys:
-    def test_stolen_online_keys_cannot_release(self, site: Plant) -> None:
+    def test_stolen_online_keys_cannot_release(self, site: Site) -> None:
         """With snapshot and timestamp keys a thief signs whatever lists he likes: none is a family's."""
         site.refresh()
         thief = new_keys()[0]
@@ -240,7 +240,7 @@ class TestStolenKeys:
         with pytest.raises(UntrustedError):
             site.fetch("2")
 
-    def test_stolen_online_keys_cannot_make_new_ones(self, site: Plant) -> None:
+    def test_stolen_online_keys_cannot_make_new_ones(self, site: Site) -> None:
         site.refresh()
         stolen = site.repository.keys["timestamp"]
         site.repository.replace_key("targets")
@@ -248,7 +248,7 @@ class TestStolenKeys:
         with pytest.raises(UntrustedError):
             site.refresh()
 
-    def test_after_a_rotation_stolen_online_keys_are_worth_nothing(self, site: Plant) -> None:
+    def test_after_a_rotation_stolen_online_keys_are_worth_nothing(self, site: Site) -> None:
         """Fast forward: the thief's versions are far ahead, and go with his keys."""
         site.refresh()
         for role in ("snapshot", "timestamp"):
@@ -265,7 +265,7 @@ class TestStolenKeys:
         with pytest.raises(UntrustedError):
             site.refresh()
 
-    def test_revoked_key_of_a_family_signs_nothing_any_more(self, site: Plant) -> None:
+    def test_revoked_key_of_a_family_signs_nothing_any_more(self, site: Site) -> None:
         site.refresh()
         old = revoke_family(site)
         site.repository.publish("targets", ROLE, "snapshot", "timestamp")
@@ -279,7 +279,7 @@ class TestStolenKeys:
         site.release("2", BETTER)
         require_healthy(site, BETTER, "2")
 
-    def test_one_stolen_root_key_is_not_enough(self, site: Plant) -> None:
+    def test_one_stolen_root_key_is_not_enough(self, site: Site) -> None:
         site.refresh()
         stolen = site.repository.keys["root"][:1]
         site.repository.root.roles["root"].threshold = 1
@@ -287,7 +287,7 @@ class TestStolenKeys:
         with pytest.raises(UntrustedError):
             site.refresh()
 
-    def test_a_stolen_root_key_is_replaced_by_the_two_others(self, site: Plant) -> None:
+    def test_a_stolen_root_key_is_replaced_by_the_two_others(self, site: Site) -> None:
         site.refresh()
         keys = site.repository.keys["root"]
         site.repository.root.revoke_key(keys[0].public_key.keyid, "root")
@@ -298,7 +298,7 @@ class TestStolenKeys:
         require_healthy(site, GOOD, "1")
 
 
-def revoke_family(site: Plant) -> CryptoSigner:
+def revoke_family(site: Site) -> CryptoSigner:
     """Give the family a new key; the old one."""
     (old,) = site.repository.keys[ROLE]
     targets = site.repository.signed["targets"]
@@ -308,7 +308,7 @@ def revoke_family(site: Plant) -> CryptoSigner:
     return old
 
 
-def test_expired_root_is_refused_until_there_is_a_newer_one(site: Plant) -> None:
+def test_expired_root_is_refused_until_there_is_a_newer_one(site: Site) -> None:
     site.repository.sign("root", expires=NOW - timedelta(seconds=1))
     with pytest.raises(ExpiredError, match="root"):
         site.refresh()
@@ -316,15 +316,15 @@ def test_expired_root_is_refused_until_there_is_a_newer_one(site: Plant) -> None
     require_healthy(site, GOOD, "1")
 
 
-def test_an_expired_root_on_the_way_to_a_newer_one_strands_nobody(site: Plant) -> None:
+def test_an_expired_root_on_the_way_to_a_newer_one_strands_nobody(site: Site) -> None:
     site.repository.sign("root", expires=NOW - timedelta(days=300))
     site.repository.publish()
     require_healthy(site, GOOD, "1")
 
 
-def test_a_root_of_another_repository_is_refused(site: Plant, tmp_path: Path) -> None:
+def test_a_root_of_another_repository_is_refused(site: Site, tmp_path: Path) -> None:
     site.refresh()
-    with plant(tmp_path / "evil") as evil:
+    with open_site(tmp_path / "evil") as evil:
         evil.release("1", EVIL)
         evil.repository.publish()
         site.server.files.clear()
@@ -334,7 +334,7 @@ def test_a_root_of_another_repository_is_refused(site: Plant, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", [TIMESTAMP, "snapshot", "targets", ROLE, "root"])
-def test_any_damage_to_metadata_ends_in_an_error_of_ours(site: Plant, name: str) -> None:
+def test_any_damage_to_metadata_ends_in_an_error_of_ours(site: Site, name: str) -> None:
     """Bits, lengths, types and depth; python-tuf's own errors never come through."""
     luck = random.Random(name)
     site.repository.publish()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ota.layout import bundle_target
-from tests.ota.devices import Plant, plant
+from tests.ota.devices import Site, open_site
 from tests.ota.small_repository import FAMILY
 from tools.tuf_client import main
 
@@ -16,8 +16,8 @@ NAME = bundle_target(FAMILY, "1")
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Plant]:
-    with plant(tmp_path) as site:
+def site(tmp_path: Path) -> Iterator[Site]:
+    with open_site(tmp_path) as site:
         site.release("1", b"bundle")
         site.repository.now = site.repository.now.replace(year=2099)  # the command asks the real clock
         site.repository.publish()
@@ -28,21 +28,21 @@ def site(tmp_path: Path) -> Iterator[Plant]:
         yield site
 
 
-def run(site: Plant, *command: str) -> int:
+def run(site: Site, *command: str) -> int:
     metadata, targets = str(site.folder / "metadata"), str(site.folder / "targets")
     where = ("--metadata-dir", metadata, "--metadata-url", f"{site.server.url}/metadata")
     what = ("--target-name", NAME, "--target-dir", targets, "--target-base-url", f"{site.server.url}/targets")
     return main([*where, *what, *command])
 
 
-def test_what_is_trusted_is_shown_by_role(site: Plant) -> None:
+def test_what_is_trusted_is_shown_by_role(site: Site) -> None:
     assert run(site, "refresh") == 0
     shown = {path.name for path in (site.folder / "metadata").glob("*.json")}
     assert shown == {"root.json", "timestamp.json", "snapshot.json", "targets.json"}
     assert (site.folder / "metadata" / "root.json").read_bytes() == site.server.files["/metadata/2.root.json"]
 
 
-def test_a_target_is_fetched_once(site: Plant) -> None:
+def test_a_target_is_fetched_once(site: Site) -> None:
     assert run(site, "download") == 0
     n_asked = len(site.server.served)
     (path,) = (site.folder / "targets").iterdir()
@@ -51,7 +51,7 @@ def test_a_target_is_fetched_once(site: Plant) -> None:
     assert [each for each in site.server.served[n_asked:] if "/targets/" in each.path] == []
 
 
-def test_what_is_refused_is_said_in_one_line(site: Plant, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_refused_is_said_in_one_line(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.server.files["/metadata/timestamp.json"] = b"{}"
     assert run(site, "refresh") == 1
     said = capsys.readouterr().err
