@@ -167,9 +167,7 @@ class UpdateClient:
             UntrustedError: what is said of it cannot be right.
             UpdateError: the family's list did not come, or is not to be believed.
         """
-        repository = self._known()
-        target = repository.find(bundle_target(family, version))
-        repository.complete()
+        target = self._known().find(bundle_target(family, version))
         return SignedRelease(family, version, digest_of(target), target.length, facts_of(target))
 
     def fetch(self, release: SignedRelease, held: Path | None = None) -> Path:
@@ -228,10 +226,7 @@ class UpdateClient:
         if isinstance(fetcher, WebFetcher) and known.tag and timestamp:
             fetcher.remembered[url] = Remembered(known.tag, timestamp)
         repository = self._open(fetcher, self._carrier.addresses)
-        repository.refresh()
-        for family in _families(known):
-            repository.look_up(bundle_target(family, _ANY_VERSION))
-        repository.complete()
+        repository.refresh(bundle_target(family, _ANY_VERSION) for family in _families(known))
         known = self._store.load()
         if isinstance(fetcher, WebFetcher) and (served := fetcher.remembered.get(url)):
             is_kept = served.content == known.metadata.get(TIMESTAMP_FILE)

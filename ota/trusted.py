@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -82,14 +82,19 @@ class TrustedRepository:
         # python-tuf takes the system's time and has no public way to be told another.
         self._updater._trusted_set.reference_time = now or _NO_TIME
 
-    def refresh(self) -> None:
+    def refresh(self, paths: Iterable[str] = ()) -> None:
         """Take over what is new.
+
+        Args:
+            paths: Targets whose roles' lists shall be brought too.
 
         Raises:
             UpdateError: something did not come or is not to be believed; what was verified before it is kept.
         """
         with self._kept(), tuf_errors(self._store.work):
             self._updater.refresh()
+            for path in paths:
+                self._updater.get_targetinfo(path)
 
     def find(self, path: str) -> TargetFile:
         """A target as its role has signed it.
@@ -98,29 +103,11 @@ class TrustedRepository:
             MissingError: no role that may sign it has.
             UpdateError: its role's metadata did not come, or is not to be believed.
         """
-        target = self.look_up(path)
+        with self._kept(), tuf_errors(self._store.work):
+            target = self._updater.get_targetinfo(path)
         if target is None:
             raise MissingError(f"{path} is not among the signed releases")
         return target
-
-    def look_up(self, path: str) -> TargetFile | None:
-        """A target as its role has signed it; None: no role that may sign it has.
-
-        Raises:
-            UpdateError: its role's metadata did not come, or is not to be believed.
-        """
-        with self._kept(), tuf_errors(self._store.work):
-            return self._updater.get_targetinfo(path)
-
-    def complete(self) -> None:
-        """Note that what was verified up to here belongs together.
-
-        Raises:
-            StorageError: the disk does not take it.
-        """
-        if not self._is_recalled:
-            known = self._store.load()
-            self._store.save(replace(known, complete=known.metadata))
 
     def listed(self, role: str) -> Mapping[str, TargetFile]:
         """What a role lists that `find` has gone through, by path.
@@ -159,12 +146,16 @@ class TrustedRepository:
 
     @contextmanager
     def _kept(self) -> Iterator[None]:
-        """Whatever comes of it: what was verified stays."""
+        """Whatever comes of it, what was verified stays; if all goes well, it belongs together."""
+        is_complete = False
         try:
             yield
+            is_complete = True
         finally:
             if not self._is_recalled:
-                self._store.save(replace(self._store.load(), metadata=self._store.collect()))
+                known, metadata = self._store.load(), self._store.collect()
+                complete = metadata if is_complete else known.complete
+                self._store.save(replace(known, metadata=metadata, complete=complete))
 
 
 def digest_of(target: TargetFile) -> str:

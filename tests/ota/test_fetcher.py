@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tuf.api.exceptions import DownloadHTTPError
 
 from ota.errors import (
@@ -135,6 +137,45 @@ def test_a_file_that_changed_is_not_stitched_together(rig: Rig, tags: bool) -> N
     changed = bytes(reversed(DATA))
     rig.server.files[PATH], rig.server.gives_tags = changed, tags
     assert rig.fetch() == changed
+
+
+FAULTS = {
+    "reset": break_off,
+    "garbage": garbage,
+    "503": say(503),
+    "416": say(416),
+    "404": say(404),
+    "304": say(304),
+    "cut early": cut_after(100),
+    "cut": cut_after(2 * CHUNK_BYTES + 1),
+    "whole": ignore_range,
+    "elsewhere": wrong_range,
+    "longer": claim_length(9_999_999),
+    "shorter": claim_length(1000),
+}
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+@given(names=st.lists(st.sampled_from(sorted(FAULTS)), max_size=8), n_looks=st.integers(1, 3))
+def test_whatever_a_server_does_a_file_is_whole_or_there_is_an_error(
+    rig: Rig, names: list[str], n_looks: int
+) -> None:
+    rig.server.faults[PATH] = [FAULTS[name] for name in names]
+    for _ in range(n_looks):
+        try:
+            data = rig.fetch()
+        except (UpdateError, DownloadHTTPError):
+            continue
+        # A head that promises less than the file cuts it there; TUF's digest is what notices.
+        assert data == DATA or (data == DATA[:1000] and "shorter" in names)
+    rig.server.faults[PATH] = []
+    assert rig.fetch() == DATA
+    assert rig.parts.is_empty
 
 
 def test_without_a_tag_a_cut_download_begins_anew(rig: Rig) -> None:
