@@ -228,8 +228,8 @@ def _tell(outcome: Outcome) -> int:
         print(f"waiting: {reason}", file=sys.stderr)
     if outcome.waiting:
         print(
-            "keys that are here sign with `industrialguard ota accept --key URI`; elsewhere, copies of what is in "
-            "proposed/ are signed with `industrialguard ota sign`, for `accept` to take back",
+            "sign here with `industrialguard ota accept --key URI`; where other keys are, sign copies of"
+            " what is in proposed/ with `industrialguard ota sign`, and give them to `accept`",
             file=sys.stderr,
         )
         return WAITING

@@ -72,13 +72,9 @@ class Plant:
         key = self.key(family)
         return self.repository(*names).change(lambda draft: rotation.delegate(draft, family, (key,)))
 
-    def rotate(
-        self, role: str, change: rotation.KeyChange, *names: str, path: Path | None = None
-    ) -> Outcome:
+    def rotate(self, role: str, change: rotation.KeyChange, *names: str, path: Path | None = None) -> Outcome:
         repository = self.repository(*names, path=path)
-        return repository.change(
-            lambda draft: rotation.change_keys(draft, repository.folder, role, change)
-        )
+        return repository.change(lambda draft: rotation.change_keys(draft, repository.folder, role, change))
 
     def take_root(self) -> bytes:
         """What a device is born with."""
@@ -121,7 +117,7 @@ def good_papers(bundle: Bundle = PUMP, **replay: Any) -> Papers:
     return Papers("# card", True, blessing, lineage)
 
 
-class FolderFetcher(FetcherInterface):  # type: ignore[misc]
+class FolderFetcher(FetcherInterface):
     """A web server's files without the web."""
 
     def __init__(self, folder: Path) -> None:
@@ -159,7 +155,12 @@ class Device:
         fetcher = FolderFetcher(self._folder) if self._url is None else None
         base = self._url or "folder://"
         updater = Updater(
-            str(self._home), f"{base}metadata/", str(self._home), f"{base}targets/", fetcher, bootstrap=self._root
+            str(self._home),
+            f"{base}metadata/",
+            str(self._home),
+            f"{base}targets/",
+            fetcher,
+            bootstrap=self._root,
         )
         if now is not None:
             updater._trusted_set.reference_time = now

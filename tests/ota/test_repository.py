@@ -1,25 +1,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tuf.api.exceptions import ExpiredMetadataError, RepositoryError as TufError
+from tuf.api.exceptions import ExpiredMetadataError
 
+from ota.draft import Draft
 from ota.errors import RepositoryError
 from ota.publishing import publish
-from ota.repository import Repository
+from ota.rotation import KeyChange, change_keys
 from tests.contract.kills import killed_at_each_line
-from tests.ota.plant import DAY, ONLINE, ROOTS, Device, Plant, make_plant, make_release, served
+from tests.ota.plant import DAY, ONLINE, Device, Plant, make_plant, make_release, served
 
-WRITERS = (
-    "ota.repository",
-    "ota.folder",
-    "ota.publishing",
-    "ota.sweep",
-    "contract.archive",
-    "contract.durable",
-)
+WRITERS = ("ota.repository", "ota.folder", "contract.archive", "contract.durable")
+"""Whoever writes, and in which order; between two of their lines nothing happens on the disk."""
 
 
 def files(plant: Plant) -> dict[str, bytes]:
@@ -28,6 +24,16 @@ def files(plant: Plant) -> dict[str, bytes]:
         for path in plant.path.rglob("*")
         if path.is_file()
     }
+
+
+def renewal_of(*roles: str) -> Callable[[Draft], None]:
+    """A change that says the same again, for longer."""
+
+    def edit(draft: Draft) -> None:
+        for role in roles:
+            draft.edit(role)
+
+    return edit
 
 
 def test_a_plain_client_takes_a_release_from_a_plain_web_server(plant: Plant, tmp_path: Path) -> None:
@@ -106,8 +112,8 @@ def test_a_device_that_was_off_for_years_follows_every_root(tmp_path: Path) -> N
     for _ in range(4):
         plant.now += 300 * DAY
         for role in ("root", "targets", "family-pump"):
-            plant.repository().change(lambda draft, role=role: draft.edit(role))
-    assert (device.refresh(plant.now)._trusted_set.root.version) == 5
+            plant.repository().change(renewal_of(role))
+    assert device.refresh(plant.now)._trusted_set.root.version == 5
 
 
 def test_an_expired_root_is_refused(tmp_path: Path) -> None:
@@ -117,7 +123,7 @@ def test_an_expired_root_is_refused(tmp_path: Path) -> None:
     plant.repository(*ONLINE, "targets", "pump").change(lambda draft: None, ONLINE)
     with pytest.raises(ExpiredMetadataError, match="root"):
         device.refresh(plant.now)
-    plant.repository().change(lambda draft: [draft.edit(role) for role in ("root", "targets")])
+    plant.repository().change(renewal_of("root", "targets"))
     device.refresh(plant.now)
 
 
@@ -142,13 +148,19 @@ def test_a_full_disk_is_one_sentence(plant: Plant, monkeypatch: pytest.MonkeyPat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ota.folder.write_atomically", refuse)
-    with pytest.raises(RepositoryError, match="cannot be written: .*No space left"):
+    with pytest.raises(RepositoryError, match=r"cannot be written: .*No space left"):
         publish(plant.repository(), make_release(1))
+
+
+@pytest.fixture
+def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process loses nothing that it wrote; only a power cut does (tests of `contract.durable`)."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 @pytest.mark.slow
 def test_whatever_line_a_publisher_is_killed_at_devices_go_on_and_the_next_one_finishes(
-    tmp_path: Path,
+    tmp_path: Path, no_fsync: None
 ) -> None:
     plant = make_plant(tmp_path)
     publish(plant.repository(), make_release(1))
@@ -162,8 +174,6 @@ def test_whatever_line_a_publisher_is_killed_at_devices_go_on_and_the_next_one_f
 
     for n in killed_at_each_line(work, *WRITERS):
         copy = tmp_path / str(n)
-        if not copy.exists():
-            continue
         device = Device(tmp_path / "device" / str(n), root, copy)
         assert device.fetch(old) == make_release(1).bundle
         if device.find(new) is not None:
@@ -178,49 +188,38 @@ def test_whatever_line_a_publisher_is_killed_at_devices_go_on_and_the_next_one_f
 
 @pytest.mark.slow
 def test_whatever_line_a_rotation_is_killed_at_devices_go_on_and_the_next_run_finishes(
-    tmp_path: Path,
+    tmp_path: Path, no_fsync: None
 ) -> None:
-    from ota.rotation import KeyChange
-
     plant = make_plant(tmp_path)
     release = make_release(1)
     publish(plant.repository(), release)
     target, root = f"pump/{release.version}/model.igb", plant.take_root()
-    old = {role: plant.key(role).keyid for role in ONLINE}
-    before = dict(plant.keys)
+    old = {role: plant.keys[role] for role in ONLINE}
     plant.make(*ONLINE)
-    plant.keys |= {f"old {role}": before[role] for role in ONLINE}
+    plant.keys |= {f"old {role}": signer for role, signer in old.items()}
+
+    def rotate(path: Path) -> None:
+        repository = plant.repository(path=path)
+
+        def edit(draft: Draft) -> None:
+            for role in ONLINE:
+                key_id = old[role].public_key.keyid
+                if key_id in draft.root.roles[role].keyids:
+                    change_keys(draft, repository.folder, role, KeyChange((plant.key(role),), (key_id,)))
+
+        repository.change(edit)
 
     def work(n: int) -> None:
-        copy = tmp_path / str(n)
-        if n:
-            shutil.copytree(plant.path, copy)
-        for role in ONLINE:
-            if old[role] in Repository(copy, plant.ring()).load().root.roles[role].keyids:
-                change = KeyChange((plant.key(role),), (old[role],))
-                plant.rotate(role, change, path=copy)
+        shutil.copytree(plant.path, tmp_path / str(n))
+        rotate(tmp_path / str(n))
 
     for n in killed_at_each_line(work, *WRITERS):
         copy = tmp_path / str(n)
-        if not (copy / "metadata" / "timestamp.json").exists():
-            shutil.rmtree(copy, ignore_errors=True)
-            continue
         device = Device(tmp_path / "device" / str(n), root, copy)
         assert device.fetch(target) == release.bundle
-        shutil.copytree(copy, tmp_path / "again")
+        rotate(copy)
+        assert device.fetch(target) == release.bundle
+        roles = plant.repository(path=copy).load().in_force["root"].signed.roles
+        assert [roles[role].keyids for role in ONLINE] == [[plant.key(role).keyid] for role in ONLINE]
         shutil.rmtree(copy)
-        (tmp_path / "again").rename(tmp_path / "0")
-        work(0)
-        plant.repository(path=tmp_path / "0").change(lambda draft: None)
-        assert Device(tmp_path / "device" / str(n), root, tmp_path / "0").fetch(target) == release.bundle
-        state = Repository(tmp_path / "0", plant.ring()).load()
-        assert {state.in_force["root"].signed.roles[role].keyids[0] for role in ONLINE} == {
-            plant.key(role).keyid for role in ONLINE
-        }
-        shutil.rmtree(tmp_path / "0")
     assert n > 200
-
-
-def test_roots_keys_are_enough_to_be_rid_of_a_thief(tmp_path: Path) -> None:
-    assert ROOTS
-    assert TufError
