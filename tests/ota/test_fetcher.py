@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,9 +20,9 @@ from ota.errors import (
     UpdateError,
     WrongServerError,
 )
-from ota.fetcher import Limits, Progress, WebFetcher
-from ota.parts import CHUNK_BYTES, PartFolder
-from ota.web import Web, WebSettings
+from ota.fetcher import Limits
+from ota.parts import CHUNK_BYTES
+from ota.web import WebSettings
 from tests.ota.fault_server import (
     Fault,
     FaultServer,
@@ -42,50 +40,8 @@ from tests.ota.fault_server import (
     say,
     wrong_range,
 )
+from tests.ota.rig import DATA, PATH, QUICK, Rig
 from tools.servers.process import free_port
-
-DATA = random.Random(6).randbytes(5 * CHUNK_BYTES + 777)
-PATH = "/targets/pump/1/model.igb"
-QUICK = Limits(attempts=3, first_wait_s=0.001, longest_wait_s=0.5, slowest_bytes_per_s=5_000.0, window_s=0.2)
-WEB = WebSettings(connect_timeout_s=5.0, silence_timeout_s=5.0, head_timeout_s=5.0)
-
-
-class Waits(threading.Event):
-    """Notes the waits instead of waiting."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0.0)
-        return self.is_set()
-
-
-class Rig:
-    """A server and a fetcher."""
-
-    def __init__(self, server: FaultServer, folder: Path) -> None:
-        self.server = server
-        self.server.files[PATH] = DATA
-        self.folder = folder
-        self.parts = PartFolder(folder)
-        self.stop = Waits()
-        self.webs: list[Web] = []
-
-    def fetcher(
-        self, limits: Limits = QUICK, web: WebSettings = WEB, progress: Progress | None = None
-    ) -> WebFetcher:
-        self.webs.append(Web(web, is_clock_believed=True))
-        return WebFetcher(self.webs[-1], self.parts, limits, self.stop, progress)
-
-    def fetch(self, fetcher: WebFetcher | None = None, most: int = len(DATA)) -> bytes:
-        with (fetcher or self.fetcher()).download_file(self.server.url + PATH, most) as file:
-            return file.read()
-
-    def close(self) -> None:
-        for web in self.webs:
-            web.close()
 
 
 @pytest.fixture
@@ -109,16 +65,6 @@ def test_a_cut_download_goes_on_where_it_was_cut(rig: Rig, n: int) -> None:
     assert rig.fetch() == DATA
     assert rig.server.n_bytes(PATH) == len(DATA)
     assert rig.server.served[-1].asked.get("range") == (f"bytes={n}-" if n else None)
-
-
-def test_a_download_cut_by_a_power_cut_sends_at_most_one_chunk_again(rig: Rig) -> None:
-    rig.server.always[PATH] = cut_after(2 * CHUNK_BYTES + 5)
-    with pytest.raises(DownloadError):
-        rig.fetch(rig.fetcher(Limits(attempts=1)))
-    del rig.server.always[PATH]
-    assert rig.fetch() == DATA
-    assert rig.server.n_bytes(PATH) <= len(DATA) + CHUNK_BYTES
-    assert rig.server.served[-1].status == 206
 
 
 def test_a_link_that_always_cuts_gets_there_as_long_as_it_gains(rig: Rig) -> None:
@@ -350,32 +296,6 @@ def test_a_redirect_in_a_circle_ends(rig: Rig) -> None:
         rig.fetch()
 
 
-def test_only_one_unfinished_download_is_kept(rig: Rig) -> None:
-    for name in ("/a", "/b"):
-        rig.server.files[name] = DATA
-        rig.server.always[name] = cut_after(2 * CHUNK_BYTES)
-        with (
-            pytest.raises(DownloadError),
-            rig.fetcher(Limits(attempts=1)).download_file(rig.server.url + name, len(DATA)),
-        ):
-            pass
-    assert len(list(rig.folder.glob("*.part"))) == 1
-    assert rig.fetch() == DATA and rig.parts.is_empty
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda p: p.write_bytes(b""), lambda p: p.unlink()], ids=["empty", "gone"]
-)
-def test_a_part_whose_tag_is_lost_begins_anew(rig: Rig, damage: Callable[[Path], None]) -> None:
-    rig.server.faults[PATH] = [cut_after(2 * CHUNK_BYTES)]
-    with pytest.raises(DownloadError):
-        rig.fetch(rig.fetcher(Limits(attempts=1)))
-    (label,) = rig.folder.glob("*.tag")
-    damage(label)
-    assert rig.fetch() == DATA
-    assert rig.server.served[-1].status == 200
-
-
 def test_a_small_file_that_has_not_changed_is_not_sent_again(rig: Rig) -> None:
     fetcher = rig.fetcher()
     for _ in range(2):
@@ -402,14 +322,3 @@ def test_one_connection_serves_a_whole_look(rig: Rig) -> None:
         with pytest.raises(DownloadHTTPError):
             fetcher.download_bytes(rig.server.url + PATH, 10)
     assert len(ports) == 1
-
-
-def test_a_full_disk_is_an_error_of_the_disk(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(number: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("ota.parts.os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        rig.fetch()
-    monkeypatch.undo()
-    assert rig.parts.is_empty and rig.fetch() == DATA
