@@ -41,12 +41,31 @@ class MissingError(UpdateError):
     """The server does not have it; asking again would not help before the next release."""
 
 
+class BusyError(DownloadError):
+    """The server asks to be left alone for a while."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """In s."""
+
+
+class WrongServerError(DownloadError):
+    """What answers there is not the server that was named: it says so itself, or its certificate does."""
+
+
 class TooSlowError(DownloadError):
     """Bytes came so slowly that waiting on would be a freeze by another name."""
 
 
 class TooLargeError(UpdateError):
     """More bytes than the signed metadata allows."""
+
+
+class StorageError(UpdateError):
+    """This device's disk did not take it, or did not give it back."""
+
+    retriable = True
 
 
 class CancelledError(UpdateError):

@@ -50,6 +50,16 @@ def family_role(family: str) -> str:
     return f"family-{family}"
 
 
+def family_of(role: str) -> str:
+    """The machine family whose releases a role signs; empty: none.
+
+    >>> family_of("family-pump"), family_of("snapshot")
+    ('pump', '')
+    """
+    family = role.removeprefix("family-")
+    return family if family != role and _FAMILY.fullmatch(family) else ""
+
+
 def family_pattern(family: str) -> str:
     """The paths that role may sign.
 

@@ -48,6 +48,7 @@ IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "tensorflow_transform": ("models/stages/*",),
     "tf_keras": ("models/*",),
     "tflite_runtime": ("edge_agent/tflite.py", "models/*"),
+    "urllib3": ("ota/web.py",),
     "tfx": ("models/pipeline.py", "models/stages/*"),
 }
 
