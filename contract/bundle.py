@@ -182,6 +182,24 @@ def read_bundle(path: Path) -> Bundle:
         raise BundleError(f"bundle {path}: {error}") from error
 
 
+def parse_bundle(data: bytes) -> Bundle:
+    """A bundle from a file's content, checked as `read_bundle` does.
+
+    Raises:
+        BundleError: one line that says what is wrong.
+    """
+    return _from_bytes(data)
+
+
+def format_bundle(bundle: Bundle) -> bytes:
+    """The content of a bundle's file: the same bundle gives the same bytes.
+
+    Raises:
+        BundleError: a part is too large.
+    """
+    return _to_bytes(bundle)
+
+
 def load_bundle(name_or_path: str) -> Bundle:
     """Read the bundle that ships for a profile (`pump`), or any bundle by path (`./mine.igb`).
 
