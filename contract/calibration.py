@@ -95,7 +95,7 @@ class ErrorCalibration:
         return self._needed if self.is_ready() else len(self._learning)
 
     def worsening(self, errors: Sequence[float]) -> float:
-        """How far errors lie above this machine's healthy ones, in ln(error) beyond one spread; 0 or more.
+        """How far errors lie above this machine's healthy ones, in ln(error); less than a spread is chance: 0.
 
         Args:
             errors: Of recent windows.
@@ -103,7 +103,7 @@ class ErrorCalibration:
         if not (errors and self.is_ready()):
             return 0.0
         above = float(np.median([_log_error(error) for error in errors])) - self._location
-        return max(above - self._spread, 0.0)
+        return above if above > self._spread else 0.0
 
     def allow_for(self, worsening: float) -> None:
         """Take it that the machine was so much healthier, in ln(error), than when this was learned.

@@ -33,7 +33,7 @@ from contract.signals import QualityFlag
 from edge_agent.aggregate import Aggregator
 from edge_agent.health import ServiceNotifier, read_rss_bytes
 from edge_agent.late_hint import LateHint
-from edge_agent.model_slot import ModelSlots, device_parts
+from edge_agent.model_slot import open_slots
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
 from edge_agent.reports import (
     AlarmContext,
@@ -101,9 +101,7 @@ class Agent:
     """
 
     def __init__(self, settings: AgentSettings, source: SensorSource, bundle: Bundle) -> None:
-        self.slots = ModelSlots(
-            settings.state_dir / "model", bundle, device_parts(bundle, settings.accelerator)
-        )
+        self.slots = open_slots(settings.state_dir / "model", bundle, settings.accelerator)
         """Which model scores; takes releases."""
         self._model = self.slots.model
         self._profile = profile = self._model.bundle.profile

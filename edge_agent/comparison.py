@@ -107,18 +107,18 @@ class Comparison:
             sentence = f"{self._slow} windows took longer than {SLOW_SHARE:.0%} of a hop"
             return Failed(Reason.SLOW, sentence)
         if self._distance > FAR_APART * self._needed:
-            return self._far_apart()
+            mean = self._distance / self._compared
+            return self._disagree(f"its scores are {mean:.2f} from the old model's on average")
         if self._apart > self._patience:
             which = "it alarms and the old model does not" if self._rules[0].is_active else "it stays silent"
-            return Failed(Reason.DISAGREES, f"over {self._apart} windows {which}")
+            return self._disagree(f"over {self._apart} windows {which}")
         return self._judge_errors() if self._compared >= self._needed else None
 
-    def _far_apart(self) -> Failed:
-        share = self._anomalous / self._compared
-        if share >= _ALL:
-            return Failed(Reason.ALL_ANOMALOUS, f"it finds {share:.0%} of the windows anomalous")
-        mean = self._distance / self._compared
-        return Failed(Reason.DISAGREES, f"its scores are {mean:.2f} from the old model's on average")
+    def _disagree(self, sentence: str) -> Failed:
+        share = self._anomalous / max(self._compared, 1)
+        if share < _ALL:
+            return Failed(Reason.DISAGREES, sentence)
+        return Failed(Reason.ALL_ANOMALOUS, f"it finds {share:.0%} of the windows anomalous")
 
     def _judge_errors(self) -> Failed | None:
         new, old = self._errors

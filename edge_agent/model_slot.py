@@ -70,12 +70,6 @@ class SlotParts:
     """Runs slow work; None: it is done."""
 
 
-def device_parts(factory: Bundle, accelerator: AcceleratorChoice) -> SlotParts:
-    """The parts on a real device."""
-    test = ChildTest(factory.profile, accelerator)
-    return SlotParts(lambda bundle, learned: open_model(bundle, accelerator, learned), test.run, test.stop)
-
-
 @dataclass(slots=True)
 class _Work:
     """Slow work under way; its result is set by another thread, once."""
@@ -381,6 +375,17 @@ class ModelSlots:
         except IndustrialGuardError as error:
             _LOG.error("the model before this one cannot be run here", extra={"reason": str(error)})
             return None
+
+
+def open_slots(folder: Path, factory: Bundle, accelerator: AcceleratorChoice) -> ModelSlots:
+    """The slots of a real device.
+
+    Raises:
+        ModelError: the factory's model is in charge, and does not load here or fails its self-test.
+    """
+    test = ChildTest(factory.profile, accelerator)
+    parts = SlotParts(lambda bundle, learned: open_model(bundle, accelerator, learned), test.run, test.stop)
+    return ModelSlots(folder, factory, parts)
 
 
 def release_of(bundle: Bundle) -> Release:
