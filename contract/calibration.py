@@ -95,7 +95,7 @@ class ErrorCalibration:
         return self._needed if self.is_ready() else len(self._learning)
 
     def worsening(self, errors: Sequence[float]) -> float:
-        """How far errors lie above this machine's healthy ones, in ln(error); less than a spread is chance: 0.
+        """How far errors lie above this machine's healthy ones, in ln(error); less than a spread is 0.
 
         Args:
             errors: Of recent windows.

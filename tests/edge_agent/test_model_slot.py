@@ -1,4 +1,4 @@
-"""A whole agent takes releases while its machine runs: nothing is lost, nothing flickers, no bad one stays."""
+"""A whole agent takes releases while its machine runs: nothing is lost, nothing bad stays."""
 
 from __future__ import annotations
 
