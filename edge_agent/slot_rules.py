@@ -249,7 +249,7 @@ def _passed(state: SlotState) -> Step:
         )
         return switched, (Action.RUN,)
     outcome = Outcome(Result.CONFIRMED, offer.release.version)
-    return _idle(state, outcome), (Action.CLEAN_UP,)
+    return replace(_idle(state, outcome), attempt=offer.attempt), (Action.CLEAN_UP,)
 
 
 def _give_up(state: SlotState, reason: Reason, sentence: str) -> Step:
@@ -263,7 +263,8 @@ def _give_up(state: SlotState, reason: Reason, sentence: str) -> Step:
         result = Result.CANCELLED
     outcome = Outcome(result, offer.release.version, reason, sentence)
     before = _remember(state, offer.release.sha256, offer.attempt, outcome)
-    held = _without(before, state.candidate)
+    # Until it is staged, its slot holds what was there before.
+    held = before.held if state.stage is Stage.VERIFYING else _without(before, state.candidate)
     if not is_back:
         return _idle(replace(before, held=held), outcome), (Action.CLEAN_UP,)
     back = replace(before, held=held, in_charge=state.way_back, fallback=None)
@@ -284,10 +285,10 @@ def _take_back(state: SlotState, reason: Reason, sentence: str) -> Step:
         return state, ()
     gone = state.held[state.in_charge]
     outcome = Outcome(Result.ROLLED_BACK, gone.version, reason, sentence)
-    before = _remember(state, gone.sha256, 1, outcome)
+    before = _remember(state, gone.sha256, state.attempt, outcome)
     kept = [Slot.FACTORY, state.way_back]
     held = {slot: release for slot, release in state.held.items() if slot in kept}
-    back = replace(before, held=held, in_charge=state.way_back, fallback=None)
+    back = replace(before, held=held, in_charge=state.way_back, fallback=None, attempt=1)
     return _idle(back, outcome), (Action.RUN, Action.CLEAN_UP)
 
 

@@ -144,6 +144,8 @@ class SlotState:
     in_charge: Slot = Slot.FACTORY
     fallback: Slot | None = None
     """What goes in charge when this one is taken back; None: the factory's."""
+    attempt: int = 1
+    """Under which the release in charge was handed over."""
     stage: Stage = Stage.IDLE
     offer: Offer | None = None
     """What is being tried; None when idle."""

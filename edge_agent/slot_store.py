@@ -209,6 +209,7 @@ def parse_state(content: Mapping[str, Any]) -> SlotState:
         held={Slot(slot): _release(held) for slot, held in content["held"].items()},
         in_charge=Slot(content["in_charge"]),
         fallback=None if fallback is None else Slot(fallback),
+        attempt=int(content["attempt"]),
         stage=Stage(content["stage"]),
         offer=None if offer is None else replace(Offer(**offer), release=_release(offer["release"])),
         starts=int(content["starts"]),

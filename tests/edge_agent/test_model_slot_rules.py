@@ -79,9 +79,11 @@ def check(state: SlotState) -> None:
 
 
 @settings(max_examples=600, deadline=None)
-@given(st.lists(events, max_size=40))
-def test_whatever_happens_every_state_holds_together(happened: list[Event]) -> None:
+@given(st.integers(0, 2), st.lists(events, max_size=40))
+def test_whatever_happens_every_state_holds_together(updates: int, happened: list[Event]) -> None:
     state = FRESH
+    for release in RELEASES[:updates]:
+        state = updated(state, release)
     for number, event in enumerate(happened):
         before = state
         state, actions = step(before, event, float(number))
@@ -157,6 +159,12 @@ def test_what_fails_is_left_and_not_tried_again(stage: Stage) -> None:
     again = after(state, Offered(Offer(RELEASES[1], "/tmp/x")))
     assert again.stage is Stage.IDLE and again.report() == said
     assert after(state, Offered(Offer(RELEASES[1], "/tmp/x", attempt=2))).stage is Stage.VERIFYING
+
+
+def test_what_fails_before_it_is_staged_costs_nothing() -> None:
+    second = updated(updated(FRESH, RELEASES[0]), RELEASES[1])
+    state = after(second, Offered(Offer(RELEASES[2], "/tmp/x")), Failed(Reason.DAMAGED, "why"))
+    assert (state.held, state.fallback) == (second.held, second.fallback)
 
 
 @pytest.mark.parametrize("reason", [Reason.DISK, Reason.DAMAGED])
@@ -235,6 +243,9 @@ def test_a_person_takes_back_what_is_in_charge_or_what_is_tried() -> None:
     assert (back.in_charge, back.report().reason) == (Slot.FACTORY, Reason.BY_HAND)
     assert Action.RUN in actions
     assert after(back, Offered(Offer(RELEASES[0], "/tmp/x"))).stage is Stage.IDLE
+    again = after(back, Offered(Offer(RELEASES[0], "/tmp/x", attempt=2)), *[Passed()] * 5)
+    gone = after(again, TakenBack(), Offered(Offer(RELEASES[0], "/tmp/x", attempt=2)))
+    assert (again.in_charge, gone.stage) == (Slot.A, Stage.IDLE), "not under the same attempt again"
     assert after(FRESH, TakenBack()) == FRESH
     tried = after(first, Offered(Offer(RELEASES[1], "/tmp/x")), *[Passed()] * 3, TakenBack())
     assert (tried.in_charge, tried.report().state) == (Slot.A, Result.REFUSED)
