@@ -101,6 +101,12 @@ COMMANDS = (
 
 PARTS = (
     Command(
+        "agent slots",
+        "edge_agent.slots_command",
+        "edge",
+        "look at a device's models, or take the newest one back",
+    ),
+    Command(
         "train snapshot",
         "industrialguard.snapshot_command",
         "train",
