@@ -1,0 +1,57 @@
+"""What can go wrong with a release on its way, hung under the contract's error tree.
+
+Rule: errors of TUF, of the network and of the operating system are translated into these at the one module
+that meets them; `retriable` says whether the same call may succeed later.
+"""
+
+from contract.errors import IndustrialGuardError
+
+
+class UpdateError(IndustrialGuardError):
+    """A release could not be made, fetched or trusted."""
+
+    exit_code = 9
+
+
+class KeyUriError(UpdateError):
+    """A key's URI that cannot be read, or a key that does not sign what it should."""
+
+    exit_code = 2
+
+
+class RepositoryError(UpdateError):
+    """The repository's folder is damaged or busy, or was asked for something that cannot be."""
+
+
+class GateError(RepositoryError):
+    """A bundle whose gates were not all passed; it is not published."""
+
+
+class DownloadError(UpdateError):
+    """The server cannot be reached, or broke off; what came so far is kept."""
+
+    retriable = True
+
+
+class MissingError(UpdateError):
+    """The server does not have it; asking again would not help before the next release."""
+
+
+class TooSlowError(DownloadError):
+    """Bytes came so slowly that waiting on would be a freeze by another name."""
+
+
+class TooLargeError(UpdateError):
+    """More bytes than the signed metadata allows."""
+
+
+class CancelledError(UpdateError):
+    """Whoever asked for the update called it off."""
+
+
+class UntrustedError(UpdateError):
+    """Signed by the wrong keys, older than what is known, or not what was signed."""
+
+
+class ExpiredError(UntrustedError):
+    """Signatures that are good but too old: nothing newer can be told apart from being held back."""
