@@ -90,7 +90,13 @@ COMMANDS = (
         "measure models and agent beside simple baselines",
         ("ai_edge_litert", "paho"),
     ),
-    Command("ota", "ota.__main__", "cloud", "sign and publish model releases"),
+    Command(
+        "ota",
+        "ota.__main__",
+        "ota",
+        "sign and publish model releases",
+        ("bsdiff4", "cryptography", "securesystemslib", "tuf"),
+    ),
 )
 
 PARTS = (

@@ -27,6 +27,10 @@ class GateError(RepositoryError):
     """A bundle whose gates were not all passed; it is not published."""
 
 
+class DeltaError(UpdateError):
+    """A delta that cannot be applied; the whole bundle will do."""
+
+
 class DownloadError(UpdateError):
     """The server cannot be reached, or broke off; what came so far is kept."""
 

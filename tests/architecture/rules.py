@@ -26,7 +26,7 @@ IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "tuf": ("ota/*",),
     "amqtt": ("simulators/broker.py",),
     "apache_beam": ("models/stages/*",),
-    "cryptography": ("cloud/pki/*", "edge_agent/credentials.py"),
+    "cryptography": ("cloud/pki/*", "edge_agent/credentials.py", "ota/keys.py"),
     "contract.proto": ("contract/codec.py", "contract/alarm_codec.py"),
     "keras": ("models/*",),
     "matplotlib": ("models/*",),
