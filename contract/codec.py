@@ -315,7 +315,7 @@ def _update_to_proto(body: UpdateReport) -> pb.UpdateReport:
     return pb.UpdateReport(
         assignment=body.assignment,
         rollout=body.rollout,
-        state=cast("pb.UpdateState", int(body.state)),
+        state=int(body.state),  # type: ignore[arg-type]  # the stub knows only names
         in_charge=body.in_charge,
         under_way=body.under_way,
         previous=body.previous,
