@@ -78,3 +78,9 @@ class UntrustedError(UpdateError):
 
 class ExpiredError(UntrustedError):
     """Signatures that are good but too old: nothing newer can be told apart from being held back."""
+
+
+class RolloutError(UpdateError):
+    """A rollout that is planned in a way that cannot be, or is asked for what its state does not allow."""
+
+    exit_code = 2
