@@ -1,7 +1,7 @@
 """Who signs what, for how long, and how much of it stays listed.
 
 Rule: what is signed offline holds long, because a ceremony is dear; what is signed online holds briefly,
-because it is all that keeps somebody from holding back what is new (ADR 15).
+because it is all that keeps somebody from holding back what is new (ADR 16).
 """
 
 from __future__ import annotations
