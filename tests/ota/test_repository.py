@@ -14,8 +14,8 @@ from ota.rotation import KeyChange, change_keys
 from tests.contract.kills import killed_at_each_line
 from tests.ota.plant import DAY, ONLINE, Device, Plant, make_plant, make_release, served
 
-WRITERS = ("ota.repository", "ota.folder", "contract.archive", "contract.durable")
-"""Whoever writes, and in which order; between two of their lines nothing happens on the disk."""
+WRITERS = ("ota.folder", "contract.archive", "contract.durable")
+"""Whoever writes; between two of their lines nothing happens on the disk."""
 
 
 def files(plant: Plant) -> dict[str, bytes]:
