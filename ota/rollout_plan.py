@@ -122,6 +122,18 @@ class Timeouts:
             if not 0 < getattr(self, each.name) <= 366 * _DAY:
                 raise RolloutError(f"timeout {each.name}: above 0 s and up to a year")
 
+    @classmethod
+    def usual_but(cls, changes: Mapping[str, float]) -> Timeouts:
+        """The usual ones with other values for some states.
+
+        Raises:
+            RolloutError: there is no such state, or no such timeout.
+        """
+        names = [each.name for each in fields(cls)]
+        if unknown := sorted(changes.keys() - set(names)):
+            raise RolloutError(f"no timeout for {unknown[0][:40]!r}; there is one for {', '.join(names)}")
+        return cls(**changes)
+
     def of(self, state: str) -> timedelta:
         """Of a state by its name."""
         return timedelta(seconds=getattr(self, state))

@@ -114,7 +114,6 @@ class PlanIn(_In):
 
         Raises:
             UpdateError: it could not be carried out.
-            TypeError: a timeout of a state that there is not.
         """
         return Plan(
             release=self.release.build(),
@@ -125,7 +124,7 @@ class PlanIn(_In):
             back_to=self.back_to.build() if self.back_to else None,
             reachable_s=self.reachable_s,
             not_while_alarming=self.not_while_alarming,
-            timeouts=Timeouts(**self.timeouts_s),
+            timeouts=Timeouts.usual_but(self.timeouts_s),
             deadline_s=self.deadline_s,
             false_halt=self.false_halt,
         )

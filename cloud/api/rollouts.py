@@ -54,7 +54,7 @@ def create(body: PlanIn, store: StoreDep) -> RolloutOut:
     """Write a rollout down; start it, after approval where it needs that, to begin."""
     try:
         plan = body.build()
-    except (UpdateError, TypeError) as error:
+    except UpdateError as error:
         raise ProblemError(422, sentence(error)) from error
     return _out(Releases(store).create(plan))
 

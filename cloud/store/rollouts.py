@@ -164,7 +164,7 @@ def put_assignment(session: Session, assignment: AssignmentRecord) -> None:
             columns.number == assignment.number - 1,
             columns.rank <= assignment.rank,
         )
-    if session.connection().execute(statement).rowcount == 0:
+    if session.connection().execute(statement.returning(columns.number)).first() is None:
         raise StaleError(f"{assignment.device_id} was assigned something else meanwhile")
 
 
