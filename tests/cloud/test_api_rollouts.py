@@ -92,7 +92,8 @@ def test_from_plan_to_everybody(client: TestClient, plant: Plant) -> None:
 def test_pages_of_devices_and_of_the_audit_trail(client: TestClient, plant: Plant) -> None:
     rollout_id = begin(client)
     plant.go()
-    seen, after = [], ""
+    seen: list[str] = []
+    after: str | None = ""
     while after is not None:
         page = client.get(f"/rollouts/{rollout_id}/devices?limit=3&after={after}").json()
         seen += [device["device_id"] for device in page["devices"]]

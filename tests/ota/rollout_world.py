@@ -8,7 +8,7 @@ from typing import Any
 
 from contract.updates import UpdateState
 from ota.member import DeviceFacts, Held, Member, MemberState, Report
-from ota.rollout import Change, Event, Rollout, create, start
+from ota.rollout import Change, Event, Rollout, RolloutState, create, start
 from ota.rollout_plan import Group, Plan, ReleaseRef
 from ota.rollout_step import Order, OrderKind, Step, step
 
@@ -92,6 +92,10 @@ class World:
         for device in chosen:
             self.say(device, state)
         return chosen
+
+    def is_now(self, state: RolloutState) -> bool:
+        """Whether the rollout stands so."""
+        return self.rollout.state is state
 
     def of(self, state: MemberState, group: int | None = None) -> list[str]:
         return sorted(

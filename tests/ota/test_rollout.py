@@ -29,7 +29,7 @@ def test_the_canary_first_and_then_everybody() -> None:
     assert len(world.told()) == 10 and world.rollout.group == 1
     world.say_all(UpdateState.CONFIRMED)
     world.go()
-    assert world.rollout.state is RolloutState.COMPLETED
+    assert world.is_now(RolloutState.COMPLETED)
     assert [order.number for order in world.orders] == [1] * 10
 
 
@@ -51,7 +51,7 @@ def test_a_later_fallback_takes_a_device_out_of_the_count_again() -> None:
     world.go()
     assert tally(world.rollout, 0, world.now).confirmed == 1
     assert world.member(canary[0]).reason == "crash loop" and world.member(canary[0]).confirmed_at is None
-    assert world.rollout.state is RolloutState.HALTED and "canary" in world.rollout.why
+    assert world.is_now(RolloutState.HALTED) and "canary" in world.rollout.why
 
 
 @pytest.mark.parametrize("state", sorted(UNDER_WAY))
@@ -120,7 +120,7 @@ def test_one_that_comes_back_after_its_group_went_through_is_served() -> None:
     world.through_canary()
     world.say_all(UpdateState.CONFIRMED)
     world.go()
-    assert world.rollout.state is RolloutState.COMPLETED and "d03" not in world.told()
+    assert world.is_now(RolloutState.COMPLETED) and "d03" not in world.told()
     world.silent.clear()
     world.go()
     assert "d03" in world.told()
@@ -152,7 +152,7 @@ def test_too_many_failures_halt_it_and_nothing_more_is_assigned() -> None:
     for device in world.of(MemberState.ASSIGNED)[:3]:
         world.say(device, UpdateState.REFUSED, reason_code="slow", reason="too slow")
     world.go()
-    assert world.rollout.state is RolloutState.HALTED
+    assert world.is_now(RolloutState.HALTED)
     assert "rest: 3 of 8" in world.rollout.why
     world.add("d77")
     world.go(steps=3)
@@ -191,7 +191,7 @@ def test_an_alarming_machine_is_left_alone_and_left_for_later() -> None:
     world.say_all(UpdateState.CONFIRMED)
     world.go(4000, steps=2)
     assert tally(world.rollout, world.member("d05").group, world.now).deferred == 1
-    assert world.rollout.state is RolloutState.COMPLETED
+    assert world.is_now(RolloutState.COMPLETED)
     world.facts["d05"] = replace(world.facts["d05"], alarming_since=None)
     world.go()
     assert "d05" in world.told()
@@ -271,7 +271,7 @@ def test_one_that_runs_it_already_needs_no_order() -> None:
     for device in world.facts:
         world.say(device, UpdateState.CONFIRMED, in_charge=NEW.version, rollout="", assignment=0)
     world.go(steps=3)
-    assert world.orders == [] and world.rollout.state is RolloutState.COMPLETED
+    assert world.orders == [] and world.is_now(RolloutState.COMPLETED)
 
 
 def test_more_alarms_of_the_updated_halt_it() -> None:
@@ -279,12 +279,23 @@ def test_more_alarms_of_the_updated_halt_it() -> None:
     world.go()
     canary = world.say_all(UpdateState.CONFIRMED)
     world.go(steps=10)
-    assert world.rollout.state is RolloutState.RUNNING
+    assert world.is_now(RolloutState.RUNNING)
     for device in canary[:6]:
         world.facts[device] = replace(world.facts[device], alarms=(world.now, world.now))
         world.go()
-    assert world.rollout.state is RolloutState.HALTED
+    assert world.is_now(RolloutState.HALTED)
     assert "more alarms than the others" in world.rollout.why
+
+
+def test_one_machine_alone_is_no_evidence() -> None:
+    group = replace(CANARY, share=0.025, soak_s=1e6)
+    world = World(plan(groups=(group, REST), deadline_s=1e8, false_halt=0.5), n_devices=40)
+    world.go()
+    (canary,) = world.say_all(UpdateState.CONFIRMED)
+    world.go(steps=3)
+    world.facts[canary] = replace(world.facts[canary], alarms=(world.now,))
+    world.go(steps=3)
+    assert world.is_now(RolloutState.RUNNING)
 
 
 def test_a_bad_night_for_all_halts_nothing() -> None:
@@ -295,4 +306,4 @@ def test_a_bad_night_for_all_halts_nothing() -> None:
     for device in world.facts:
         world.facts[device] = replace(world.facts[device], drifts=(world.now,), alarms=(world.now,))
         world.go()
-    assert world.rollout.state is RolloutState.RUNNING
+    assert world.is_now(RolloutState.RUNNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from contract.updates import UpdateState
 from ota.errors import RolloutError
 from ota.member import MemberState
-from ota.rollout import RolloutState, abort, approve, pause, resume, retry_failed, start
+from ota.rollout import Change, RolloutState, abort, approve, pause, resume, retry_failed, start
 from ota.rollout_plan import ReleaseRef
 from ota.rollout_step import OrderKind
 from tests.ota.rollout_world import CANARY, NEW, NOON, OLD, World, plan
@@ -33,10 +34,10 @@ def test_resuming_excuses_what_had_failed_and_retrying_tries_it_again() -> None:
     world.say(bad, UpdateState.REFUSED)
     world.say(good, UpdateState.CONFIRMED)
     world.go()
-    assert world.rollout.state is RolloutState.HALTED
+    assert world.is_now(RolloutState.HALTED)
     world.take(resume(world.rollout, "a bad disk", world.now))
     world.go()
-    assert world.rollout.state is RolloutState.RUNNING and world.rollout.group == 1
+    assert world.is_now(RolloutState.RUNNING) and world.rollout.group == 1
     world.take(retry_failed(world.rollout, "new disk", world.now))
     world.go()
     assert [order.number for order in world.orders if order.device == bad] == [1, 2]
@@ -119,12 +120,13 @@ def test_a_plan_that_cannot_be_carried_out_cannot_be_built(changes: dict[str, An
 
 def test_what_people_ask_at_the_wrong_time_is_refused_in_a_sentence() -> None:
     world = World(plan())
-    for wrong in (
+    asked: tuple[Callable[[], Change], ...] = (
         lambda: resume(world.rollout, "", NOON),
         lambda: retry_failed(world.rollout, "", NOON),
         lambda: start(world.rollout, 1, NOON),
         lambda: approve(world.rollout, "Jo"),
-    ):
+    )
+    for wrong in asked:
         with pytest.raises(RolloutError):
             wrong()
     world.take(abort(world.rollout, "", NOON))

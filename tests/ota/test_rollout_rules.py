@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,14 +14,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from contract.updates import UpdateState
 from ota.errors import RolloutError
 from ota.member import UNDER_WAY, MemberState
-from ota.rollout import SERVING, RolloutState, abort, pause, resume, retry_failed, tallies
+from ota.rollout import SERVING, Change, RolloutState, abort, pause, resume, retry_failed, tallies
 from ota.rollout_plan import Group
-from ota.rollout_step import OrderKind, step
+from ota.rollout_step import Order, OrderKind, step
 from tests.ota.rollout_world import CANARY, NEW, NOON, OLD, REST, World, plan
 
 DEVICES = [f"d{number:02}" for number in range(14)]
 ROADS = [state for state in UpdateState if state is not UpdateState.CONFIRMED]
 SPANS_S = [30.0, 400.0, 4000.0, 100_000.0, 900_000.0]
+
+
+def is_new(order: Order) -> bool:
+    """Whether it tells a device to take what is rolled out."""
+    return order.kind is OrderKind.INSTALL and order.release == NEW
 
 
 class AnyCourse(RuleBasedStateMachine):
@@ -76,15 +82,15 @@ class AnyCourse(RuleBasedStateMachine):
         world, later = self.world, self.world.now + timedelta(days=60)
         if name in ("abort", "return") and world.now - NOON < timedelta(days=20):
             return
-        asked = {
+        asked: dict[str, Callable[[], Change]] = {
             "pause": lambda: pause(world.rollout, ""),
             "resume": lambda: resume(world.rollout, "", world.now, later),
             "abort": lambda: abort(world.rollout, "", world.now),
             "return": lambda: abort(world.rollout, "", world.now, is_returning=True),
             "retry": lambda: retry_failed(world.rollout, "", world.now),
-        }[name]
+        }
         try:
-            change = asked()
+            change = asked[name]()
         except RolloutError:
             return
         world.take(change)
@@ -100,7 +106,7 @@ class AnyCourse(RuleBasedStateMachine):
         canary = [m for m in self.world.rollout.members.values() if m.group == 0]
         self.passed_canary |= any(m.state is MemberState.CONFIRMED for m in canary)
         if not self.passed_canary:
-            told = {order.device for order in self.world.orders if order.kind is OrderKind.INSTALL}
+            told = {order.device for order in self.world.orders if is_new(order)}
             assert all(self.world.member(device).group == 0 for device in told)
 
     @invariant()
@@ -132,7 +138,7 @@ class AnyCourse(RuleBasedStateMachine):
         twice = step(again.rollout, world.facts, world.now)
         told = {order.device for order in again.orders}
         assert not told & {order.device for order in twice.orders if order.kind is OrderKind.INSTALL} or (
-            world.rollout.state is RolloutState.ABORTED
+            world.is_now(RolloutState.ABORTED)
         )
 
     def _check_orders(self, before: RolloutState, asked: int) -> None:
