@@ -118,6 +118,15 @@ def uv() -> str:
     return found
 
 
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Networks of remaining life are fitted without a graph; see `tests.models.eager`."""
+    from tests.models.eager import eagerly
+
+    with eagerly():
+        yield
+
+
 @pytest.fixture(scope="session")
 def recorded_data() -> Path:
     """Folder of the recorded data sets; no part of the project, so their absence is always a skip."""
