@@ -145,6 +145,7 @@ def test_where_all_ended_nobody_runs() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("eager")
 def test_a_small_study_from_end_to_end() -> None:
     notes = Notes()
