@@ -18,7 +18,7 @@ from cloud.machine_events import BOUNDARIES, MachineEvent
 from cloud.store.batch import Arrival
 from cloud.store.life_history import fill_rows, restore_rows
 from cloud.store.machine_events import devices_with_news, read_logs
-from cloud.store.observations import read_profiles, stored_keys
+from cloud.store.observations import has_come_as_far, read_profiles
 from cloud.store.queries import Session
 from contract.forecast import InputSpec
 from contract.lives import End, Life
@@ -150,8 +150,7 @@ class FleetLives:
             self._machines[device].builder = None
 
     def _read(self, session: Session, device: str, machine: _Machine, now: datetime) -> None:
-        keys = {observed.key for observed in machine.waiting}
-        if machine.form is None or not stored_keys(session, device, keys):
+        if machine.form is None or not has_come_as_far(session, device, machine.waiting):
             return
         form = machine.form
         machine.events = read_logs(session, [device], now).get(device, ())

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +19,7 @@ from cloud.outcomes import MadeForecast
 from cloud.rul import GROUP, RulSettings, RulWorker
 from cloud.sqlite_stream import SqliteStream, SqliteStreamConfig
 from cloud.store.batch import Arrival
+from cloud.store.columns import to_microseconds
 from cloud.store.database import Database
 from cloud.store.forecasts import newest_forecasts, past_forecasts
 from cloud.store.machine_events import store_events
@@ -270,9 +273,12 @@ def test_the_worker_follows_the_stream_until_told_to_stop(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cloud.rul._POLL_S", 0.01)
+    monkeypatch.setattr(
+        "cloud.sqlite_log.time", SimpleNamespace(time_ns=lambda: to_microseconds(at(5)) * 1000)
+    )
     publish(tmp_path / "registry", make_bundle(1000.0))
     settings = RulSettings(tmp_path / "registry", interval_s=0.02)
-    StoreWriter(database).write([born(), *talk(5)])
+    StoreWriter(database).write([born(), *(replace(each, ingest_time=at(5)) for each in talk(5))])
 
     async def test(stream: SqliteStream) -> None:
         now: list[datetime] = [at(5.1)]
@@ -296,6 +302,5 @@ def test_the_worker_follows_the_stream_until_told_to_stop(
         assert count_of(worker.metrics.late_rounds) >= 1
 
     on_a_stream(tmp_path, test)
-    # The stream's own clock is far ahead of these summaries', so what counts is what the store holds.
     with database.session() as session:
         assert len(newest_forecasts(session, DEVICE)) == 1
