@@ -79,6 +79,11 @@ class SinkMetrics:
             registry, "sink_dead_letters", "Records that became dead letters here, by error class.", "error"
         )
         self.stored_letters = _counter(registry, "sink_stored_dead_letters", "Dead letters stored.")
+        self.dropped_letters = _counter(
+            registry,
+            "sink_dropped_dead_letters",
+            "Dead letters of which only the number was kept, because their origin has too many.",
+        )
         self.store_failures = _counter(
             registry,
             "sink_store_failures",

@@ -213,6 +213,7 @@ class IngestOut(_Out):
     messages_stored: int
     redelivered: int = Field(description="Arrived again and recognised")
     dead_letters: int = Field(description="Kept and not replayed since")
+    dropped_letters: int = Field(description="Dead letters of which only the number is left")
     messages_per_s: float = Field(description="Stored per second of cloud time, lately")
     stream_lag: int = Field(description="Records in the stream that the sink has not taken yet")
     last_ingest_time: datetime | None = Field(description="Cloud time, UTC")

@@ -164,6 +164,8 @@ class IngestHealth:
     """Messages that arrived again and were recognised."""
     dead_letters: int
     """Kept and not replayed since."""
+    dropped_letters: int
+    """Dead letters of which only the number is left."""
     messages_per_s: float
     """Stored over the last `RATE_WINDOW_S`, per second of cloud time."""
     stream_lag: int
@@ -181,6 +183,7 @@ class DeviceCounts:
     """Rows minus distinct (device, boot, sequence); anything but 0 is a defect."""
     redelivered: int = 0
     dead_lettered: int = 0
+    """Kept or only counted, and not replayed since."""
     by_kind: Mapping[str, int] = field(default_factory=dict)
     """Stored, by message kind."""
 

@@ -216,6 +216,17 @@ class DeadLetter(SQLModel, table=True):
     resolved_at: datetime | None = Field(default=None, sa_type=UtcTime)
 
 
+class DroppedLetters(SQLModel, table=True):
+    """Dead letters of one origin and error of which only the number is left."""
+
+    __tablename__ = "dropped_letters"
+
+    device_id: str = Field(primary_key=True, max_length=64)
+    """Empty where it could not be read."""
+    error: str = Field(primary_key=True, max_length=80)
+    letters: int = Field(default=0, sa_type=BigInteger)
+
+
 class MachineEventRow(SQLModel, table=True):
     """An entry of a machine's maintenance log; its own content is its key, so that it is stored once."""
 

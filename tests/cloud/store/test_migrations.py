@@ -74,3 +74,12 @@ def test_numbers_of_alerts_do_not_come_back(database: Database, writer: StoreWri
     StoreWriter(database).write(arrive(alarm(8, 13)))
     with database.session() as session:
         assert min(alert.id for alert in queries.list_alerts(session)) > last
+
+
+def test_numbers_of_dropped_letters_end_with_their_table(database: Database, writer: StoreWriter) -> None:
+    fill(writer)
+    before = view(database)
+    with database.connection() as connection:
+        downgrade(connection, "0006")
+        upgrade(connection)
+    assert view(database) == before
