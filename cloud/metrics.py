@@ -75,6 +75,9 @@ class SinkMetrics:
             registry, "sink_redelivered_messages", "Messages that were stored already, and came again."
         )
         self.presence = _counter(registry, "sink_presence_messages", "Births and Deaths.")
+        self.wrong_clocks = _counter(
+            registry, "sink_wrong_clock_messages", "Messages stored whose device's clock cannot be right."
+        )
         self.dead_letters = _counter(
             registry, "sink_dead_letters", "Records that became dead letters here, by error class.", "error"
         )

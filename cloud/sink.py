@@ -160,6 +160,7 @@ class Sink:
         self.metrics.stored.inc(outcome.stored)
         self.metrics.redelivered.inc(outcome.redelivered)
         self.metrics.presence.inc(outcome.presence)
+        self.metrics.wrong_clocks.inc(outcome.wrong_clocks)
         return []
 
     def _write(self, arrivals: Sequence[Arrival]) -> WriteOutcome:

@@ -65,6 +65,9 @@ class MachineOut(_Out):
         description="Sensors with a fault that is not cleared; they say nothing of the machine", examples=[[]]
     )
     is_drifting: bool = Field(description="Slow drift is reported and not cleared")
+    clock_error_s: float | None = Field(
+        description="Device's clock minus the cloud's, in s, where it cannot be right; null: it can"
+    )
     model_version: str
     agent_version: str
     messages_stored: int = Field(description="Messages taken over from this device")

@@ -182,6 +182,7 @@ def _machine_row(machine: Machine, alerts: _OpenAlerts, now: datetime) -> Machin
         window_cost_us=machine.window_cost_us,
         accelerator=machine.accelerator,
         accelerator_reason=machine.accelerator_reason,
+        clock_error_s=machine.clock_error_s,
         faulty_sensors=tuple(alerts.sensors),
         is_drifting=alerts.is_drifting,
     )

@@ -57,6 +57,8 @@ class MachineRow:
     """Sensors with a fault that is not cleared; they say nothing of the machine."""
     is_drifting: bool = False
     """Whether slow drift is reported and not cleared."""
+    clock_error_s: float | None = None
+    """Device's clock minus the cloud's, where its newest message cannot be believed; None: it can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class Machine(SQLModel, table=True):
     accelerator_reason: str = Field(default="", max_length=200)
     messages_stored: int = Field(default=0, sa_type=BigInteger)
     redelivered: int = Field(default=0, sa_type=BigInteger)
+    clock_error_s: float | None = None
+    """Device's clock minus the cloud's, where its newest message could not be believed; NULL: it could."""
 
 
 class Ledger(SQLModel, table=True):
