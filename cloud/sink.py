@@ -153,9 +153,10 @@ class Sink:
         """Store one batch of dead letters, commit it, and tell their devices not to send them again."""
         letters = [dead_letters.decode_letter(r.value, r.headers) for r in records]
         rows = [(letter, r.append_time) for letter, r in zip(letters, records, strict=True)]
-        await self._until_available(lambda: self._writer.write_dead_letters(rows))
+        n_dropped = await self._until_available(lambda: self._writer.write_dead_letters(rows))
         await consumer.commit(records)
-        self.metrics.stored_letters.inc(len(letters))
+        self.metrics.stored_letters.inc(len(letters) - n_dropped)
+        self.metrics.dropped_letters.inc(n_dropped)
         self._acks.publish(rejected=_rejected_keys(letters))
 
     async def _store_batch(self, consumer: Consumer, batch: _Batch) -> None:
@@ -182,6 +183,7 @@ class Sink:
         self.metrics.stored.inc(outcome.stored)
         self.metrics.redelivered.inc(outcome.redelivered)
         self.metrics.presence.inc(outcome.presence)
+        self.metrics.wrong_clocks.inc(outcome.wrong_clocks)
         return []
 
     def _write(self, arrivals: Sequence[Arrival]) -> WriteOutcome:

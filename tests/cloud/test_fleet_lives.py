@@ -148,6 +148,19 @@ def test_nothing_is_read_before_the_store_holds_what_the_stream_brought(rig: Rig
     assert rig.assert_same(6) == 1
 
 
+def test_what_a_device_repeats_does_not_show_that_the_store_has_caught_up(rig: Rig) -> None:
+    first, *others = talk(4)
+    rig.hear(born(), first)
+    rig.hear(*others, is_stored=False)
+    rig.restart()
+    rig.hear(replace(first, ingest_time=at(4.2)), is_stored=False)
+    rig.settle(5)
+    assert list(rig.fleet.lives(at(5))) == []
+    rig.hear(said(501, 5.5), is_stored=False)
+    rig.catch_up()
+    assert rig.assert_same(6) == 1
+
+
 def test_a_sink_far_behind_costs_no_more_than_a_few_summaries(rig: Rig) -> None:
     rig.hear(born(), is_stored=False)
     arrivals = talk(60)

@@ -9,7 +9,7 @@ import pytest
 
 from cloud.store import columns
 from cloud.store.database import Database
-from cloud.store.observations import has_come_as_far, read_observed, read_profiles, read_times
+from cloud.store.observations import is_caught_up, read_observed, read_profiles, read_times
 from cloud.store.writer import StoreWriter
 from contract.aggregates import NO_FEATURES
 from tests.cloud.life_samples import DEVICE, PROFILE, at, born, observed, said, talk
@@ -59,17 +59,17 @@ def test_bounds_are_after_and_until_and_known_by_the_cut(writer: StoreWriter, da
         assert backwards[1] == (at(3), at(13))
 
 
-def test_what_was_stored_as_it_came_tells_how_far_the_store_is(
+def test_the_store_has_caught_up_when_it_holds_what_was_heard_as_it_came(
     writer: StoreWriter, database: Database
 ) -> None:
     writer.write([said(1, 1), said(2, 2, boot=7)])
-    other, known = observed(said(3, 2)), observed(said(2, 2, boot=7))
-    again = observed(said(1, 1, late_h=9))
+    known, repeated = observed(said(2, 2, boot=7)), observed(said(1, 1, late_h=3))
+    strangers = [observed(said(2, 2)), observed(said(3, 3))]
     with database.session() as session:
-        assert has_come_as_far(session, DEVICE, [other, known])
-        assert not has_come_as_far(session, DEVICE, [other, again])
-        assert not has_come_as_far(session, "mix-2", [known])
-        assert not has_come_as_far(session, DEVICE, [])
+        assert is_caught_up(session, DEVICE, [repeated, known, *strangers])
+        assert not is_caught_up(session, "mix-2", [known])
+        assert not is_caught_up(session, DEVICE, [repeated, *strangers])
+        assert not is_caught_up(session, DEVICE, [])
 
 
 def test_profiles_are_those_of_the_births(
