@@ -4,6 +4,8 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 # Extra arguments of `make demo`, `make test` and `make bench`, for instance: make demo ARGS="--machines 50 --speed 20"
 ARGS   ?=
+# Anything here makes `make test` run every test, as CI does.
+LONG   ?=
 # Where `make bench` finds recordings: femto/, cmapss/, skab/, cwru/ below this folder.
 DATA   ?= $(INDUSTRIALGUARD_DATA)
 
@@ -24,10 +26,10 @@ setup: $(VENV)/.installed-all ## install everything that working on the project 
 demo: $(VENV)/.installed-demo ## run a fleet, its cloud and its page on this machine (no TensorFlow needed)
 	@$(VENV)/bin/industrialguard demo $(ARGS)
 
-test: $(VENV)/.installed-all ## run every test; installs the servers they need where apt-get can
+test: $(VENV)/.installed-all ## run the tests (LONG=1: those of minutes too); installs servers where apt-get can
 	@sh tools/install_servers.sh
 	@UV="$$(sh tools/find_uv.sh)" $(PYTHON) -m tools.servers postgresql kafka -- \
-		$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+		$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(if $(LONG),,-m "not long") $(ARGS)
 
 servers: $(VENV)/.installed-all ## start Mosquitto, PostgreSQL and Kafka on private ports, until Ctrl-C
 	@sh tools/install_servers.sh

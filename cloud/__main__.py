@@ -80,7 +80,8 @@ examples:
 environment, for what has no flag on the command line:
   INDUSTRIALGUARD_CLOUD_DATA, INDUSTRIALGUARD_STREAM, INDUSTRIALGUARD_STORE, INDUSTRIALGUARD_MQTT,
   INDUSTRIALGUARD_IDENTITY, INDUSTRIALGUARD_HTTP, INDUSTRIALGUARD_HOSTS, INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS,
-  INDUSTRIALGUARD_LAKE, INDUSTRIALGUARD_METRICS, INDUSTRIALGUARD_LOG_LEVEL
+  INDUSTRIALGUARD_KEEP_DEAD_LETTERS_DAYS, INDUSTRIALGUARD_LAKE, INDUSTRIALGUARD_METRICS,
+  INDUSTRIALGUARD_LOG_LEVEL
   INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
   INDUSTRIALGUARD_SHARED  1: as --shared
   INDUSTRIALGUARD_DIRECTOR_KEYS  as --director-key, separated by spaces
@@ -163,6 +164,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="days the store keeps summaries; charts go on from their roll-ups (default: all)",
     )
     parser.add_argument(
+        "--keep-dead-letters-days",
+        metavar="N",
+        help="days the store keeps dead letters; then their number (default: all, 64 MiB of each device)",
+    )
+    parser.add_argument(
         "--lake",
         type=Path,
         metavar="DIR",
@@ -215,11 +221,19 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
 
 
 def _read_keeping(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Keeping:
-    days = arguments.keep_summaries_days or environment.get("INDUSTRIALGUARD_KEEP_SUMMARIES_DAYS")
     lake = arguments.lake or environment.get("INDUSTRIALGUARD_LAKE")
+    return Keeping(
+        _read_days(arguments, environment, "keep_summaries_days"),
+        Path(lake) if lake else None,
+        _read_days(arguments, environment, "keep_dead_letters_days"),
+    )
+
+
+def _read_days(arguments: argparse.Namespace, environment: Mapping[str, str], name: str) -> int | None:
+    days = getattr(arguments, name) or environment.get(f"INDUSTRIALGUARD_{name.upper()}")
     if days and not days.isdecimal():
-        raise ConfigError(f"--keep-summaries-days takes a number of days, not {days[:20]!r}")
-    return Keeping(int(days) if days else None, Path(lake) if lake else None)
+        raise ConfigError(f"--{name.replace('_', '-')} takes a number of days, not {days[:20]!r}")
+    return int(days) if days else None
 
 
 def _find_identity(folder: str | Path | None) -> IdentityFolder | None:
@@ -236,6 +250,8 @@ def _run(command: str, settings: CloudSettings) -> None:
 
         counts = asyncio.run(run_replay(settings))
         print(f"passed {counts.passed}, still dead {counts.still_dead}, incomplete {counts.incomplete}")
+        if counts.dropped:
+            print(f"{counts.dropped} earlier ones were too many or too old: only their number was kept")
     else:
         asyncio.run(run_until_told(command, _find_process(command), settings))
 

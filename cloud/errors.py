@@ -33,6 +33,10 @@ class LinkRefusedError(LinkError):
     retriable = False
 
 
+class BrokerUntoldError(CloudError):
+    """The broker did not learn of a revocation; its old lists count until it does."""
+
+
 class StreamError(CloudError):
     """The stream failed for a reason that may pass: busy, or an I/O error."""
 

@@ -2,7 +2,7 @@
 
 Rule: what a snapshot with the same cut would hold. A machine is read from the store when it first speaks,
 when its model or its log changes, and follows the stream from there; reading waits until the store holds a
-message that the stream has brought, because then it holds everything before that too.
+message as the stream has brought it, because then it holds everything before that too, Births as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cloud.machine_events import BOUNDARIES, MachineEvent
 from cloud.store.batch import Arrival
 from cloud.store.life_history import fill_rows, restore_rows
 from cloud.store.machine_events import devices_with_news, read_logs
-from cloud.store.observations import read_profiles, stored_keys
+from cloud.store.observations import is_caught_up, read_profiles
 from cloud.store.queries import Session
 from contract.forecast import InputSpec
 from contract.lives import End, Life
@@ -140,7 +140,11 @@ class FleetLives:
             _forget_all_but_newest(machine)
 
     def _note_profiles(self, session: Session) -> None:
-        unknown = {device for device, machine in self._machines.items() if machine.profile is None}
+        unknown = {
+            device
+            for device, machine in self._machines.items()
+            if machine.profile is None and is_caught_up(session, device, machine.waiting)
+        }
         for device, profile in (read_profiles(session, unknown) if unknown else {}).items():
             self._machines[device].profile = profile
 
@@ -150,8 +154,7 @@ class FleetLives:
             self._machines[device].builder = None
 
     def _read(self, session: Session, device: str, machine: _Machine, now: datetime) -> None:
-        keys = {observed.key for observed in machine.waiting}
-        if machine.form is None or not stored_keys(session, device, keys):
+        if machine.form is None or not is_caught_up(session, device, machine.waiting):
             return
         form = machine.form
         machine.events = read_logs(session, [device], now).get(device, ())

@@ -1,4 +1,4 @@
-"""What the store needs done beside writing: tables for the days to come, roll-ups, and an end for old days.
+"""What the store needs done beside writing: tables for the days to come, roll-ups, an end for what is old.
 
 Rule: any process may do it, and several at once do no harm. Nothing is dropped that is younger than its
 owner said, that is not rolled up, or that is missing in the lake where there is one. What fails is tried
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from cloud.errors import LakeError, StoreError
-from cloud.keeping import Keeping
+from cloud.keeping import RESOLVED_DAYS, Keeping
 from cloud.lake import count_in_lake, write_day
 from cloud.store.database import Database
 from cloud.store.days import bounds_of, closed_days, count_day, drop_day, make_days, read_day
+from cloud.store.letters import drop_letters
 from cloud.store.rollups import HOURS_AT_ONCE, is_rolled_up, roll_up_due
 
 _LOG = logging.getLogger(__name__)
@@ -28,7 +29,9 @@ ROUND_S = 60.0
 LOOK_BACK = 7
 """Closed days that are compared with the lake after a start; each is again before it is dropped."""
 DAYS_EVERY = timedelta(hours=1)
-"""Between two looks at days."""
+"""Between two looks at days and dead letters."""
+LETTERS_AT_ONCE = 1000
+"""Dropped in one transaction, for which others wait."""
 
 
 class Housekeeper:
@@ -74,6 +77,8 @@ class Housekeeper:
                     break
         if self._keeping != Keeping() and now >= self._days_due:
             self._keep_days(now.date(), stop)
+            if self._keeping.letter_days is not None:
+                self._drop_letters(now, self._keeping.letter_days, stop)
             self._days_due = now + DAYS_EVERY
 
     def _keep_days(self, today: date, stop: asyncio.Event | None) -> None:
@@ -86,6 +91,16 @@ class Housekeeper:
                 self._compared.add(day)
         for day in self._expired(days, today):
             self._drop_day(day, stop)
+
+    def _drop_letters(self, now: datetime, letter_days: int, stop: asyncio.Event | None) -> None:
+        before, resolved_before = now - timedelta(days=letter_days), now - timedelta(days=RESOLVED_DAYS)
+        gone, n_dropped = 0, LETTERS_AT_ONCE
+        while n_dropped == LETTERS_AT_ONCE and not (stop and stop.is_set()):
+            with self._database.transaction() as session:
+                n_dropped = drop_letters(session, before, resolved_before, LETTERS_AT_ONCE)
+            gone += n_dropped
+        if gone:
+            _LOG.info("dead letters were dropped", extra={"letters": gone})
 
     def _expired(self, days: list[date], today: date) -> list[date]:
         if self._keeping.summary_days is None:

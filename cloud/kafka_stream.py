@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,8 @@ _LOG = logging.getLogger(__name__)
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 _CLOSE_S = 5.0
 """How long a client may take to say goodbye, in s; after an outage it would wait for its broker."""
+_LONGEST_WORK_S = 3600.0
+"""Between two polls, in s: forecasts of a whole fleet, or a store that is away; the dead are found sooner."""
 _MOVED = (CommitFailedError, IllegalStateError)
 """What is asked after the group has dealt the partitions to somebody else."""
 
@@ -172,7 +174,6 @@ class KafkaConsumer:
 
     def __init__(self, config: KafkaStreamConfig, topic: str, group: str) -> None:
         self._topic, self._name = topic, config.address.name(topic)
-        self._committed = _Committed()
         self._is_closed = False
         self._client = AIOKafkaConsumer(
             bootstrap_servers=config.address.servers,
@@ -183,9 +184,11 @@ class KafkaConsumer:
             session_timeout_ms=round(config.session_s * 1000),
             heartbeat_interval_ms=round(config.session_s * 1000 / 3),
             request_timeout_ms=round((config.request_s + config.session_s) * 1000),
+            max_poll_interval_ms=round(_LONGEST_WORK_S * 1000),
             max_partition_fetch_bytes=config.max_record_bytes,
             fetch_max_wait_ms=100,
         )
+        self._turns = _Turns(self._client)
 
     async def join(self) -> None:
         """Become a member of the group.
@@ -194,7 +197,7 @@ class KafkaConsumer:
             StreamError: Kafka cannot be reached.
         """
         try:
-            self._client.subscribe([self._name], listener=self._committed)
+            self._client.subscribe([self._name], listener=self._turns)
             await self._client.start()
         except (KafkaError, TimeoutError) as error:
             await _stop(self._client)
@@ -220,7 +223,7 @@ class KafkaConsumer:
         newer = {
             place: offset
             for place, offset in reached.items()
-            if place in ours and self._committed.is_new(place, offset)
+            if place in ours and self._turns.is_new(place, offset)
         }
         if not newer:
             return
@@ -231,7 +234,11 @@ class KafkaConsumer:
         except (KafkaError, TimeoutError) as error:
             raise _translated("notes no offsets", error) from error
         else:
-            self._committed.note(newer)
+            self._turns.note(newer)
+
+    def turns(self) -> Mapping[int, int]:
+        """See `cloud.stream.Consumer.turns`; until partitions are dealt anew, those of the last deal."""
+        return self._turns.numbers
 
     async def lag(self) -> int:
         """See `cloud.stream.Consumer.lag`."""
@@ -257,11 +264,14 @@ class KafkaConsumer:
             raise StreamClosedError("the consumer is closed")
 
 
-class _Committed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
-    """What this member has committed of the partitions that it has: a commit never goes back."""
+class _Turns(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """What this member reads, in which turn, and what is committed there: a commit never goes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: AIOKafkaConsumer) -> None:
+        self._client = client
         self._offsets: dict[TopicPartition, int] = {}
+        self._deals = 0
+        self.numbers: Mapping[int, int] = {}
 
     def is_new(self, place: TopicPartition, offset: int) -> bool:
         return offset > self._offsets.get(place, 0)
@@ -270,12 +280,26 @@ class _Committed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         self._offsets |= offsets
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Others may commit there now."""
-        for place in revoked:
-            self._offsets.pop(place, None)
+        """Nothing to note: most of them come back at once."""
 
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Nothing to note."""
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """A turn goes on where we were until now and nobody else has committed."""
+        self._deals += 1
+        numbers: dict[int, int] = {}
+        offsets: dict[TopicPartition, int] = {}
+        for place in assigned:
+            found = await self._committed(place)
+            is_same = place in self._offsets and found == self._offsets[place]
+            numbers[place.partition] = self.numbers[place.partition] if is_same else self._deals
+            offsets[place] = found or 0
+        self.numbers, self._offsets = numbers, offsets
+
+    async def _committed(self, place: TopicPartition) -> int | None:
+        """What the group has committed there; None where Kafka does not say."""
+        try:
+            return await self._client.committed(place) or 0
+        except (KafkaError, TimeoutError):
+            return None
 
 
 async def _send(producer: AIOKafkaProducer, topic: str, records: Sequence[Record], partitions: int) -> None:

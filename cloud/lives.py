@@ -97,7 +97,8 @@ class LifeBuilder:
             self.stale.add(step)
         parts = self._open.setdefault(step, {})
         if observed.key not in parts:
-            parts[observed.key] = _Part(observed.event_time, observed.key, self._pick(observed))
+            values = self._pick(observed)
+            parts[observed.key] = _Part(observed.event_time, observed.key, observed.ingest_time, values)
             self.counters.used += 1
         if step > self._newest:
             self._newest = step
@@ -117,9 +118,17 @@ class LifeBuilder:
                 self.add(observed)
         self._close(before=self._newest - 1)
 
-    def late_keys(self, step: int) -> set[Key]:
-        """The summaries of an open step that are here."""
-        return set(self._open.get(step, ()))
+    def late_arrivals(self, step: int) -> dict[Key, datetime]:
+        """When the late summaries of a stale step came."""
+        return {key: part.ingest_time for key, part in self._open.get(step, {}).items()}
+
+    def drop_repeated(self, step: int, keys: Iterable[Key]) -> None:
+        """Forget late summaries of a stale step that were in its row before."""
+        for key in keys:
+            self._open[step].pop(key)
+        if not self._open[step]:
+            del self._open[step]
+            self.stale.discard(step)
 
     def rows(self, cut: datetime) -> StepRows:
         """The rows of all steps that are over at a moment."""
@@ -170,6 +179,7 @@ class _Part:
 
     event_time: datetime
     key: Key
+    ingest_time: datetime
     values: Values
 
 

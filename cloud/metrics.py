@@ -75,10 +75,18 @@ class SinkMetrics:
             registry, "sink_redelivered_messages", "Messages that were stored already, and came again."
         )
         self.presence = _counter(registry, "sink_presence_messages", "Births and Deaths.")
+        self.wrong_clocks = _counter(
+            registry, "sink_wrong_clock_messages", "Messages stored whose device's clock cannot be right."
+        )
         self.dead_letters = _counter(
             registry, "sink_dead_letters", "Records that became dead letters here, by error class.", "error"
         )
         self.stored_letters = _counter(registry, "sink_stored_dead_letters", "Dead letters stored.")
+        self.dropped_letters = _counter(
+            registry,
+            "sink_dropped_dead_letters",
+            "Dead letters of which only the number was kept, because their origin has too many.",
+        )
         self.store_failures = _counter(
             registry,
             "sink_store_failures",

@@ -11,8 +11,9 @@ import asyncio
 import logging
 import socket
 import ssl
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -334,6 +335,48 @@ class MqttLink:
         if sock is not None and sock.fileno() >= 0:
             self._loop.remove_reader(sock)
             self._loop.remove_writer(sock)
+
+
+def push_out(settings: MqttSettings, client_id: str, hold_s: float) -> bool:
+    """End another client's session by taking its id, which leaves nothing of it at the broker.
+
+    Args:
+        settings: Which broker, and as whom; devices' ids are taken where clients choose their own.
+        client_id: Of the other one.
+        hold_s: How long its id is held, in s.
+
+    Returns:
+        Whether the other one stayed away as long.
+
+    Raises:
+        LinkError: the broker cannot be reached, or refuses us.
+    """
+    broker = settings.broker
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2, client_id, clean_session=True, reconnect_on_failure=False
+    )
+    if broker.username:
+        client.username_pw_set(broker.username, broker.password)
+    if broker.is_tls:
+        client.tls_set_context(client_context(settings.identity))
+    try:
+        client.connect(broker.host, broker.port, settings.keepalive_s)
+        _loop(client, _CONNECT_TIMEOUT_S, until=client.is_connected)
+        if not client.is_connected():
+            raise LinkError(f"{broker}: the broker does not let us in, so {client_id} keeps its session")
+        _loop(client, hold_s, until=lambda: not client.is_connected())
+        has_stayed_away = client.is_connected()
+        client.disconnect()
+    except (OSError, ValueError) as error:
+        raise LinkError(f"{broker}: {explain_tls(error)}; {client_id} keeps its session") from error
+    return has_stayed_away
+
+
+def _loop(client: paho.Client, wait_s: float, until: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + wait_s
+    while not until() and (left_s := end_s - time.monotonic()) > 0:
+        if client.loop(min(left_s, 0.2)) is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return
 
 
 def _traceparent_of(message: paho.MQTTMessage) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cloud.delivery import Delivery
 from cloud.ingest import build_record, validate
 from cloud.store.database import Database
+from cloud.store.letter_bounds import dropped_by_device
 from cloud.store.letters import mark_attempts, read_unresolved
 from cloud.store.rows import DeadLetterRow
 from cloud.stream import MESSAGES, Record, Stream
@@ -29,6 +30,8 @@ class ReplayCounts:
     still_dead: int = 0
     incomplete: int = 0
     """Too large for all their bytes to have been kept; left as they are."""
+    dropped: int = 0
+    """Of which only the number had been kept; nothing can bring them back."""
 
 
 async def replay_dead_letters(database: Database, stream: Stream) -> ReplayCounts:
@@ -38,7 +41,8 @@ async def replay_dead_letters(database: Database, stream: Stream) -> ReplayCount
         StreamError: the stream takes nothing; letters already passed stay passed.
         StoreError: the store cannot be read or written.
     """
-    counts = ReplayCounts()
+    with database.session() as session:
+        counts = ReplayCounts(dropped=sum(dropped_by_device(session).values()))
     for page in _pages(database):
         records: list[Record] = []
         passed: list[int] = []

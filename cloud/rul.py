@@ -3,6 +3,10 @@
 Rule: the road is stream → rows → exported model → store. Every forecast names the version of the model that
 made it; a machine without a model, or with columns that its model does not know, is said once and left out;
 beyond the horizon nothing is said but that. A model that cannot be loaded leaves the one before it in charge.
+
+Several workers share the machines as the stream shares its partitions. The lives of a partition's machines go
+with it: who has it next reads them from the store. A round begins when the stream has said what is this
+worker's own, and all that it held by then is read.
 """
 
 from __future__ import annotations
@@ -10,10 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from cloud.backoff import Backoff, retry
 from cloud.champions import Champions, ServedModel, find_misfit
@@ -34,6 +40,7 @@ from contract.registry import Registry
 
 GROUP = "rul"
 """The consumer group of the workers; each has the machines of its partitions."""
+_T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 _POLL_S = 1.0
 _RETRY_BASE_S, _RETRY_CAP_S = 0.1, 5.0
@@ -86,7 +93,8 @@ class RulWorker:
         self._settings = settings
         self._clock = clock
         self._champions = Champions(Registry(settings.registry), settings.threads)
-        self._fleet = FleetLives(self._form_of)
+        self._fleets: dict[tuple[int, int], FleetLives] = {}
+        """By partition and turn."""
         self._forms: dict[MachineProfile, Form | None] = {}
         """Of this round; thousands of machines share a profile."""
         self._said: set[str] = set()
@@ -101,26 +109,44 @@ class RulWorker:
         """
         due_s, is_first = time.monotonic() + self._settings.interval_s, True
         while not stop.is_set():
-            records = await consumer.poll(self._settings.poll_batch, _POLL_S)
-            if records:
-                self.take(records)
-                await consumer.commit(records)
-            has_caught_up = is_first and not records
-            if has_caught_up or time.monotonic() >= due_s:
+            has_caught_up = await self._read(consumer) == 0
+            if (has_caught_up and is_first) or time.monotonic() >= due_s:
                 due_s, is_first = time.monotonic() + self._settings.interval_s, False
-                backoff = Backoff(_RETRY_BASE_S, _RETRY_CAP_S)
-                await retry(lambda: asyncio.to_thread(self.forecast_all), self._note_failure, backoff)
+                await self._catch_up(consumer, stop)
+                await self._retry(lambda: asyncio.to_thread(self.forecast_all))
                 self.metrics.late_rounds.inc(time.monotonic() > due_s)
 
+    async def _read(self, consumer: Consumer) -> int:
+        records = await consumer.poll(self._settings.poll_batch, _POLL_S)
+        self.follow(consumer.turns())
+        if records:
+            self.take(records)
+            await consumer.commit(records)
+        return len(records)
+
+    async def _catch_up(self, consumer: Consumer, stop: asyncio.Event) -> None:
+        """Read what the stream holds now: a row that is forecast with half of its summaries stays so."""
+        unread = await self._retry(consumer.lag)
+        self.follow(consumer.turns())
+        while unread > 0 and not stop.is_set() and (n_read := await self._read(consumer)):
+            unread -= n_read
+
+    def follow(self, turns: Mapping[int, int]) -> None:
+        """Follow these turns of partitions; machines of others are forgotten."""
+        known = self._fleets
+        self._fleets = {turn: known.get(turn) or FleetLives(self._form_of) for turn in turns.items()}
+
     def take(self, records: Sequence[StoredRecord]) -> None:
-        """Follow the stream by these records."""
-        arrivals = []
+        """Follow the stream by these records; whoever has their partition by now reads those of others."""
+        fleets = {partition: fleet for (partition, _), fleet in self._fleets.items()}
         for record in records:
             try:
-                arrivals.append(Arrival(decode(record.value), record.append_time))
+                arrival = Arrival(decode(record.value), record.append_time)
             except MessageError:
                 self.metrics.undecodable.inc()  # the sink makes it a dead letter
-        self._fleet.take(arrivals)
+            else:
+                if record.partition in fleets:
+                    fleets[record.partition].take([arrival])
 
     def forecast_all(self) -> int:
         """Forecast every component that has a row since its last forecast.
@@ -134,15 +160,18 @@ class RulWorker:
         with self.metrics.round_time.time():
             stored = self._forecast_all(self._clock())
         self.metrics.rounds.inc()
-        _LOG.info("forecasts made", extra={"forecasts": stored, "wrong_clocks": self._fleet.wrong_clocks})
+        wrong_clocks = sum(fleet.wrong_clocks for fleet in self._fleets.values())
+        _LOG.info("forecasts made", extra={"forecasts": stored, "wrong_clocks": wrong_clocks})
         return stored
 
     def _forecast_all(self, now: datetime) -> int:
         self._champions.refresh()
         self._forms.clear()
         with self._database.session() as session:
-            self._fleet.settle(session, now)
-        for machine_type, component in sorted(self._fleet.unknown_components):
+            for fleet in self._fleets.values():
+                fleet.settle(session, now)
+        unknown = {pair for fleet in self._fleets.values() for pair in fleet.unknown_components}
+        for machine_type, component in sorted(unknown):
             reason = f"the model of {machine_type} does not know {component}; train it anew"
             self._say(reason, reason)
         stored = 0
@@ -153,7 +182,7 @@ class RulWorker:
     def _batches(self, now: datetime) -> Iterator[tuple[ServedModel, list[OnlineLife]]]:
         """Lives with a row that their model has not seen, as many at once as the settings say."""
         waiting: dict[str, list[OnlineLife]] = {}
-        for online in self._fleet.lives(now):
+        for online in chain.from_iterable(fleet.lives(now) for fleet in self._fleets.values()):
             served = self._champions.of(online.form.plan.machine_type)
             if served is None or self._newest.get(_component(online)) == (online.made_at, served.version):
                 continue
@@ -221,6 +250,9 @@ class RulWorker:
         if about not in self._said:
             self._said.add(about)
             _LOG.warning("no forecast", extra={"reason": reason})
+
+    async def _retry(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        return await retry(attempt, self._note_failure, Backoff(_RETRY_BASE_S, _RETRY_CAP_S))
 
     def _note_failure(self, error: IndustrialGuardError, wait_s: float) -> None:
         self.metrics.failed_rounds.inc()

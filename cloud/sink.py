@@ -37,8 +37,10 @@ LETTERS_GROUP = "sink-letters"
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 _POLL_S = 1.0
-_FEW, _GATHER_S = 0.6, 0.05
-"""A batch that is filled to less than this share is waited for so long, in s."""
+_ENOUGH = 0.8
+"""Share of a batch that need not wait for more."""
+_GATHER_S, _GATHERINGS = 0.2, 10
+"""How long any other waits, in s, and how often it looks meanwhile."""
 _RETRY_BASE_S = 0.1
 _RETRY_CAP_S = 5.0
 
@@ -123,10 +125,12 @@ class Sink:
             await asyncio.gather(ahead, return_exceptions=True)
 
     async def _gather(self, consumer: Consumer) -> _Batch:
-        """The next batch; where little comes, a transaction for each message would cost the most."""
+        """The next batch; a transaction and an acknowledgement for each message would cost the most."""
         records = await consumer.poll(self._batch, _POLL_S)
-        if 0 < len(records) < self._batch * _FEW:
-            await asyncio.sleep(_GATHER_S)
+        for _ in range(_GATHERINGS):
+            if not 0 < len(records) < self._batch * _ENOUGH:
+                break
+            await asyncio.sleep(_GATHER_S / _GATHERINGS)
             records += await consumer.poll(self._batch - len(records), 0.0)
         return _decode_records(records)
 
@@ -149,9 +153,10 @@ class Sink:
         """Store one batch of dead letters, commit it, and tell their devices not to send them again."""
         letters = [dead_letters.decode_letter(r.value, r.headers) for r in records]
         rows = [(letter, r.append_time) for letter, r in zip(letters, records, strict=True)]
-        await self._until_available(lambda: self._writer.write_dead_letters(rows))
+        n_dropped = await self._until_available(lambda: self._writer.write_dead_letters(rows))
         await consumer.commit(records)
-        self.metrics.stored_letters.inc(len(letters))
+        self.metrics.stored_letters.inc(len(letters) - n_dropped)
+        self.metrics.dropped_letters.inc(n_dropped)
         self._acks.publish(rejected=_rejected_keys(letters))
 
     async def _store_batch(self, consumer: Consumer, batch: _Batch) -> None:
@@ -178,6 +183,7 @@ class Sink:
         self.metrics.stored.inc(outcome.stored)
         self.metrics.redelivered.inc(outcome.redelivered)
         self.metrics.presence.inc(outcome.presence)
+        self.metrics.wrong_clocks.inc(outcome.wrong_clocks)
         return []
 
     def _write(self, arrivals: Sequence[Arrival]) -> WriteOutcome:

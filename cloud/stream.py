@@ -59,8 +59,20 @@ class Consumer(Protocol):
         """
         ...
 
+    def turns(self) -> Mapping[int, int]:
+        """The partitions that it reads, each with the number of its turn there.
+
+        While a number stays, nobody else has committed anything there: what follows from all that was polled
+        in this turn is complete.
+        """
+        ...
+
     async def lag(self) -> int:
-        """Records that wait behind the last poll."""
+        """Records that wait behind the last poll.
+
+        Raises:
+            StreamError: the log cannot be asked; then others may read our partitions by now.
+        """
         ...
 
     async def close(self) -> None:

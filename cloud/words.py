@@ -316,6 +316,17 @@ def span_words(span: timedelta) -> str:
     return f"{minutes} min" if minutes else f"{seconds} s"
 
 
+def clock_words(error_s: float | None) -> str:
+    """By how much a clock is wrong; empty when it can be right.
+
+    >>> clock_words(90_000.0), clock_words(-40_000_000.0), clock_words(None)
+    ('1 d 1 h ahead', '462 d 23 h behind', '')
+    """
+    if error_s is None:
+        return ""
+    return f"{span_words(timedelta(seconds=abs(error_s)))} {'ahead' if error_s > 0 else 'behind'}"
+
+
 def utc_words(time: datetime | None) -> str:
     """A time as people read it, in UTC; the page shows it in local time where scripts run."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC" if time else "never"

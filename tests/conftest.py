@@ -13,6 +13,7 @@ from typing import TypeVar
 import psycopg
 import pytest
 
+from tests.distribution import FilesInOrder, put_in_order
 from tools.servers.kafka import Kafka
 from tools.servers.mosquitto import HOW, Mosquitto
 from tools.servers.postgresql import PostgreSql
@@ -118,6 +119,15 @@ def uv() -> str:
     return found
 
 
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Networks of remaining life are fitted without a graph; see `tests.models.eager`."""
+    from tests.models.eager import eagerly
+
+    with eagerly():
+        yield
+
+
 @pytest.fixture(scope="session")
 def recorded_data() -> Path:
     """Folder of the recorded data sets; no part of the project, so their absence is always a skip."""
@@ -127,11 +137,19 @@ def recorded_data() -> Path:
     return folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> FilesInOrder | None:
+    """Deal files as `tests.distribution` says, where `--dist loadfile` was asked for."""
+    return FilesInOrder(config) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give slow tests more time before they count as hung: a busy machine takes several times as long."""
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
+    if hasattr(config, "workerinput"):  # in a process of xdist
+        put_in_order(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -65,6 +65,9 @@ class MachineOut(_Out):
         description="Sensors with a fault that is not cleared; they say nothing of the machine", examples=[[]]
     )
     is_drifting: bool = Field(description="Slow drift is reported and not cleared")
+    clock_error_s: float | None = Field(
+        description="Device's clock minus the cloud's, in s, where it cannot be right; null: it can"
+    )
     model_version: str
     agent_version: str
     messages_stored: int = Field(description="Messages taken over from this device")
@@ -213,6 +216,7 @@ class IngestOut(_Out):
     messages_stored: int
     redelivered: int = Field(description="Arrived again and recognised")
     dead_letters: int = Field(description="Kept and not replayed since")
+    dropped_letters: int = Field(description="Dead letters of which only the number is left")
     messages_per_s: float = Field(description="Stored per second of cloud time, lately")
     stream_lag: int = Field(description="Records in the stream that the sink has not taken yet")
     last_ingest_time: datetime | None = Field(description="Cloud time, UTC")

@@ -31,15 +31,17 @@ from cloud.pki.authority import (
 )
 from cloud.pki.broker_files import Listeners, give_to_owner, make_private_folder, write_broker_files
 from cloud.pki.keys import format_key, make_key
+from cloud.pki.revocation import BrokerSide, tell_broker
 from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import run_until_told
-from cloud.settings import CloudSettings, parse_http_address
+from cloud.settings import CloudSettings, MqttSettings, parse_http_address
 from cloud.store import certificates as registry
 from cloud.store.database import Database, open_database
 from contract.archive import write_atomically
+from contract.broker_address import parse_broker_url
 from contract.enrolment import ClaimToken, fingerprint
 from contract.errors import ConfigError, IndustrialGuardError
-from contract.identity import PAIR_FILE, PRIVATE, TRUST_FILE
+from contract.identity import PAIR_FILE, PRIVATE, TRUST_FILE, IdentityFolder
 from contract.logs import configure_logging
 
 MAX_HOURS = 30 * 24.0
@@ -50,10 +52,12 @@ examples, in the order of a first set-up:
   industrialguard cloud service-identity cloud.all --out /etc/industrialguard/all
   industrialguard cloud enrol --host enrol.plant --http 0.0.0.0:8443
   industrialguard cloud claim-token press-07            for `industrialguard provision` on the device
-  industrialguard cloud revoke press-07 --why stolen    then broker-files again, and reload the broker
+  industrialguard cloud revoke press-07 --why stolen --out /etc/mosquitto/industrialguard \
+      --reload "systemctl reload mosquitto" --mqtt mqtts://localhost:8884 --identity /etc/industrialguard/sink
 
 {PASSPHRASE} and {ROOT_PASSPHRASE} hold the passphrases of both keys; without them, the keys' file mode
-is all that protects them.
+is all that protects them. INDUSTRIALGUARD_BROKER_FILES and INDUSTRIALGUARD_BROKER_RELOAD stand for --out and
+--reload of `revoke`, INDUSTRIALGUARD_MQTT and INDUSTRIALGUARD_IDENTITY for the others.
 """
 
 
@@ -126,6 +130,12 @@ def build_parser() -> argparse.ArgumentParser:
     revoke = add("revoke", _revoke, "take a device's or a service's certificates and tokens back")
     revoke.add_argument("name", help="of the device or service")
     revoke.add_argument("--why", required=True, metavar="TEXT", help="kept beside it")
+    revoke.add_argument("--out", type=Path, metavar="DIR", help="folder of `broker-files`, written again")
+    revoke.add_argument("--reload", metavar="COMMAND", help='for instance "systemctl reload mosquitto"')
+    revoke.add_argument(
+        "--mqtt", metavar="URL", help="the broker's listener for services, where its session is ended"
+    )
+    revoke.add_argument("--identity", type=Path, metavar="DIR", help="of any service, for --mqtt")
     add("devices", _devices, "list who has a certificate, until when, and which tokens wait")
     return parser
 
@@ -226,17 +236,32 @@ def _broker_files(arguments: argparse.Namespace) -> None:
 
 
 def _revoke(arguments: argparse.Namespace) -> None:
-    now = datetime.now(UTC)
+    name, side, now = arguments.name, _broker_side(arguments), datetime.now(UTC)
     with _store(arguments) as database, database.transaction() as session:
-        count = registry.revoke_certificates(session, arguments.name, arguments.why[:200], now)
-        voided = registry.void_tokens(session, arguments.name, now)
-        if not count and not voided:
-            raise NotFoundError(
-                f"{arguments.name} has nothing to take back: no certificate in force, no token"
-            )
-    print(
-        f"{arguments.name}: {count} certificates and {voided} tokens are taken back; tell the broker: "
-        "`industrialguard cloud broker-files` with the words of the last time, then a reload"
+        count = registry.revoke_certificates(session, name, arguments.why[:200], now)
+        voided = registry.void_tokens(session, name, now)
+        known = registry.list_certificates(session)
+        was_known = any(each.name == name for each in known)
+        if not was_known and not voided:
+            raise NotFoundError(f"{name} has nothing to take back: no certificate, no token")
+    print(f"{name}: {count} certificates and {voided} tokens are taken back", flush=True)
+    if was_known:
+        for line in tell_broker(side, name, lambda: _authority(arguments), known, now):
+            print(line, flush=True)
+
+
+def _broker_side(arguments: argparse.Namespace) -> BrokerSide:
+    folder = arguments.out or os.environ.get("INDUSTRIALGUARD_BROKER_FILES")
+    command = arguments.reload or os.environ.get("INDUSTRIALGUARD_BROKER_RELOAD") or ""
+    mqtt = arguments.mqtt or os.environ.get("INDUSTRIALGUARD_MQTT")
+    identity = arguments.identity or os.environ.get("INDUSTRIALGUARD_IDENTITY")
+    who = IdentityFolder(Path(identity)) if identity else None
+    if who is not None:
+        who.require_whole()
+    return BrokerSide(
+        Path(folder) if folder else None,
+        command,
+        MqttSettings(parse_broker_url(mqtt), who) if mqtt else None,
     )
 
 

@@ -55,6 +55,8 @@ class WriteOutcome:
     redelivered: int
     presence: int
     """Births and Deaths."""
+    wrong_clocks: int = 0
+    """Of the stored: whose time cannot be believed."""
 
 
 class WriteBatch:
@@ -77,6 +79,7 @@ class WriteBatch:
         sequenced = [a for a in arrivals if a.message.kind in SEQUENCED]
         ledger = BootLedger(self._session, {a.key[:2] for a in sequenced})
         profiles: dict[str, str] = {}
+        n_wrong = 0
         for arrival in arrivals:
             machine = machines[arrival.message.device_id]
             if not arrival.is_retained:
@@ -88,6 +91,7 @@ class WriteBatch:
             elif ledger.take(arrival.key):
                 apply_message(machine, arrival.message, arrival.ingest_time)
                 self.fresh.append(arrival)
+                n_wrong += machine.clock_error_s is not None
             else:
                 machine.redelivered += 1
         ledger.save()
@@ -96,7 +100,7 @@ class WriteBatch:
         self._insert_alarms(machines)
         store_reports(self._session, _reports(self.fresh))
         n_fresh, n_presence = len(self.fresh), len(arrivals) - len(sequenced)
-        return WriteOutcome(n_fresh, len(sequenced) - n_fresh, n_presence)
+        return WriteOutcome(n_fresh, len(sequenced) - n_fresh, n_presence, n_wrong)
 
     def _insert_summaries(self) -> None:
         rows = [

@@ -14,6 +14,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from cloud.store.ledger import unpack_sequences
+from cloud.store.letter_bounds import dropped_by_device
 from cloud.store.release_tables import UpdateReportRow
 from cloud.store.rows import DeviceCounts, MessageCounts
 from cloud.store.tables import AlarmEdgeRow, DeadLetter, Ledger, Machine, Summary, WriterState, table_of
@@ -31,7 +32,7 @@ def message_counts(session: Session) -> MessageCounts:
     taken = _taken(session)
     rows = {kind: _count_rows(session, table) for kind, table in _WITH_ROWS.items()}
     redelivered = dict(session.exec(select(Machine.device_id, Machine.redelivered)).all())
-    dead = _dead_by_device(session)
+    dead = _dead_by_device(session) + Counter(dropped_by_device(session))
     devices = {}
     for device_id in sorted(redelivered.keys() | (dead.keys() - {""})):
         found = {kind: rows[kind].get(device_id, (0, 0)) for kind in rows}
@@ -72,10 +73,10 @@ def _count_rows(session: Session, table: Any) -> dict[str, tuple[int, int]]:
     }
 
 
-def _dead_by_device(session: Session) -> dict[str, int]:
+def _dead_by_device(session: Session) -> Counter[str]:
     query = (
         select(DeadLetter.device_id, func.count())
         .where(col(DeadLetter.resolved_at).is_(None))
         .group_by(DeadLetter.device_id)
     )
-    return dict(session.exec(query).all())
+    return Counter(dict(session.exec(query).all()))

@@ -1,6 +1,7 @@
-"""Dead letters: read for people, read and marked for a replay.
+"""Dead letters: read for people, read and marked for a replay, dropped when they are old.
 
-Rule: a letter is never deleted; one that a replay let through is marked as resolved and no longer counted.
+Rule: one that a replay let through is marked as resolved and no longer counted; of one that is dropped before
+the number stays.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from cloud.dead_letters import detail_of
+from cloud.store.letter_bounds import count_dropped
 from cloud.store.rows import DeadLetterRow
-from cloud.store.tables import DeadLetter
+from cloud.store.tables import DeadLetter, table_of
 from cloud.store.writer import mark_change
 from contract.errors import IndustrialGuardError
 
@@ -56,6 +59,33 @@ def mark_attempts(
             letter.error, letter.detail = type(error).__name__, detail_of(error)
         session.add(letter)
     mark_change(session)
+
+
+def drop_letters(session: Session, before: datetime, resolved_before: datetime, limit: int) -> int:
+    """Drop letters that are old, oldest first.
+
+    Args:
+        session: In a writing transaction.
+        before: Those that arrived before, resolved or not; the others are counted.
+        resolved_before: Those that a replay let through before.
+        limit: At most so many.
+
+    Returns:
+        How many are gone.
+    """
+    columns = table_of(DeadLetter).c
+    is_old = (columns.ingest_time < before) | (columns.resolved_at < resolved_before)
+    oldest = select(columns.id).where(is_old).order_by(columns.id).limit(limit)
+    gone = (
+        delete(table_of(DeadLetter))
+        .where(columns.id.in_(oldest))
+        .returning(columns.device_id, columns.error, columns.resolved_at)
+    )
+    rows = [dict(row) for row in session.connection().execute(gone).mappings()]
+    count_dropped(session, [row for row in rows if row["resolved_at"] is None])
+    if rows:
+        mark_change(session)
+    return len(rows)
 
 
 def _dead_letter_row(letter: DeadLetter) -> DeadLetterRow:

@@ -44,12 +44,20 @@ def fill_rows(
 
 
 def restore_rows(session: Session, builder: LifeBuilder, device: str) -> None:
-    """Bring stale steps up to date; the store must hold what was late, or the next call does it."""
+    """Bring stale steps up to date; the store must hold what was late, or the next call does it.
+
+    One that the store had before it came is a repetition: that it is stored does not say that the store has
+    come as far as the stream, and its row has it already.
+    """
     for step in sorted(builder.stale):
         after, until = builder.plan.start_of(step), builder.plan.start_of(step + 1)
         history = list(read_observed(session, device, after, until))
-        if builder.late_keys(step) & {observed.key for observed in history}:
+        stored = {observed.key: observed.ingest_time for observed in history}
+        late = builder.late_arrivals(step)
+        if any(key in stored and stored[key] >= came for key, came in late.items()):
             builder.restore(step, history)
+        else:
+            builder.drop_repeated(step, late.keys() & stored.keys())
 
 
 def _walk(plan: LifePlan, times: Iterable[tuple[datetime, datetime]], n_steps: int) -> int | None:

@@ -52,6 +52,7 @@ class MachineFacts:
     accelerator_reason: str = ""
     messages_stored: int = 0
     redelivered: int = 0
+    clock_error_s: float | None = None
 
 
 def read_state(number: int | None) -> MachineState | None:
@@ -75,11 +76,14 @@ def apply_message(machine: MachineFacts, message: Message, ingest_time: datetime
     machine.messages_stored += 1
     if machine.is_connected is False:
         machine.is_connected = True  # it speaks, so it is back, whether or not its Birth was seen
+    is_status = isinstance(message.body, DeviceStatus)
+    newest = machine.status_event_time if is_status else machine.last_event_time
+    when = believe(message.event_time, ingest_time, newest)
+    error_s = (message.event_time - ingest_time).total_seconds()
+    machine.clock_error_s = None if when == message.event_time else error_s
     if isinstance(message.body, ScoreSummary):
-        when = believe(message.event_time, ingest_time, machine.last_event_time)
         _apply_summary(machine, when, message.body, message.model_version)
     elif isinstance(message.body, DeviceStatus):
-        when = believe(message.event_time, ingest_time, machine.status_event_time)
         _apply_status(machine, when, message.body)
 
 

@@ -13,16 +13,15 @@ from typing import Any
 from sqlalchemy import CursorResult, Select, select
 from sqlmodel import Session
 
-from cloud.lives import Key, Observed
+from cloud.lives import Observed
 from cloud.store.columns import only_of
-from cloud.store.ledger import unpack_sequences
 from cloud.store.profiles import stored_profile
-from cloud.store.tables import FeatureSet, Ledger, Machine, Summary, table_of
+from cloud.store.tables import FeatureSet, Machine, Summary, table_of
 from contract.aggregates import unpack_numbers
 from contract.checks import EARLIEST, LATEST
 from contract.profiles import MachineProfile
 
-_SUMMARY, _LEDGER, _SETS = table_of(Summary).c, table_of(Ledger).c, table_of(FeatureSet).c
+_SUMMARY, _SETS = table_of(Summary).c, table_of(FeatureSet).c
 _ROWS_AT_ONCE = 2000
 BEFORE_ALL = EARLIEST - timedelta(microseconds=1)
 
@@ -73,13 +72,18 @@ def _stream(session: Session, query: Select[tuple[object, ...]]) -> CursorResult
     return session.connection().execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
 
 
-def stored_keys(session: Session, device: str, keys: Collection[Key]) -> set[Key]:
-    """Which of these messages of a machine are stored."""
-    query = select(_LEDGER.boot_id, _LEDGER.stored).where(
-        _LEDGER.device_id == device, _LEDGER.boot_id.in_({boot for boot, _ in keys})
+def is_caught_up(session: Session, device: str, heard: Collection[Observed]) -> bool:
+    """Whether the store took one of these summaries when they came, and so everything before it.
+
+    What a device repeats proves nothing: the store has an earlier copy.
+    """
+    query = select(_SUMMARY.boot_id, _SUMMARY.sequence, _SUMMARY.ingest_time).where(
+        _SUMMARY.device_id == device,
+        _SUMMARY.event_time.in_({each.event_time for each in heard}),
+        _SUMMARY.ingest_time.in_({each.ingest_time for each in heard}),
     )
-    stored = {row.boot_id: unpack_sequences(row.stored) for row in session.connection().execute(query)}
-    return {(boot, sequence) for boot, sequence in keys if boot in stored and sequence in stored[boot]}
+    stored = {((row.boot_id, row.sequence), row.ingest_time) for row in session.connection().execute(query)}
+    return any((each.key, each.ingest_time) in stored for each in heard)
 
 
 def read_profiles(session: Session, devices: Collection[str] | None = None) -> dict[str, MachineProfile]:

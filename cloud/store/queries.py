@@ -17,6 +17,7 @@ from cloud.errors import NotFoundError
 from cloud.health import Known, is_online, judge_health
 from cloud.store.alert_queries import acknowledge_alert, get_alert, list_alerts
 from cloud.store.counts import message_counts
+from cloud.store.letter_bounds import dropped_by_device
 from cloud.store.letters import list_dead_letters
 from cloud.store.machine_state import read_state
 from cloud.store.profiles import stored_profile
@@ -109,6 +110,7 @@ def ingest_health(session: Session, now: datetime | None = None) -> IngestHealth
         messages_stored=stored,
         redelivered=sum(writer.redelivered for writer in writers),
         dead_letters=session.exec(unresolved).one(),
+        dropped_letters=sum(dropped_by_device(session).values()),
         messages_per_s=sum(n for w in writers for second, n in w.recent if second >= since_s) / RECENT_S,
         stream_lag=sum(writer.stream_lag for writer in living),
         last_ingest_time=newest,
@@ -180,6 +182,7 @@ def _machine_row(machine: Machine, alerts: _OpenAlerts, now: datetime) -> Machin
         window_cost_us=machine.window_cost_us,
         accelerator=machine.accelerator,
         accelerator_reason=machine.accelerator_reason,
+        clock_error_s=machine.clock_error_s,
         faulty_sensors=tuple(alerts.sensors),
         is_drifting=alerts.is_drifting,
     )

@@ -58,6 +58,8 @@ class MachineRow:
     """Sensors with a fault that is not cleared; they say nothing of the machine."""
     is_drifting: bool = False
     """Whether slow drift is reported and not cleared."""
+    clock_error_s: float | None = None
+    """Device's clock minus the cloud's, where its newest message cannot be believed; None: it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ class IngestHealth:
     """Messages that arrived again and were recognised."""
     dead_letters: int
     """Kept and not replayed since."""
+    dropped_letters: int
+    """Dead letters of which only the number is left."""
     messages_per_s: float
     """Stored over the last `RATE_WINDOW_S`, per second of cloud time."""
     stream_lag: int
@@ -182,6 +186,7 @@ class DeviceCounts:
     """Rows minus distinct (device, boot, sequence); anything but 0 is a defect."""
     redelivered: int = 0
     dead_lettered: int = 0
+    """Kept or only counted, and not replayed since."""
     by_kind: Mapping[str, int] = field(default_factory=dict)
     """Stored, by message kind."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Dialect, Table, any_, bindparam, insert, update
+from sqlalchemy import Column, ColumnElement, Dialect, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -69,9 +69,14 @@ def update_rows(session: Session, table: Table, rows: Rows) -> None:
 
 
 def is_one_of(session: Session, column: Column[Any], values: Collection[Any]) -> ColumnElement[bool]:
-    """Whether a column holds one of these, in a statement that is the same for any number of them."""
+    """Whether a column holds one of these, in a statement that is the same for any number of them.
+
+    PostgreSQL joins with a subquery; an array that it is not told when it plans it would compare value by
+    value with every row.
+    """
     if is_postgresql(session):
-        return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(column.type)))
+        array = bindparam(None, list(values), type_=postgresql.ARRAY(column.type))
+        return column.in_(select(func.unnest(array)))
     return column.in_(values)
 
 

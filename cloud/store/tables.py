@@ -58,6 +58,8 @@ class Machine(SQLModel, table=True):
     accelerator_reason: str = Field(default="", max_length=200)
     messages_stored: int = Field(default=0, sa_type=BigInteger)
     redelivered: int = Field(default=0, sa_type=BigInteger)
+    clock_error_s: float | None = None
+    """Device's clock minus the cloud's, where its newest message could not be believed; NULL: it could."""
 
 
 class Ledger(SQLModel, table=True):
@@ -214,6 +216,17 @@ class DeadLetter(SQLModel, table=True):
     size_bytes: int
     payload: bytes = Field(sa_type=LargeBinary)
     resolved_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class DroppedLetters(SQLModel, table=True):
+    """Dead letters of one origin and error of which only the number is left."""
+
+    __tablename__ = "dropped_letters"
+
+    device_id: str = Field(primary_key=True, max_length=64)
+    """Empty where it could not be read."""
+    error: str = Field(primary_key=True, max_length=80)
+    letters: int = Field(default=0, sa_type=BigInteger)
 
 
 class MachineEventRow(SQLModel, table=True):

@@ -6,6 +6,7 @@ counted when it is not, so handing over the same batch twice changes nothing but
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,8 +20,10 @@ from cloud.dead_letters import DeadLetter
 from cloud.store import tables
 from cloud.store.batch import Arrival, WriteBatch, WriteOutcome
 from cloud.store.database import Database
+from cloud.store.letter_bounds import count_dropped, within_bounds
 from cloud.store.statements import insert_new_rows
 
+_LOG = logging.getLogger(__name__)
 RECENT_S = 10
 """Time over which messages per second are counted, in s."""
 
@@ -38,6 +41,8 @@ class StoreWriter:
         self._name = name
         self._feature_sets: dict[str, int] = {}
         self._recent = Counter[int]()
+        self._overflowing: set[str] = set()
+        """Origins with too many dead letters, of which the log knows."""
 
     def write(self, arrivals: Sequence[Arrival], stream_lag: int = 0) -> WriteOutcome:
         """Store a batch, in the order given.
@@ -61,18 +66,27 @@ class StoreWriter:
         self._feature_sets = batch.feature_sets  # only now: a set that was rolled back has no number
         return outcome
 
-    def write_dead_letters(self, letters: Sequence[tuple[DeadLetter, datetime]]) -> None:
+    def write_dead_letters(self, letters: Sequence[tuple[DeadLetter, datetime]]) -> int:
         """Store dead letters with the time of their writing; one that is known already changes nothing.
+
+        Returns:
+            How many were only counted, because their origin has too many.
 
         Raises:
             StoreUnavailableError: not now; none of them was stored.
         """
         if not letters:
-            return
+            return 0
         rows = [asdict(letter) | {"ingest_time": ingest_time} for letter, ingest_time in letters]
         with self._database.transaction() as session:
-            insert_new_rows(session, tables.table_of(tables.DeadLetter), rows)
+            kept, dropped = within_bounds(session, rows)
+            insert_new_rows(session, tables.table_of(tables.DeadLetter), kept)
+            count_dropped(session, dropped)
             mark_change(session, WriterNews(self._name))
+        for device_id in sorted({row["device_id"] for row in dropped} - self._overflowing):
+            _LOG.warning("dead letters are only counted from here on", extra={"device": device_id})
+        self._overflowing |= {row["device_id"] for row in dropped}
+        return len(dropped)
 
 
 @dataclass(frozen=True, slots=True)

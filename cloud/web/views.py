@@ -69,6 +69,8 @@ class MachineView:
     """Whether it alarms *and* is not heard of."""
     notes: tuple[KindNote, ...]
     """What else is open: sensors that cannot be believed, slow drift."""
+    clock: str
+    """By how much its clock is wrong; empty when it can be right."""
     runs_on: str
     """What computes its model, and why that; empty when the device did not say."""
 
@@ -189,6 +191,7 @@ def machine_view(row: MachineRow, spark: str, threshold: float) -> MachineView:
         quality_text=text,
         is_silent=row.health is Health.ALARM and not row.is_online,
         notes=_notes(row),
+        clock=words.clock_words(row.clock_error_s),
         runs_on=words.accelerator_words(row.accelerator, row.accelerator_reason),
     )
 

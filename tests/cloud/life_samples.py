@@ -15,9 +15,10 @@ from cloud.litert import LiteModel
 from cloud.lives import Observed
 from cloud.machine_events import MachineEvent
 from cloud.store.batch import Arrival
-from cloud.stream import Record
+from cloud.store.writer import StoreWriter
+from cloud.stream import Consumer, Record
 from contract.aggregates import FeatureAggregate, FeatureTable
-from contract.codec import encode
+from contract.codec import decode, encode
 from contract.forecast import InputSpec, assemble
 from contract.life_log import LogKind
 from contract.lives import LifeSpec
@@ -90,6 +91,24 @@ def talk(n_hours: int, device: str = DEVICE, first_h: int = 0) -> list[Arrival]:
         for hour in range(first_h, n_hours)
         for third in range(3)
     ]
+
+
+LATELY = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - at(60)
+
+
+def lately(arrival: Arrival) -> Arrival:
+    """As if the start had been some days ago: for streams, which stamp records with the time of today."""
+    sent = replace(arrival.message, event_time=arrival.message.event_time + LATELY)
+    return replace(arrival, message=sent, ingest_time=arrival.ingest_time + LATELY)
+
+
+async def store_all(consumer: Consumer, writer: StoreWriter, n: int) -> None:
+    """Do the sink's work for so many records."""
+    while n > 0:
+        records = await consumer.poll(500, 1.0)
+        writer.write([Arrival(decode(r.value), r.append_time) for r in records])
+        await consumer.commit(records)
+        n -= len(records)
 
 
 def observed(arrival: Arrival) -> Observed:

@@ -148,6 +148,19 @@ def test_nothing_is_read_before_the_store_holds_what_the_stream_brought(rig: Rig
     assert rig.assert_same(6) == 1
 
 
+def test_what_a_device_repeats_does_not_show_that_the_store_has_caught_up(rig: Rig) -> None:
+    first, *others = talk(4)
+    rig.hear(born(), first)
+    rig.hear(*others, is_stored=False)
+    rig.restart()
+    rig.hear(replace(first, ingest_time=at(4.2)), is_stored=False)
+    rig.settle(5)
+    assert list(rig.fleet.lives(at(5))) == []
+    rig.hear(said(501, 5.5), is_stored=False)
+    rig.catch_up()
+    assert rig.assert_same(6) == 1
+
+
 def test_a_sink_far_behind_costs_no_more_than_a_few_summaries(rig: Rig) -> None:
     rig.hear(born(), is_stored=False)
     arrivals = talk(60)
@@ -158,6 +171,27 @@ def test_a_sink_far_behind_costs_no_more_than_a_few_summaries(rig: Rig) -> None:
     rig.behind = behind[1 + len(arrivals) - 20 :]
     rig.catch_up()
     assert rig.assert_same(60) == 1
+
+
+def test_what_is_repeated_does_not_say_how_far_the_store_is(rig: Rig) -> None:
+    first, second, *others = talk(4)
+    rig.hear(born(), first)
+    rig.hear(second, *others, is_stored=False)
+    rig.settle(4)
+    again = replace(first, ingest_time=at(4))
+    rig.hear(again, is_stored=False)
+    rig.settle(4)
+    rig.catch_up()
+    assert rig.assert_same(4) == 1
+    rig.behind = []
+    rig.restart()
+    rig.hear(said(900, 4.9), is_stored=False)
+    rig.restart()  # 900 is read, and not yet stored
+    rig.hear(replace(first, ingest_time=at(5)), is_stored=False)
+    rig.settle(5)
+    assert list(rig.fleet.lives(at(5))) == []
+    rig.hear(said(901, 5.1))
+    assert rig.assert_same(6) == 1
 
 
 def test_another_model_reads_other_columns(rig: Rig) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from cloud import housekeeping
+from cloud.dead_letters import DeadLetter, write_letter
+from cloud.delivery import Delivery
 from cloud.errors import LakeError, StoreUnavailableError
 from cloud.housekeeping import Housekeeper
 from cloud.keeping import Keeping
@@ -17,7 +19,7 @@ from cloud.store import queries
 from cloud.store.database import Database
 from cloud.store.days import count_day
 from cloud.store.writer import StoreWriter
-from contract.errors import ConfigError
+from contract.errors import ConfigError, DecodeError
 from tests.cloud.samples import INGEST, arrive, at, summary
 
 DAY = INGEST.date()
@@ -53,10 +55,38 @@ def test_a_day_lives_goes_to_the_lake_and_is_dropped(
     assert len(points) == 5, "charts are drawn from its minutes"
 
 
+def letters(database: Database) -> tuple[int, int]:
+    """Kept, and only counted."""
+    with database.session() as session:
+        health = queries.ingest_health(session)
+        return health.dead_letters, health.dropped_letters
+
+
 def test_without_a_word_everything_is_kept(database: Database, writer: StoreWriter) -> None:
     writer.write(arrive(summary(1)))
+    writer.write_dead_letters([(rubbish(), INGEST)])
     Housekeeper(database, Keeping()).keep_house(INGEST + timedelta(days=4000))
     assert stored(database) == 1
+    assert letters(database) == (1, 0)
+
+
+def test_dead_letters_have_an_end(
+    database: Database, writer: StoreWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "LETTERS_AT_ONCE", 2)
+    writer.write_dead_letters([(rubbish(), INGEST) for _ in range(5)])
+    writer.write_dead_letters([(rubbish(), INGEST + timedelta(days=1))])
+    keeper = Housekeeper(database, Keeping(letter_days=90))
+    stop = asyncio.Event()
+    stop.set()
+    keeper.keep_house(INGEST + timedelta(days=90), stop)
+    assert letters(database) == (6, 0)
+    keeper.keep_house(INGEST + timedelta(days=90.5))
+    assert letters(database) == (1, 5)
+
+
+def rubbish() -> DeadLetter:
+    return write_letter(Delivery("ig/v1/noisy/up/summary", b"rubbish"), DecodeError("noise"))
 
 
 def test_a_lake_that_cannot_be_written_keeps_the_day(

@@ -188,3 +188,45 @@ def test_no_kafka_is_an_error_that_may_pass() -> None:
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="write kafka://HOST:PORT"):
         KafkaAddress.parse(url)
+
+
+def test_a_turn_goes_on_unless_somebody_else_has_been_there(config: KafkaStreamConfig, topic: str) -> None:
+    async def main() -> None:
+        stream = KafkaStream(config)
+        await stream.append(topic, records(0, 200))
+        first = await stream.subscribe(topic, "rul")
+        await read_all(first, 200)
+        alone = first.turns()
+        assert len(alone) == config.partitions
+        joining = asyncio.create_task(stream.subscribe(topic, "rul"))
+        second = await alive(first, joining)
+        both = first.turns(), second.turns()
+        assert both[0].items() < alone.items()  # what it kept goes on
+        assert not both[0].keys() & both[1].keys()
+        await stream.append(topic, records(200, 200))
+        await read_all(second, 1)
+        await second.close()
+        async with asyncio.timeout(PATIENCE_S):
+            while len(first.turns()) < config.partitions:
+                await first.commit(await first.poll(200, 0.2))
+        again = first.turns()
+        assert {place for place in alone if again[place] != alone[place]} == both[1].keys()
+        await stream.close()
+
+    asyncio.run(main())
+
+
+async def read_all(consumer: KafkaConsumer, n: int) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while n > 0:
+            found = await consumer.poll(200, 0.5)
+            await consumer.commit(found)
+            n -= len(found)
+
+
+async def alive(consumer: KafkaConsumer, joining: asyncio.Task[KafkaConsumer]) -> KafkaConsumer:
+    """Poll until another one has joined and everybody knows what is whose."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not joining.done() or consumer.turns().keys() & joining.result().turns().keys():
+            await consumer.commit(await consumer.poll(200, 0.2))
+    return joining.result()

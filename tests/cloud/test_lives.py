@@ -133,12 +133,23 @@ def test_a_late_summary_changes_nothing_until_its_step_is_restored() -> None:
     builder.add(late)
     step = PLAN.step_of(late.event_time)
     assert builder.stale == {step}
-    assert builder.late_keys(step) == {late.key}
+    assert builder.late_arrivals(step) == {late.key: late.ingest_time}
     np.testing.assert_array_equal(builder.rows(LATER).values, before)
     builder.restore(step, hours)
     assert builder.stale == set()
     assert_same_rows(builder, build(late, *hours))
     assert not np.array_equal(builder.rows(LATER).values, before)
+
+
+def test_what_was_in_its_row_before_is_forgotten() -> None:
+    hours = [observed(arrival) for arrival in talk(5)]
+    builder = build(*hours)
+    before = builder.rows(LATER).values.copy()
+    step = PLAN.step_of(hours[1].event_time)
+    builder.add(replace(hours[1], ingest_time=at(6)))
+    builder.drop_repeated(step, [hours[1].key])
+    assert builder.stale == set()
+    np.testing.assert_array_equal(builder.rows(LATER).values, before)
 
 
 @pytest.mark.parametrize("head_rows", [0, 1, 20])

@@ -47,9 +47,14 @@ def test_what_is_kept() -> None:
     assert settings("--keep-summaries-days", "30", "--lake", "b", **environment).keeping == Keeping(
         30, Path("b")
     )
+    assert settings(INDUSTRIALGUARD_KEEP_DEAD_LETTERS_DAYS="90").keeping.letter_days == 90
+    assert settings("--keep-dead-letters-days", "7").keeping == Keeping(letter_days=7)
     for wrong in ("1", "0", "-3", "many", "1.5"):
         with pytest.raises(ConfigError, match="days"):
             settings("--keep-summaries-days=" + wrong)
+    for wrong in ("0", "-3", "many"):
+        with pytest.raises(ConfigError, match="day"):
+            settings("--keep-dead-letters-days=" + wrong)
 
 
 def test_flags_come_before_environment() -> None:

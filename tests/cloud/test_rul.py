@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from cloud.errors import StoreUnavailableError
+from cloud.errors import StoreUnavailableError, StreamError
 from cloud.metrics import count_of
 from cloud.outcomes import MadeForecast
 from cloud.rul import GROUP, RulSettings, RulWorker
@@ -21,22 +20,25 @@ from cloud.store.database import Database
 from cloud.store.forecasts import newest_forecasts, past_forecasts
 from cloud.store.machine_events import store_events
 from cloud.store.writer import StoreWriter
-from cloud.stream import MESSAGES, Record, StoredRecord
+from cloud.stream import MESSAGES, Consumer, Record, StoredRecord
 from contract.errors import ConfigError
 from contract.forecast import InputSpec
 from contract.registry import ModelLine, Registry
 from tests.cloud.life_samples import (
     DEVICE,
     GEARED,
+    LATELY,
     MIXER,
     NOTE,
     at,
     born,
     event,
+    lately,
     make_bundle,
     publish,
     record,
     said,
+    store_all,
     talk,
 )
 
@@ -54,6 +56,7 @@ class Rig:
 
     def restart(self) -> RulWorker:
         self.worker = RulWorker(self.database, self.settings, lambda: self.now)
+        self.worker.follow({0: 0})
         return self.worker
 
     def hear(self, *arrivals: Arrival) -> None:
@@ -272,13 +275,12 @@ def test_the_worker_follows_the_stream_until_told_to_stop(
     monkeypatch.setattr("cloud.rul._POLL_S", 0.01)
     publish(tmp_path / "registry", make_bundle(1000.0))
     settings = RulSettings(tmp_path / "registry", interval_s=0.02)
-    StoreWriter(database).write([born(), *talk(5)])
 
     async def test(stream: SqliteStream) -> None:
-        now: list[datetime] = [at(5.1)]
-        await stream.append(MESSAGES, [record(born()), Record("x", b"\xff", {})])
-        await stream.append(MESSAGES, [record(a) for a in talk(5)])
-        worker = RulWorker(database, settings, lambda: now[0])
+        await stream.append(MESSAGES, [record(lately(a)) for a in (born(), *talk(5))])
+        await store_all(await stream.subscribe(MESSAGES, "sink"), StoreWriter(database), 16)
+        await stream.append(MESSAGES, [Record("x", b"\xff", {})])
+        worker = RulWorker(database, settings, lambda: at(5.1) + LATELY)
         fail_once(worker, monkeypatch)
         stop = asyncio.Event()
         consumer = await stream.subscribe(MESSAGES, GROUP)
@@ -296,6 +298,99 @@ def test_the_worker_follows_the_stream_until_told_to_stop(
         assert count_of(worker.metrics.late_rounds) >= 1
 
     on_a_stream(tmp_path, test)
-    # The stream's own clock is far ahead of these summaries', so what counts is what the store holds.
     with database.session() as session:
         assert len(newest_forecasts(session, DEVICE)) == 1
+
+
+class Away:
+    """A consumer that cannot say for a while how much waits: others may have its partitions."""
+
+    def __init__(self, consumer: Consumer, worker: RulWorker) -> None:
+        self._consumer, self._worker, self.answers = consumer, worker, 3
+
+    async def poll(self, limit: int, timeout_s: float) -> list[StoredRecord]:
+        return await self._consumer.poll(limit, timeout_s)
+
+    async def commit(self, records: Sequence[StoredRecord]) -> None:
+        await self._consumer.commit(records)
+
+    def turns(self) -> Mapping[int, int]:
+        return self._consumer.turns()
+
+    async def lag(self) -> int:
+        if self.answers:
+            self.answers -= 1
+            assert count_of(self._worker.metrics.rounds) == 0
+            raise StreamError("away")
+        return await self._consumer.lag()
+
+    async def close(self) -> None:
+        await self._consumer.close()
+
+
+def test_nobody_forecasts_who_cannot_ask_what_is_its_own(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.rul._POLL_S", 0.01)
+    publish(tmp_path / "registry", make_bundle(1000.0))
+    worker = RulWorker(database, RulSettings(tmp_path / "registry", interval_s=0.02), lambda: at(5.1))
+
+    async def test(stream: SqliteStream) -> None:
+        consumer, stop = Away(await stream.subscribe(MESSAGES, GROUP), worker), asyncio.Event()
+        running = asyncio.create_task(worker.run(consumer, stop))
+        while count_of(worker.metrics.rounds) < 1:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+        assert (consumer.answers, count_of(worker.metrics.failed_rounds)) == (0, 3)
+
+    on_a_stream(tmp_path, test)
+
+
+def test_a_round_reads_first_what_the_stream_held(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few records a poll brings."""
+    monkeypatch.setattr("cloud.rul._POLL_S", 0.01)
+    publish(tmp_path / "registry", make_bundle(1000.0))
+    settings = RulSettings(tmp_path / "registry", interval_s=1e-6, poll_batch=1)
+    worker = RulWorker(database, settings, lambda: at(5.1))
+    seen: list[int] = []
+    unread = [15]
+    monkeypatch.setattr(worker, "forecast_all", lambda: seen.append(unread[0]))
+
+    async def test(stream: SqliteStream) -> None:
+        await stream.append(MESSAGES, [record(arrival) for arrival in talk(5)])
+        consumer, stop = await stream.subscribe(MESSAGES, GROUP), asyncio.Event()
+        take = worker.take
+
+        def count(records: Sequence[StoredRecord]) -> None:
+            unread[0] -= len(records)
+            take(records)
+
+        monkeypatch.setattr(worker, "take", count)
+        running = asyncio.create_task(worker.run(consumer, stop))
+        while not seen:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+
+    on_a_stream(tmp_path, test)
+    assert seen[0] == 0
+
+
+def test_machines_of_a_partition_that_went_are_forgotten(rig: Rig) -> None:
+    publish(rig.registry, make_bundle(100.0))
+    rig.hear(born(), *talk(30))
+    assert rig.forecast(30.5) == 1
+    rig.writer.write(talk(31, first_h=30))  # heard by another worker, to which the partition went
+    rig.worker.follow({})
+    assert rig.forecast(31.1) == 0
+    rig.hear(*talk(32, first_h=31))
+    assert rig.forecast(32.1) == 0  # not ours
+    rig.worker.follow({0: 1})
+    rig.hear(said(1000, 32.5))
+    assert rig.forecast(33.1) == 1
+    (found,) = rig.newest()
+    assert found.made_at == at(33)
+    assert found.forecast.p50 == pytest.approx(68.0)

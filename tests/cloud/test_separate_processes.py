@@ -170,6 +170,7 @@ def test_four_processes_over_kafka_and_postgresql(
     until(lambda: cloud.ready() == {"ingest"})
     send(fleet, 301, 400)
     until(lambda: cloud.metrics()["industrialguard_sink_store_failures_total"] >= 1)
+    until(lambda: cloud.metrics()["industrialguard_ingest_accepted_messages_total"] >= 400)
     cloud.end()
     own_postgresql.start()
     cloud.start("sink")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -132,6 +132,9 @@ class CommitFails:
 
     async def commit(self, records: Sequence[StoredRecord]) -> None:
         raise StreamError("killed")
+
+    def turns(self) -> Mapping[int, int]:
+        return self._consumer.turns()
 
     async def lag(self) -> int:
         return await self._consumer.lag()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from cloud.web.reading import PageReader
 from contract.messages import Contribution
 from contract.profiles import load_profile
 from tests.browser.seeded_fleet import FLEET, SeededFleet
-from tests.cloud.samples import OWN_PROFILE, alarm, arrive, birth, status, summary
+from tests.cloud.samples import INGEST, OWN_PROFILE, alarm, arrive, birth, status, summary
 
 OWN = "http://127.0.0.1"
 HTML = {"accept": "text/html"}
@@ -298,3 +299,19 @@ def test_a_profile_is_text_and_never_markup(tmp_path: Path) -> None:
         page = client.get("/machines/press-1").text
     database.close()
     assert "Temperature, &lt;script&gt;" in page and "&lt;img" in page and "<img src=x>" not in page
+
+
+def test_a_clock_that_cannot_be_right_is_marked(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path / "store.db"))
+    wrong = INGEST + timedelta(days=40, hours=2)
+    StoreWriter(database).write(arrive(summary(1, "press-1"), summary(2, "press-2", event_time=wrong)))
+    with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
+        fleet = client.get("/", headers=HTML).text
+        pages = [client.get(f"/machines/press-{n}", headers=HTML).text for n in (1, 2)]
+        found = {
+            m["device_id"]: m["clock_error_s"] for m in client.get("/api/v1/machines").json()["machines"]
+        }
+    database.close()
+    assert fleet.count("Clock 40 d 2 h ahead") == 1
+    assert ["40 d 2 h ahead" in page for page in pages] == [False, True]
+    assert found == {"press-1": None, "press-2": timedelta(days=40, hours=2).total_seconds()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ def killed_at_each_line(work: Callable[[int], None], *modules: str) -> Iterator[
     for n in range(1, 10_000):
         child = os.fork()
         if child == 0:
+            gc.disable()  # it would touch, and so copy, all memory of a parent that has trained networks
             _work_until(work, n, modules)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code in (KILLED, _DONE), f"the work itself failed at line {n}"

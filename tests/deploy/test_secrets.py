@@ -6,7 +6,6 @@ import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -38,10 +37,11 @@ def lines_of_the_head(name: str) -> list[list[str]]:
     return [line.split()[3:] for line in HEAD.splitlines() if line.startswith(f"#   sh {name} ")]
 
 
-@pytest.fixture
-def pod(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def pod(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which `kubectl` and `industrialguard` are found, and an authority lies in the pod."""
-    programs = tmp_path / "bin"
+    folder = tmp_path_factory.mktemp("kubernetes")
+    programs = folder / "bin"
     programs.mkdir()
     ours = f'#!/bin/sh\nexec {sys.executable} -m industrialguard "$@"\n'
     for name, text in {"kubectl": KUBECTL, "industrialguard": ours}.items():
@@ -51,10 +51,10 @@ def pod(tmp_path: Path) -> dict[str, str]:
         **os.environ,
         "PATH": f"{programs}:{os.environ['PATH']}",
         "PYTHONPATH": str(PROJECT_ROOT),
-        "POD": str(tmp_path / "pod"),
-        "INDUSTRIALGUARD_CLOUD_DATA": str(tmp_path / "pod"),
+        "POD": str(folder / "pod"),
+        "INDUSTRIALGUARD_CLOUD_DATA": str(folder / "pod"),
     }
-    line = ["industrialguard", "cloud", "make-ca", "--root", str(tmp_path / "root")]
+    line = ["industrialguard", "cloud", "make-ca", "--root", str(folder / "root")]
     subprocess.run(line, env=environment, check=True, capture_output=True)
     return environment
 

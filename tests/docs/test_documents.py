@@ -2,14 +2,14 @@
 
 import functools
 import importlib.util
-import os
+import io
 import re
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from industrialguard.__main__ import main
 from industrialguard.commands import COMMANDS, Command
 from tests.conftest import PROJECT_ROOT
 from tests.docs.documents import Document, find_commands, project_documents, read_document, slugify
@@ -122,16 +122,15 @@ def unknown_flags(line: list[str]) -> set[str]:
 
 @functools.cache
 def help_text(*words: str) -> str:
-    """Ask a command for its help; nothing when it has none."""
-    done = subprocess.run(
-        [sys.executable, "-m", "industrialguard", *words, "--help"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    return done.stdout if done.returncode == 0 else ""
+    """Ask a command for its help, as wide as it needs; nothing when it has none."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(io.StringIO()):
+        patch.setenv("COLUMNS", "200")
+        try:
+            code = main([*words, "--help"])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return said.getvalue() if code == 0 else ""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

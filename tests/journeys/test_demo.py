@@ -49,7 +49,12 @@ def test_the_process_tree_stays_under_a_gigabyte(undisturbed: dict[str, Any]) ->
 
 @pytest.mark.parametrize(
     ("part", "broker"),
-    [("ingest", "embedded"), ("broker", "embedded"), ("broker", "auto"), ("serve", "auto")],
+    [
+        ("ingest", "embedded"),
+        ("serve", "auto"),
+        pytest.param("broker", "embedded", marks=pytest.mark.long),
+        pytest.param("broker", "auto", marks=pytest.mark.long),
+    ],
 )
 def test_a_part_killed_for_twenty_seconds_changes_no_count(
     part: str, broker: str, undisturbed: dict[str, Any], tmp_path: Path

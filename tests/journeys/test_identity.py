@@ -155,8 +155,7 @@ def test_a_device_is_let_in_heard_sent_away_and_let_in_again(plant: Plant, broke
         first = run_agent(plant, broker)
         assert first.acknowledged == first.sent > 0 and stored(http) == first.sent
 
-        plant.type("cloud", "revoke", "press-07", "--why", "lost")
-        broker.write_files()
+        plant.type("cloud", "revoke", "press-07", "--why", "lost", "--out", str(broker.folder / "files"))
         broker.stop()
         broker.start()
         second = run_agent(plant, broker)

@@ -62,6 +62,7 @@ def test_the_recipes_are_commands_that_can_be_typed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_turbofan_bundle_can_be_built_again(tmp_path: Path) -> None:
     (command,) = commands("turbofan", tmp_path)
     out = tmp_path / "turbofan.igb"

@@ -70,6 +70,7 @@ def test_a_snapshot_becomes_a_file_a_table_and_a_picture(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_a_data_set_calibrates_on_what_each_network_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_data_set_calibrates_on_what_each_network_left_out(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_all_groups_teach_and_one_is_tuned_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("FD001", "FD003"):
         write_subset(tmp_path, name, n_train=FEW_MACHINES // 2)
@@ -122,6 +124,7 @@ def test_a_group_that_nobody_knows(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_a_file_that_answers_otherwise_is_not_written(
     snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from tests.models.networks import CONFIG, HELD_OUT, LENGTH, TRAINING, WIDTH, stu
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_file_as_its_stages_do_and_says_little(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

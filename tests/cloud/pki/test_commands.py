@@ -66,8 +66,37 @@ def test_a_device_is_taken_back_with_its_tokens(run: Run) -> None:
     assert "press-07" not in run("devices")
     assert "nothing to take back" in run("revoke", "press-07", "--why", "again", code=1)
     run("service-identity", "cloud.sink", "--out", "sink")
-    run("revoke", "cloud.sink", "--why", "leaked")
+    said = run("revoke", "cloud.sink", "--why", "leaked")
+    assert "start the broker again" in said and "broker-files" in said
     assert "revoked" in run("devices") and "leaked" in run("devices")
+
+
+def test_a_revocation_may_be_done_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted after any step, the same words do the rest."""
+    run("broker-files", "--out", "broker", "--host", "localhost")
+    run("service-identity", "cloud.sink", "--out", "sink")
+    words = ("revoke", "cloud.sink", "--why", "leaked", "--out", "broker")
+    before = (tmp_path / "broker" / "revoked.pem").read_bytes()
+    assert "was not reloaded" in run(*words, "--reload", "false", code=1)
+    after = (tmp_path / "broker" / "revoked.pem").read_bytes()
+    assert after != before, "written before the reload failed"
+    said = run(*words, "--reload", "touch told")
+    assert "0 certificates and 0 tokens" in said and "the broker was told: touch told" in said
+    assert (tmp_path / "told").exists()
+    monkeypatch.setenv("INDUSTRIALGUARD_BROKER_FILES", "broker")
+    monkeypatch.setenv("INDUSTRIALGUARD_BROKER_RELOAD", "touch again")
+    said = run("revoke", "cloud.sink", "--why", "leaked")
+    assert (tmp_path / "again").exists() and "are written" in said
+
+
+def test_a_revocation_counts_in_the_registry_whatever_becomes_of_the_broker(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("broker-files", "--out", "broker", "--host", "localhost")
+    run("service-identity", "cloud.sink", "--out", "sink")
+    monkeypatch.setenv(PASSPHRASE, "guess")
+    assert PASSPHRASE in run("revoke", "cloud.sink", "--why", "leaked", "--out", "broker", code=2)
+    assert "leaked" in run("devices")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +107,9 @@ def test_a_device_is_taken_back_with_its_tokens(run: Run) -> None:
         (["broker-files", "--out", "/dev/null/x", "--host", "b"], "cannot be written"),
         (["broker-files", "--out", "x", "--host", "b", "--services", "b"], "write HOST:PORT"),
         (["service-identity", "cloud.all", "--out", "/dev/null/x"], "cannot be written"),
+        (["revoke", "nobody", "--why", "x"], "nothing to take back"),
+        (["revoke", "nobody", "--why", "x", "--out", "elsewhere"], "has no mosquitto.conf"),
+        (["revoke", "nobody", "--why", "x", "--reload", "'"], "--reload is no command"),
         (["devices", "--store", "mysql://a:secret@b/c"], "is no store"),
     ],
 )

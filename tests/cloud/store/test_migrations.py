@@ -75,3 +75,29 @@ def test_numbers_of_alerts_do_not_come_back(database: Database, writer: StoreWri
     StoreWriter(database).write(arrive(alarm(8, 13)))
     with database.session() as session:
         assert min(alert.id for alert in queries.list_alerts(session)) > last
+
+
+def test_numbers_of_dropped_letters_end_with_their_table(database: Database, writer: StoreWriter) -> None:
+    fill(writer)
+    before = view(database)
+    with database.connection() as connection:
+        connection.exec_driver_sql("INSERT INTO dropped_letters VALUES ('noisy', 'DecodeError', 7)")
+        downgrade(connection, "0006")
+        upgrade(connection)
+    assert view(database) == before
+
+
+def test_a_clock_is_right_until_its_device_speaks_again(database: Database, writer: StoreWriter) -> None:
+    fill(writer)
+    before = view(database)
+    wrong = summary(9, event_time=INGEST.replace(year=2036))
+    writer.write(arrive(wrong))
+    with database.connection() as connection:
+        downgrade(connection, "0007")
+        upgrade(connection)
+    with database.session() as session:
+        assert queries.get_machine(session, "press-1").clock_error_s is None
+    assert before["machines"][0].clock_error_s is None
+    writer.write(arrive(summary(10, event_time=INGEST.replace(year=2036))))
+    with database.session() as session:
+        assert queries.get_machine(session, "press-1").clock_error_s is not None

@@ -9,7 +9,7 @@ import pytest
 
 from cloud.store import columns
 from cloud.store.database import Database
-from cloud.store.observations import read_observed, read_profiles, read_times, stored_keys
+from cloud.store.observations import is_caught_up, read_observed, read_profiles, read_times
 from cloud.store.writer import StoreWriter
 from contract.aggregates import NO_FEATURES
 from tests.cloud.life_samples import DEVICE, PROFILE, at, born, observed, said, talk
@@ -59,13 +59,17 @@ def test_bounds_are_after_and_until_and_known_by_the_cut(writer: StoreWriter, da
         assert backwards[1] == (at(3), at(13))
 
 
-def test_only_stored_keys_are_named(writer: StoreWriter, database: Database) -> None:
+def test_the_store_has_caught_up_when_it_holds_what_was_heard_as_it_came(
+    writer: StoreWriter, database: Database
+) -> None:
     writer.write([said(1, 1), said(2, 2, boot=7)])
+    known, repeated = observed(said(2, 2, boot=7)), observed(said(1, 1, late_h=3))
+    strangers = [observed(said(2, 2)), observed(said(3, 3))]
     with database.session() as session:
-        asked = {(1, 1), (1, 2), (7, 1), (7, 2)}
-        assert stored_keys(session, DEVICE, asked) == {(1, 1), (7, 2)}
-        assert stored_keys(session, "mix-2", asked) == set()
-        assert stored_keys(session, DEVICE, set()) == set()
+        assert is_caught_up(session, DEVICE, [repeated, known, *strangers])
+        assert not is_caught_up(session, "mix-2", [known])
+        assert not is_caught_up(session, DEVICE, [repeated, *strangers])
+        assert not is_caught_up(session, DEVICE, [])
 
 
 def test_profiles_are_those_of_the_births(

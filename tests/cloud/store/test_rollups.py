@@ -152,6 +152,39 @@ def test_minutes_stand_in_for_dropped_summaries(writer: StoreWriter, database: D
     assert [p.event_time for p in points] == [at(60 * n) for n in range(1, 11)]
 
 
+def test_a_chart_across_the_edge_of_what_is_kept_is_whole(writer: StoreWriter, database: Database) -> None:
+    """Minutes where summaries were dropped, every summary where they are; a minute of both counts once."""
+    sent = [summary(n, score=0.9 if n == 4 else 0.1, event_time=at(20 * n)) for n in range(1, 31)]
+    writer.write(arrive(*sent[:14], *sent[15:16]))
+    writer.write(arrive(sent[14], *sent[16:], ingest_time=INGEST + timedelta(days=1)))
+    roll_up(database)
+    with database.connection() as connection:
+        connection.execute(delete(SUMMARY).where(SUMMARY.c.ingest_time < INGEST + timedelta(hours=1)))
+    with database.session() as session:
+        points = queries.score_trend(session, "press-1", since=at(30), until=at(420))
+        (vibration, *_) = queries.feature_trends(session, "press-1", since=at(30), until=at(420))
+    minutes = [at(40), at(100), at(160), at(220), at(280), at(340)]
+    assert [p.event_time for p in points] == [*minutes, at(360), at(380), at(400)]
+    assert [p.event_time for p in vibration.points] == [p.event_time for p in points]
+    assert [p.score_max for p in points if p.score_max and p.score_max > 0.5] == [1.0]
+    with database.session() as session:
+        late = queries.score_trend(session, "press-1", since=at(420))
+    assert [p.event_time for p in late] == [at(20 * n) for n in range(21, 31)]
+
+
+def test_an_hour_that_is_due_again_keeps_what_was_dropped(writer: StoreWriter, database: Database) -> None:
+    writer.write(arrive(*(summary(n, event_time=at(3600 * n)) for n in range(1, 20))))
+    roll_up(database)
+    with database.connection() as connection:
+        connection.execute(delete(SUMMARY))
+    writer.write(arrive(summary(50, event_time=at(3 * 3600 + 90))))
+    with database.session() as session:
+        points = queries.score_trend(session, "press-1")
+    assert [p.event_time for p in points] == sorted(
+        [at(3600 * n) for n in range(1, 20)] + [at(3 * 3600 + 90)]
+    )
+
+
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)), st.sampled_from([60, 3600]))
 def test_a_span_holds_its_times(moment: datetime, width_s: int) -> None:
     time, width = moment.replace(tzinfo=EVENT.tzinfo), timedelta(seconds=width_s)

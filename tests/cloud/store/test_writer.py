@@ -123,9 +123,20 @@ def test_a_clock_ten_years_off_does_not_rule_the_machines_state(
     found = machine(database)
     assert (found.state, found.last_event_time) == (MachineState.STANDSTILL, at(120)), "it counts when heard"
     assert found.outbox_messages == 9
+    assert found.clock_error_s == (wrong - at(120)).total_seconds()
     writer.write(arrive(summary(5, event_time=at(180)), status(6, event_time=at(180)), ingest_time=at(180)))
     found = machine(database)
     assert (found.state, found.last_event_time, found.outbox_messages) == (MachineState.WATCHING, at(180), 3)
+    assert found.clock_error_s is None
+
+
+def test_messages_of_a_wrong_clock_are_counted_once(writer: StoreWriter, database: Database) -> None:
+    wrong = at(0).replace(year=2036)
+    batch = arrive(
+        birth(event_time=wrong), summary(1), alarm(2, 7, event_time=wrong), status(3, event_time=wrong)
+    )
+    assert [writer.write(batch).wrong_clocks for _ in range(2)] == [2, 0]
+    assert machine(database).clock_error_s == pytest.approx((wrong - INGEST).total_seconds())
 
 
 def test_an_older_status_changes_nothing(writer: StoreWriter, database: Database) -> None:

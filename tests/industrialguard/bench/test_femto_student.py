@@ -126,6 +126,7 @@ def test_a_spread_is_not_believed_below_the_floor_of_logarithms() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_ships_grows_with_damage() -> None:
     fleet = fleet_of(teach_variants, FitConfig(epochs=2, patience=2, tuning_epochs=1))
     assert set(fleet.strangers(FLEET[0], FLEET[0], HEADS, 0).networks) == {*TAUGHT, NO_NETWORK}

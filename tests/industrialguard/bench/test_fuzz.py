@@ -24,6 +24,7 @@ RUN = Run("abc", Machine("cpu", 2, "3.11"), datetime(2026, 3, 9, tzinfo=UTC), 1.
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_campaign_accounts_for_every_input(
     mosquitto: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -145,6 +145,7 @@ def test_where_all_ended_nobody_runs() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_small_study_from_end_to_end() -> None:
     notes = Notes()
     rows = Study(SPEC, LIVES, TINY, notes.advance).run([0, 1])

@@ -118,6 +118,8 @@ def test_four_bearings_are_too_few(tmp_path: Path) -> None:
         bench_femto_rul(tmp_path, RulOptions((0,)))
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_processes_side_by_side_find_the_same_and_it_is_said(folder: Path) -> None:
     first, *others = simple_followers(CLOCK)
     everyone = (replace(first, is_main=True), *others)

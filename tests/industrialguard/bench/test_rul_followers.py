@@ -71,6 +71,7 @@ def test_a_trend_by_load_forecasts_a_heavier_load_shorter(bearings: list[Life]) 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_ours_says_what_the_product_would_write(bearings: list[Life]) -> None:
     life, *others = bearings
     main, network = our_followers(CLOCK, TINY)

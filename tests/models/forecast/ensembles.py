@@ -7,6 +7,7 @@ from models.forecast.ensemble import Ensemble, build_parts
 from models.forecast.fit import FitSpec
 from models.forecast.train import Material, TrainSpec, train
 from models.rul import build_model
+from tests.models.eager import eagerly
 from tests.models.forecast.lives import SPEC, WITH_EVENTS, fleet
 from tests.models.forecast.networks import config, constants, with_events
 
@@ -15,7 +16,8 @@ TINY = TrainSpec(n_folds=2, n_rows=64, n_cuts=200, n_judged=2, fit=FitSpec(epoch
 
 def tiny_ensemble(n_machines: int = 6) -> Ensemble:
     """Two encoders that learned next to nothing."""
-    return train(Material(SPEC, fleet(n_machines)), TINY)
+    with eagerly():
+        return train(Material(SPEC, fleet(n_machines)), TINY)
 
 
 LIVES = [life.cut(n) for life, n in product(with_events(fleet(5, first=400)), (1, 20, 38))]

@@ -25,6 +25,7 @@ def fits() -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["two devices", "two devices, mixed"])
 def test_what_is_learned_is_the_same_but_for_rounding(fits: dict[str, Any], name: str) -> None:
     alone, other = fits["one device"], fits[name]
@@ -35,6 +36,7 @@ def test_what_is_learned_is_the_same_but_for_rounding(fits: dict[str, Any], name
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_devices_and_precision_are_those_that_were_asked_for(fits: dict[str, Any]) -> None:
     assert [fits[name]["replicas"] for name in fits] == [1, 2, 2]
     assert [fits[name]["computes"] for name in fits] == ["float32", "float32", "bfloat16"]

@@ -92,6 +92,7 @@ def test_it_needs_no_operation_but_the_built_in(file: bytes) -> None:
     assert not [each.name for each in operations if each.is_custom or each.name.startswith("Flex")]
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_type_without_settings_is_trained_and_exported() -> None:
     lives = [
         replace(life, settings=np.zeros((len(life.age), 0), np.float32), sensors=life.sensors[:, :2])

