@@ -158,6 +158,18 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="several ingest processes share what devices say (a broker with $share, for instance Mosquitto)",
     )
+    _add_keeping(parser)
+    parser.add_argument(
+        "--director-key",
+        action="append",
+        metavar="URI",
+        help="signs assignments; as for `industrialguard ota`, and again where several must sign",
+    )
+    parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
+    return parser
+
+
+def _add_keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-summaries-days",
         metavar="N",
@@ -174,14 +186,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="write every day of summaries there as Parquet when it is over",
     )
-    parser.add_argument(
-        "--director-key",
-        action="append",
-        metavar="URI",
-        help="signs assignments; as for `industrialguard ota`, and again where several must sign",
-    )
-    parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
-    return parser
 
 
 def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> CloudSettings:
