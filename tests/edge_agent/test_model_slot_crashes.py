@@ -228,6 +228,7 @@ def test_power_cut(recording: Recording, n: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("code", "is_lasting"),
     [(errno.ENOSPC, False), (errno.EROFS, True)],
@@ -250,6 +251,7 @@ def test_error_at_every_call(recording: Recording, code: int, is_lasting: bool, 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", [SCENARIOS[1], SCENARIOS[4]], ids=lambda scenario: scenario.name)
 def test_killed_at_every_line(scenario: Scenario, tmp_path: Path) -> None:
     """The real thing: a process that ends at that line, on a real file system."""

@@ -159,6 +159,7 @@ def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_whatever_line_a_publisher_is_killed_at_devices_go_on_and_the_next_one_finishes(
     tmp_path: Path, no_fsync: None
 ) -> None:
@@ -187,6 +188,7 @@ def test_whatever_line_a_publisher_is_killed_at_devices_go_on_and_the_next_one_f
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_whatever_line_a_rotation_is_killed_at_devices_go_on_and_the_next_run_finishes(
     tmp_path: Path, no_fsync: None
 ) -> None:

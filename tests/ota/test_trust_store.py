@@ -142,6 +142,7 @@ def version_of(folder: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_whatever_line_a_look_is_killed_at_the_store_works_and_never_goes_back(site: Site) -> None:
     act(site)
