@@ -24,8 +24,8 @@ from contract.errors import ConfigError, IndustrialGuardError
 from contract.identity import IdentityFolder
 from contract.logs import configure_logging
 
-INGEST, SINK, API, SERVE, ALL, REPLAY = COMMANDS = (
-    *("ingest", "sink", "api", "serve", "all"),
+INGEST, SINK, API, SERVE, ALL, RELEASES, REPLAY = COMMANDS = (
+    *("ingest", "sink", "api", "serve", "all", "releases"),
     "replay-dead-letters",
 )
 PKI_COMMANDS = (
@@ -46,8 +46,9 @@ commands:
   ingest               broker to stream: validates, acknowledges MQTT once a message is durable
   sink                 stream to store and alerts; acknowledges to the devices
   api                  API and page over the store
-  serve                sink and api in one process, for one machine
-  all                  ingest, sink and api in one process
+  releases             rollouts to signed assignments for the devices
+  serve                sink and api (and releases, with a --director-key) in one process, for one machine
+  all                  ingest, sink and api (and releases) in one process
   replay-dead-letters  validate the dead letters again; what passes now is stored
 
 of remaining useful life, each with its own --help:
@@ -73,6 +74,7 @@ examples:
   industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
   industrialguard cloud sink --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8884 --identity ./sink
   industrialguard cloud api --http 127.0.0.1:8080
+  industrialguard cloud releases --director-key file:director --mqtt mqtts://broker.plant:8884
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 
 environment, for what has no flag on the command line:
@@ -82,6 +84,7 @@ environment, for what has no flag on the command line:
   INDUSTRIALGUARD_LOG_LEVEL
   INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
   INDUSTRIALGUARD_SHARED  1: as --shared
+  INDUSTRIALGUARD_DIRECTOR_KEYS  as --director-key, separated by spaces
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
@@ -155,6 +158,18 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="several ingest processes share what devices say (a broker with $share, for instance Mosquitto)",
     )
+    _add_keeping(parser)
+    parser.add_argument(
+        "--director-key",
+        action="append",
+        metavar="URI",
+        help="signs assignments; as for `industrialguard ota`, and again where several must sign",
+    )
+    parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
+    return parser
+
+
+def _add_keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-summaries-days",
         metavar="N",
@@ -171,8 +186,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="write every day of summaries there as Parquet when it is over",
     )
-    parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
-    return parser
 
 
 def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]) -> CloudSettings:
@@ -204,6 +217,9 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
         is_shared=arguments.shared or environment.get("INDUSTRIALGUARD_SHARED") == "1",
         keeping=_read_keeping(arguments, environment),
+        director_keys=tuple(
+            arguments.director_key or environment.get("INDUSTRIALGUARD_DIRECTOR_KEYS", "").split()
+        ),
         metrics=read_metrics(arguments, environment),
     )
 
@@ -256,6 +272,10 @@ def _find_process(command: str) -> Process:
         from cloud.api_process import run_api
 
         return run_api
+    if command == RELEASES:
+        from cloud.releases_process import run_releases
+
+        return run_releases
     from cloud import serve
 
     return serve.run_all if command == ALL else serve.run_serve

@@ -107,3 +107,9 @@ class ModelError(CloudError):
 
 class EnrolmentRefusedError(CloudError):
     """A certificate that whoever asked may not have; the message says what a person can do."""
+
+
+class StaleError(CloudError):
+    """Somebody else has changed it since it was read; nothing was done."""
+
+    retriable = True

@@ -136,6 +136,23 @@ class RulMetrics:
         )
 
 
+class ReleaseMetrics:
+    """Rollouts of models."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.rounds = _counter(registry, "releases_rounds", "Rounds over the rollouts that run.")
+        self.failed_rounds = _counter(
+            registry, "releases_failed_rounds", "Rounds that the store broke off; each is tried again."
+        )
+        self.unsigned = _counter(
+            registry, "releases_unsigned_rounds", "Rounds that a key broke off; each is tried again."
+        )
+        self.assignments = _counter(registry, "releases_assignments", "Assignments signed and stored.")
+        self.unsent_hints = _counter(
+            registry, "releases_unsent_hints", "Hints that were not sent; the devices ask by themselves."
+        )
+
+
 class ApiMetrics:
     """Whoever asks the API and the page."""
 
@@ -248,6 +265,7 @@ GROUPS: Mapping[str, Callable[[CollectorRegistry], object]] = {
     "sink": SinkMetrics,
     "acks": AckMetrics,
     "rul": RulMetrics,
+    "releases": ReleaseMetrics,
     "api": ApiMetrics,
     "stream": StreamMetrics,
     "mqtt": LinkMetrics,

@@ -1,7 +1,7 @@
 """Several parts of the cloud in one process, for one machine.
 
-Rule: only what `processes`, `sink_process` and `api_process` build is put together here, over one stream and
-one store.
+Rule: only what `processes`, `sink_process`, `api_process` and `releases_process` build is put together here,
+over one stream and one store.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cloud.stream import Stream
 
 
 async def run_serve(settings: CloudSettings, monitor: Monitor, stop: asyncio.Event) -> None:
-    """Sink, API and page, until told to stop.
+    """Sink, API and page, and rollouts where there is a key for them, until told to stop.
 
     Raises:
         CloudError: a part failed for good.
@@ -65,4 +65,8 @@ async def _serve(settings: CloudSettings, stream: Stream, monitor: Monitor, stop
             store_records(settings, stream, database, monitor, stop),
             answer_people(settings, database, listener, monitor, stop),
         ]
+        if settings.director_keys:
+            from cloud.releases_process import carry_out  # loads the signing of releases
+
+            parts.append(carry_out(settings, database, monitor, stop))
         await supervise(parts, [], stop)

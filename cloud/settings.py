@@ -78,7 +78,8 @@ class CloudSettings:
     """Whether several ingest processes share what devices say; needs a broker with shared subscriptions."""
     keeping: Keeping = field(default_factory=Keeping)
     """What the store keeps, and for how long."""
-
+    director_keys: tuple[str, ...] = ()
+    """URIs of the keys that sign assignments (`ota.keys`); none: this process carries out no rollouts."""
     metrics: tuple[str, int] | None = None
     """Host and port that answer /healthz, /readyz and /metrics; None: nowhere."""
 

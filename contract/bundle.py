@@ -166,7 +166,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
     Raises:
         BundleError: a part is too large, or the file cannot be written.
     """
-    write_sealed(path, _to_bytes(bundle))
+    write_sealed(path, format_bundle(bundle))
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -177,9 +177,43 @@ def read_bundle(path: Path) -> Bundle:
     """
     data = read_sealed(path, MAX_BUNDLE_BYTES)
     try:
-        return _from_bytes(data)
+        return parse_bundle(data)
     except BundleError as error:
         raise BundleError(f"bundle {path}: {error}") from error
+
+
+def format_bundle(bundle: Bundle) -> bytes:
+    """A bundle's bytes.
+
+    Raises:
+        BundleError: a part is too large.
+    """
+    tensors = dict(zip(_GOLDEN_PARTS, (bundle.golden_input, bundle.golden_output), strict=True))
+    parts = {
+        _PROFILE: format_profile(bundle.profile).encode(),
+        _MODEL: bundle.model,
+        _GOLDEN: pack({name: format_tensor(tensor) for name, tensor in tensors.items()}),
+    }
+    if bundle.edge_tpu_model is not None:
+        parts[_EDGE_TPU_MODEL] = bundle.edge_tpu_model
+    return _SEAL.close(_content(bundle.manifest), parts)
+
+
+def parse_bundle(data: bytes) -> Bundle:
+    """Read a bundle's bytes, with every check that needs no model to run.
+
+    Raises:
+        BundleError: one line that says what is wrong.
+    """
+    content, parts = _SEAL.open(data)
+    manifest = _parse_manifest(content)
+    try:
+        profile = parse_profile(parts[_PROFILE].decode(), _PROFILE)
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise BundleError(str(error)) from error
+    golden = unpack(parts[_GOLDEN], _GOLDEN_PARTS)
+    golden_input, golden_output = (parse_tensor(golden[name], name) for name in _GOLDEN_PARTS)
+    return Bundle(manifest, profile, parts[_MODEL], golden_input, golden_output, parts.get(_EDGE_TPU_MODEL))
 
 
 def load_bundle(name_or_path: str) -> Bundle:
@@ -203,30 +237,6 @@ def load_bundle(name_or_path: str) -> Bundle:
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise BundleError(message)
-
-
-def _to_bytes(bundle: Bundle) -> bytes:
-    tensors = dict(zip(_GOLDEN_PARTS, (bundle.golden_input, bundle.golden_output), strict=True))
-    parts = {
-        _PROFILE: format_profile(bundle.profile).encode(),
-        _MODEL: bundle.model,
-        _GOLDEN: pack({name: format_tensor(tensor) for name, tensor in tensors.items()}),
-    }
-    if bundle.edge_tpu_model is not None:
-        parts[_EDGE_TPU_MODEL] = bundle.edge_tpu_model
-    return _SEAL.close(_content(bundle.manifest), parts)
-
-
-def _from_bytes(data: bytes) -> Bundle:
-    content, parts = _SEAL.open(data)
-    manifest = _parse_manifest(content)
-    try:
-        profile = parse_profile(parts[_PROFILE].decode(), _PROFILE)
-    except (ConfigError, UnicodeDecodeError) as error:
-        raise BundleError(str(error)) from error
-    golden = unpack(parts[_GOLDEN], _GOLDEN_PARTS)
-    golden_input, golden_output = (parse_tensor(golden[name], name) for name in _GOLDEN_PARTS)
-    return Bundle(manifest, profile, parts[_MODEL], golden_input, golden_output, parts.get(_EDGE_TPU_MODEL))
 
 
 def _content(manifest: Manifest) -> dict[str, Any]:

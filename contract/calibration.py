@@ -15,7 +15,7 @@ is a threshold on the score (`contract.profiles.MachineProfile.alarm_rule`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -93,6 +93,24 @@ class ErrorCalibration:
     def progress(self) -> int:
         """Windows learned from, up to `warmup.calibration_windows`."""
         return self._needed if self.is_ready() else len(self._learning)
+
+    def worsening(self, errors: Sequence[float]) -> float:
+        """How far errors lie above this machine's healthy ones, in ln(error); less than a spread is 0.
+
+        Args:
+            errors: Of recent windows.
+        """
+        if not (errors and self.is_ready()):
+            return 0.0
+        above = float(np.median([_log_error(error) for error in errors])) - self._location
+        return above if above > self._spread else 0.0
+
+    def allow_for(self, worsening: float) -> None:
+        """Take it that the machine was so much healthier, in ln(error), than when this was learned.
+
+        What another model has seen grow worse is not forgiven because a new one was learned meanwhile.
+        """
+        self._location = max(self._location - worsening, self._fleet_location)
 
     def score(self, error: float) -> float:
         """The score of a model error, 0..1, rising with the error.

@@ -15,6 +15,7 @@ from contract.errors import InvalidMessageError
 
 TEXT_PATTERN = re.compile(r"[A-Za-z0-9 ._+:/@-]{0,80}")
 MAX_UNIT_CHARACTERS = 20
+MAX_REASON_CHARACTERS = 200
 MAX_UINT32 = 2**32 - 1
 MAX_INT63 = 2**63 - 1
 """Ids and sequences stay below 2^63 so that every SQL database can hold them."""
@@ -41,6 +42,16 @@ def require_text(value: str, where: str) -> None:
     """
     if not TEXT_PATTERN.fullmatch(value):
         raise InvalidMessageError(f"{where}: up to 80 plain characters, not {value[:100]!r}")
+
+
+def require_line(value: str, where: str) -> None:
+    """Refuse what is not one line for people.
+
+    Raises:
+        InvalidMessageError: it is long, or holds what cannot be printed.
+    """
+    is_line = len(value) <= MAX_REASON_CHARACTERS and value.isprintable()
+    require(is_line, f"{where} must be one line of up to {MAX_REASON_CHARACTERS} characters")
 
 
 def require_unit(value: str, where: str) -> None:

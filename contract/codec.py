@@ -36,6 +36,7 @@ from contract.messages import (
 )
 from contract.proto import industrialguard_pb2 as pb
 from contract.signals import QualityFlag
+from contract.updates import UpdateReport, UpdateState
 from contract.wire_values import from_us, to_enum, to_us
 
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -310,12 +311,41 @@ def _death_from_proto(part: pb.Death) -> Death:
     return Death(part.reason)
 
 
+def _update_to_proto(body: UpdateReport) -> pb.UpdateReport:
+    return pb.UpdateReport(
+        assignment=body.assignment,
+        rollout=body.rollout,
+        state=int(body.state),  # type: ignore[arg-type]  # the stub knows only names
+        in_charge=body.in_charge,
+        under_way=body.under_way,
+        previous=body.previous,
+        since_us=to_us(body.since),
+        reason_code=body.reason_code,
+        reason=body.reason,
+    )
+
+
+def _update_from_proto(part: pb.UpdateReport) -> UpdateReport:
+    return UpdateReport(
+        assignment=part.assignment,
+        rollout=part.rollout,
+        state=to_enum(UpdateState, part.state),
+        in_charge=part.in_charge,
+        under_way=part.under_way,
+        previous=part.previous,
+        since=from_us(part.since_us, "update since"),
+        reason_code=part.reason_code,
+        reason=part.reason,
+    )
+
+
 _TO_PROTO: dict[Kind, Callable[[Any], ProtobufMessage]] = {
     Kind.SUMMARY: _summary_to_proto,
     Kind.ALARM: alarm_to_proto,
     Kind.STATUS: _status_to_proto,
     Kind.BIRTH: _birth_to_proto,
     Kind.DEATH: _death_to_proto,
+    Kind.UPDATE: _update_to_proto,
 }
 _FROM_PROTO: dict[Kind, Callable[[Any], Body]] = {
     Kind.SUMMARY: _summary_from_proto,
@@ -323,4 +353,5 @@ _FROM_PROTO: dict[Kind, Callable[[Any], Body]] = {
     Kind.STATUS: _status_from_proto,
     Kind.BIRTH: _birth_from_proto,
     Kind.DEATH: _death_from_proto,
+    Kind.UPDATE: _update_from_proto,
 }

@@ -22,6 +22,7 @@ from contract.checks import (
     require,
     require_count,
     require_finite,
+    require_line,
     require_share,
     require_text,
     require_time,
@@ -31,10 +32,11 @@ from contract.errors import ConfigError, InvalidMessageError
 from contract.explanation import MAX_BAND_SHARES, MAX_HINTS, BandShare, Hint, SensorShare
 from contract.profiles import parse_profile
 from contract.signals import QualityFlag
+from contract.updates import UpdateReport
 
 SCHEMA_VERSION = 3
 """Newest schema this code reads and writes; it reads all from 1. Version 2 knows kinds of alarm, and machines
-that are never steady; version 3 has the features of a summary as columns (ADR 15)."""
+that are never steady; version 3 has the features of a summary as columns (ADR 15), and reports of updates."""
 
 DEVICE_ID_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 """Device ids: 1 to 64 letters, digits, - and _; nothing that could change the meaning of a topic."""
@@ -47,7 +49,6 @@ MAX_PROFILE_BYTES = 32 * 1024
 MAX_PROFILE_LINE = 1000
 """Characters; a TOML reader needs time with the square of a dotted key's length."""
 MIN_STEP_HZ = 1e-6
-MAX_REASON_CHARACTERS = 200
 
 
 class Kind(StrEnum):
@@ -58,6 +59,7 @@ class Kind(StrEnum):
     STATUS = "status"
     BIRTH = "birth"
     DEATH = "death"
+    UPDATE = "update"
 
 
 class MachineState(IntEnum):
@@ -245,9 +247,7 @@ class DeviceStatus:
             require_count(getattr(self, name), name)
         require_count(int(self.quality_flags), "quality_flags", MAX_UINT32)
         require_text(self.accelerator, "accelerator")
-        reason = self.accelerator_reason
-        is_line = len(reason) <= MAX_REASON_CHARACTERS and reason.isprintable()
-        require(is_line, f"accelerator_reason must be one line of up to {MAX_REASON_CHARACTERS} characters")
+        require_line(self.accelerator_reason, "accelerator_reason")
         require(len(self.dropped) <= len(Kind), "dropped has more kinds than there are")
         for kind, count in self.dropped.items():
             require(kind in list(Kind), f"dropped: unknown kind {kind[:40]!r}")
@@ -288,7 +288,7 @@ class Death:
         require_text(self.reason, "reason")
 
 
-Body = ScoreSummary | Alarm | DeviceStatus | Birth | Death
+Body = ScoreSummary | Alarm | DeviceStatus | Birth | Death | UpdateReport
 
 KIND_OF: dict[type[Body], Kind] = {
     ScoreSummary: Kind.SUMMARY,
@@ -296,8 +296,9 @@ KIND_OF: dict[type[Body], Kind] = {
     DeviceStatus: Kind.STATUS,
     Birth: Kind.BIRTH,
     Death: Kind.DEATH,
+    UpdateReport: Kind.UPDATE,
 }
-SEQUENCED = frozenset({Kind.SUMMARY, Kind.ALARM, Kind.STATUS})
+SEQUENCED = frozenset({Kind.SUMMARY, Kind.ALARM, Kind.STATUS, Kind.UPDATE})
 """Kinds that go through the outbox; Birth and Death only say who is connected and carry sequence 0."""
 
 
@@ -339,6 +340,8 @@ class Message:
             if self.body.features or self.body.quality:
                 return 3
             return 2 if self.body.state is MachineState.UNSTEADY else 1
+        if isinstance(self.body, UpdateReport):
+            return 3
         is_new_alarm = isinstance(self.body, Alarm) and self.body.kind is not AlarmKind.ANOMALY
         return 2 if is_new_alarm else 1
 

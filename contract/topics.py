@@ -81,6 +81,23 @@ class AckTopic:
         return f"{PREFIX}/{self.device_id}/down/ack"
 
 
+@dataclass(frozen=True, slots=True)
+class UpdateTopic:
+    """Where a device is told to look for its assignment; a hint, which carries no trust.
+
+    Raises:
+        TopicError: the device id would break the topic.
+    """
+
+    device_id: str
+
+    def __post_init__(self) -> None:
+        _require_device(self.device_id)
+
+    def __str__(self) -> str:
+        return f"{PREFIX}/{self.device_id}/down/update"
+
+
 def shared(topic_filter: str, group: str) -> str:
     """A subscription of which each publication goes to one of the group only (MQTT 5, 4.8.2).
 

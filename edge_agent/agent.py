@@ -18,7 +18,6 @@ from os import environ
 from contract.bundle import Bundle
 from contract.checks import MAX_INT63
 from contract.codec import encode
-from contract.errors import IndustrialGuardError
 from contract.extract import FeatureExtractor
 from contract.features import FeatureVector, feature_specs
 from contract.messages import (
@@ -34,6 +33,7 @@ from contract.signals import QualityFlag
 from edge_agent.aggregate import Aggregator
 from edge_agent.health import ServiceNotifier, read_rss_bytes
 from edge_agent.late_hint import LateHint
+from edge_agent.model_slot import open_slots
 from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
 from edge_agent.reports import (
     AlarmContext,
@@ -44,13 +44,12 @@ from edge_agent.reports import (
     pick_spectrum,
     to_datetime,
 )
+from edge_agent.running_model import RunningModel
 from edge_agent.schedule import LIVE_S
-from edge_agent.scorer import Evidence, Scorer, Verdict
+from edge_agent.scorer import Evidence, Verdict
 from edge_agent.sensors import SensorSource
 from edge_agent.settings import AgentSettings
-from edge_agent.state import StateFile, StateStamp
 from edge_agent.symptoms import SymptomLog, drift_evidence
-from edge_agent.tflite import ModelRunner
 from edge_agent.uplink import Presence, Uplink
 from edge_agent.watch import AlarmWatch, Announcement
 
@@ -94,7 +93,7 @@ class Agent:
     Args:
         settings: This device.
         source: Its sensors; closed by `close`.
-        bundle: Model, profile and priors.
+        bundle: Model, profile and priors; a release that came later and is in charge takes its place.
 
     Raises:
         ModelError: the model does not load here, fails its self-test or does not fit the profile.
@@ -102,21 +101,18 @@ class Agent:
     """
 
     def __init__(self, settings: AgentSettings, source: SensorSource, bundle: Bundle) -> None:
-        profile, manifest = bundle.profile, bundle.manifest
-        self._runner = runner = ModelRunner(bundle.model, bundle.edge_tpu_model, settings.accelerator)
-        runner.self_test(bundle.golden_input, bundle.golden_output)
+        self.slots = open_slots(settings.state_dir / "model", bundle, settings.accelerator)
+        """Which model scores; takes releases."""
+        self._model = self.slots.model
+        self._profile = profile = self._model.bundle.profile
         self._settings = settings
         self._source = source
-        self._bundle = bundle
-        self._birth = build_birth(profile)
+        build_birth(profile)  # refuses one that the cloud could not be told of
         self._extractor = FeatureExtractor(profile)
-        self._scorer = Scorer(bundle, runner)
         self._watch = AlarmWatch(profile)
         self._symptoms = SymptomLog(profile)
         self._late_hint: LateHint | None = None
         self._aggregator = Aggregator(profile, feature_specs(profile))
-        stamp = StateStamp(manifest.name, manifest.version, profile.name, profile.version)
-        self._state_file = StateFile(settings.state_dir / "state.json", stamp)
         self._boot_id = secrets.randbelow(MAX_INT63) + 1
         self._sequence = 0
         self._since_s: float | None = None
@@ -162,11 +158,12 @@ class Agent:
             StateFolderError: the state folder cannot be used.
         """
         settings = self._settings
-        live_s = max(LIVE_S, 2 * self._bundle.profile.summary_interval_s)  # how the machine is now is in it
+        live_s = max(LIVE_S, 2 * self._profile.summary_interval_s)  # how the machine is now is in it
         limits = OutboxLimits(settings.outbox_max_bytes, settings.outbox_max_age_s, live_s=live_s)
         self._outbox = Outbox(settings.state_dir / "outbox.sqlite", limits)
         self._dropped_before = dict(self._outbox.drops)
-        self._restore_state()
+        self._watch, self._symptoms = self._model.restore()
+        self.slots.restore_other()
         if settings.mqtt is not None:
             self._uplink = Uplink(settings, settings.mqtt, self._outbox, self._presence())
             name = f"uplink-{settings.device_id}"
@@ -179,6 +176,8 @@ class Agent:
         """Take one reading the whole road: sample → window → features → score → alarm → summary → outbox."""
         reading = self._source.read()
         if reading is None:
+            self.slots.poll()
+            self._follow_slots()
             return StepResult(None, 0, self._source.is_exhausted)
         started = time.perf_counter()
         self._counters.samples += len(reading.values)
@@ -213,6 +212,7 @@ class Agent:
             return
         self._is_closed = True
         self._source.close()
+        self.slots.close()
         if self._outbox is None:
             return
         for timed in self._aggregator.flush():
@@ -230,7 +230,8 @@ class Agent:
         """One window's features → score → alarms → summary → status; whether it was scored."""
         vector, said = self._watch.inspect(vector)
         was_alarming = self._watch.is_alarming
-        verdict = self._scorer.score(vector, was_alarming)
+        verdict = self.slots.score(vector, was_alarming)
+        self._follow_slots()
         if not was_alarming or self._late_hint is not None:
             self._symptoms.note(vector, verdict, self._extractor.last_burst, was_alarming)
         said += self._watch.judge(verdict)
@@ -238,13 +239,16 @@ class Agent:
         for announcement in said:
             self._announce(announcement, vector, verdict)
         state = MachineState.ALARMING if self._watch.is_alarming else verdict.state
-        for timed in self._aggregator.add(verdict, state, vector):
+        summaries = self._aggregator.add(verdict, state, vector)
+        for timed in summaries:
             self._send(timed.event_time_s, timed.summary)
         self._note(vector, verdict)
         self._report_status(vector)
         self._store_outgoing()  # before the state that says so: an alarm may be raised twice, but never lost
         if said or self._counters.windows % self._settings.state_every_windows == 0:
             self._save_state()
+        self.slots.after_window(self._watch.is_alarming, bool(summaries), self._save_model)
+        self._follow_slots()
         return verdict.score is not None
 
     def _note(self, vector: FeatureVector, verdict: Verdict) -> None:
@@ -254,13 +258,13 @@ class Agent:
             if flags:
                 self._quality_flags |= flags
         if self._since_s is None:
-            self._since_s = vector.event_time_s - self._bundle.profile.window.hop_s
+            self._since_s = vector.event_time_s - self._profile.window.hop_s
             self._next_status_s = self._since_s + self._settings.status_interval_s
         self._last_s = vector.event_time_s
 
     def _announce(self, said: Announcement, vector: FeatureVector, verdict: Verdict) -> None:
         """Send an alarm's edge; the beginning of one about the machine with its evidence."""
-        edge, device_id, profile = said.edge, self._settings.device_id, self._bundle.profile
+        edge, device_id, profile = said.edge, self._settings.device_id, self._profile
         is_raised = edge.transition is AlarmTransition.RAISED
         level = logging.WARNING if is_raised else logging.INFO
         facts = {"device": device_id, "sensor": said.sensor, "score": edge.score, "regime": vector.regime}
@@ -268,7 +272,7 @@ class Agent:
         _LOG.log(level, "%s alarm %s", kind, transition, extra=facts)
         context = AlarmContext(device_id, profile, vector.regime)
         if is_raised and said.kind is not AlarmKind.SENSOR_FAULT and verdict.score is not None:
-            evidence = self._scorer.explain()
+            evidence = self._model.scorer.explain()
             if said.kind is AlarmKind.DRIFT:
                 evidence = drift_evidence(profile, evidence)
             context = self._explain(evidence, vector)
@@ -284,7 +288,7 @@ class Agent:
         if late.is_over or not self._watch.is_alarming:
             self._late_hint = None
             return
-        evidence = self._scorer.explain()
+        evidence = self._model.scorer.explain()
         hints = self._symptoms.find_hints(evidence, vector)
         if not late.take(hints):
             return
@@ -296,18 +300,18 @@ class Agent:
 
     def _explain(self, evidence: Evidence, vector: FeatureVector) -> AlarmContext:
         """Everything that is told of an alarm's cause."""
-        device_id, profile = self._settings.device_id, self._bundle.profile
+        device_id, profile = self._settings.device_id, self._profile
         spectrum = pick_spectrum(evidence, self._extractor.last_burst, profile)
         hints = self._symptoms.find_hints(evidence, vector)
         return AlarmContext(device_id, profile, vector.regime, evidence, spectrum, hints)
 
     def _report_status(self, vector: FeatureVector) -> None:
-        late_s = vector.event_time_s - self._next_status_s + _SAME_TIME * self._bundle.profile.window.hop_s
+        late_s = vector.event_time_s - self._next_status_s + _SAME_TIME * self._profile.window.hop_s
         if self._since_s is None or late_s < 0:
             return
         interval_s = self._settings.status_interval_s
         self._next_status_s += interval_s * (1 + late_s // interval_s)
-        counters, outbox, accelerator = self.counters, self._opened_outbox(), self._runner.accelerator
+        counters, outbox, accelerator = self.counters, self._opened_outbox(), self._model.runner.accelerator
         status = DeviceStatus(
             agent_version=agent_version(),
             uptime_s=vector.event_time_s - self._since_s,
@@ -329,8 +333,8 @@ class Agent:
     def _send(self, event_time_s: float, body: ScoreSummary | Alarm | DeviceStatus) -> None:
         """Number and encode a message; it leaves with the others of its window."""
         self._sequence += 1
-        device_id, version = self._settings.device_id, self._bundle.manifest.version
-        message = Message(device_id, self._boot_id, self._sequence, to_datetime(event_time_s), body, version)
+        device_id, now = self._settings.device_id, to_datetime(event_time_s)
+        message = Message(device_id, self._boot_id, self._sequence, now, body, self._model.version)
         self._outgoing.append(OutboxEntry(self._boot_id, self._sequence, message.kind, encode(message)))
         kind = str(message.kind)
         self._counters.messages[kind] = self._counters.messages.get(kind, 0) + 1
@@ -343,28 +347,30 @@ class Agent:
 
     # -- state and presence --------------------
 
-    def _restore_state(self) -> None:
-        content = self._state_file.load()
-        if content is None:
-            return
-        try:
-            watch, symptoms = AlarmWatch(self._bundle.profile), SymptomLog(self._bundle.profile)
-            watch.restore(content["alarms"])
-            symptoms.restore(content["symptoms"])
-            self._scorer.restore(content["scorer"])
-            self._watch, self._symptoms = watch, symptoms
-        except KeyError as error:
-            self._state_file.set_aside(f"it has no {error}: an agent of another version wrote it")
-        except (ValueError, TypeError, IndustrialGuardError) as error:
-            self._state_file.set_aside(f"content does not fit: {error}")
-
     def _save_state(self) -> None:
-        state = {"scorer": self._scorer.to_state(), "alarms": self._watch.to_state()}
-        self._state_file.save(state | {"symptoms": self._symptoms.to_state()})
+        for model in self.slots.saved_models:
+            self._save_model(model)
+
+    def _save_model(self, model: RunningModel) -> bool:
+        return model.save(self._watch, self._symptoms)
+
+    def _follow_slots(self) -> None:
+        """Go on with the model that is in charge now; open alarms stay open."""
+        model = self.slots.model
+        if model is self._model:
+            return
+        self._model, profile = model, model.bundle.profile
+        if profile != self._profile:  # another alarm rule or warm-up: the slots take nothing else
+            watch, symptoms = AlarmWatch(profile), SymptomLog(profile)
+            watch.restore(self._watch.to_state())
+            symptoms.restore(self._symptoms.to_state())
+            self._profile, self._watch, self._symptoms = profile, watch, symptoms
+        if self._uplink is not None:
+            self._uplink.introduce(self._presence())
 
     def _presence(self) -> Presence:
-        version = self._bundle.manifest.version
-        return Presence(self._settings.device_id, self._boot_id, self._birth, version, self._now)
+        birth = build_birth(self._profile)
+        return Presence(self._settings.device_id, self._boot_id, birth, self._model.version, self._now)
 
     def _now(self) -> datetime:
         """The device's clock: the newest window's event time; before the first window, the wall's."""

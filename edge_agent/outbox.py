@@ -30,7 +30,7 @@ from edge_agent.schedule import LIVE_S, Lane
 
 _LOG = logging.getLogger(__name__)
 
-PRIORITY = {Kind.SUMMARY: 0, Kind.STATUS: 0, Kind.ALARM: 2}
+PRIORITY = {Kind.SUMMARY: 0, Kind.STATUS: 0, Kind.UPDATE: 1, Kind.ALARM: 2}
 """Lowest goes first when there is no room, then the oldest: statuses must not drive out summaries."""
 ROW_OVERHEAD_BYTES = 96
 """What a row and its index entries cost beyond the payload, roughly."""

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 
-from contract.checks import EARLIEST, LATEST, MAX_INT63
+from contract.checks import EARLIEST, LATEST, MAX_INT63, MAX_REASON_CHARACTERS
 from contract.explanation import Hint
 from contract.features import vibration_spectrum
-from contract.messages import MAX_REASON_CHARACTERS, Alarm, AlarmKind, Birth, Spectrum
+from contract.messages import Alarm, AlarmKind, Birth, Spectrum
 from contract.profiles import MachineProfile, format_profile
 from contract.signals import Samples
 from edge_agent.scorer import Evidence

@@ -7,6 +7,7 @@ anomalous. A cell that was not believed is zero for the model and absent from th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,6 +185,25 @@ class Scorer:
         drift = SlowDrift.from_state(state["drift"], profile)
         self._baseline, self._calibration, self._creep, self._drift = baseline, calibration, creep, drift
         self._context = Context(profile, baseline)
+
+    def inherit(self, other: Scorer) -> None:
+        """Know the machine as another model's scorer does; only this model's own error is left to learn.
+
+        Level, spread, creep and drift are the machine's, not a model's: learned anew, what has grown worse
+        since would count as healthy.
+
+        Raises:
+            StateError: the other's profile is too different.
+        """
+        self.restore({**other.to_state(), "calibration": self._calibration.to_state()})
+
+    def worsening(self, errors: Sequence[float]) -> float:
+        """See `ErrorCalibration.worsening`."""
+        return self._calibration.worsening(errors)
+
+    def allow_for(self, worsening: float) -> None:
+        """See `ErrorCalibration.allow_for`."""
+        self._calibration.allow_for(worsening)
 
     @property
     def _phase(self) -> MachineState:

@@ -80,6 +80,8 @@ class Uplink:
         self._mqtt = mqtt
         self._outbox = outbox
         self._presence = presence
+        self._introduced: Presence | None = None
+        """What the broker was told over this connection."""
         self._clock = clock
         self._schedule = Schedule(
             SendLimits(
@@ -112,23 +114,34 @@ class Uplink:
                 _LOG.warning("uplink lost", extra={"reason": str(error), "retry_in_s": round(delay_s, 2)})
                 self._pause(stop, delay_s)
 
+    def introduce(self, presence: Presence) -> None:
+        """Be another one from now on: the same device with another model; from any thread."""
+        self._presence = presence
+
     def _hold_session(self, stop: threading.Event) -> None:
-        presence = self._presence
+        self._introduced = None
         link = self._new_link()
         try:
             link.open()
-            link.subscribe(str(AckTopic(presence.device_id)))
-            link.publish(presence.topic(Kind.BIRTH), presence.encode(presence.birth), retain=True)
+            link.subscribe(str(AckTopic(self._presence.device_id)))
+            self._say_who(link)
             self.counters.connects += 1
             _LOG.info("uplink up", extra={"broker": str(self._mqtt.broker), "waiting": self._outbox.depth})
             self._schedule.expedite()
             while not self._is_finished(stop):
                 self._exchange(link)
+            presence = self._presence
             link.publish(presence.topic(Kind.DEATH), presence.encode(Death("stopped")), retain=True)
             link.settle(FAREWELL_S)
             link.close()
         finally:
             link.abandon()
+
+    def _say_who(self, link: MqttLink) -> None:
+        presence = self._presence
+        if presence is not self._introduced:
+            link.publish(presence.topic(Kind.BIRTH), presence.encode(presence.birth), retain=True)
+            self._introduced = presence
 
     def _new_link(self) -> MqttLink:
         presence = self._presence
@@ -137,6 +150,7 @@ class Uplink:
 
     def _exchange(self, link: MqttLink) -> None:
         """Send what is due and what fits, take what arrived."""
+        self._say_who(link)
         now_s = self._clock()
         for entry in self._schedule.due(now_s):
             self._publish(link, entry)

@@ -90,10 +90,22 @@ COMMANDS = (
         "measure models and agent beside simple baselines",
         ("ai_edge_litert", "paho"),
     ),
-    Command("ota", "ota.__main__", "cloud", "sign and publish model releases"),
+    Command(
+        "ota",
+        "ota.__main__",
+        "ota",
+        "sign and publish model releases",
+        ("bsdiff4", "cryptography", "securesystemslib", "tuf"),
+    ),
 )
 
 PARTS = (
+    Command(
+        "agent slots",
+        "edge_agent.slots_command",
+        "edge",
+        "look at a device's models, or take the newest one back",
+    ),
     Command(
         "train snapshot",
         "industrialguard.snapshot_command",

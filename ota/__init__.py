@@ -1,4 +1,4 @@
-"""Signed releases over the air, which a later version brings.
+"""Signed releases over the air: published, found and trusted.
 
 Rule: knows bytes and keys, not machines.
 """

@@ -42,7 +42,7 @@ class GraphBuilder:
     def operate(self, builtin: int, inputs: list[int], output: int, version: int = 1) -> None:
         """Add an operation with default options."""
         code = schema.OperatorCodeT()
-        code.deprecatedBuiltinCode = code.builtinCode = builtin
+        code.deprecatedBuiltinCode, code.builtinCode = min(builtin, 127), builtin
         code.version = version
         self.codes.append(code)
         operator = schema.OperatorT()

@@ -20,6 +20,7 @@ SETTINGS = (
     ("The cloud", "cloud/settings.py"),
     ("The broker", "contract/broker_address.py"),
     ("API and page", "cloud/api/settings.py"),
+    ("The repository of releases", "ota/roles.py"),
 )
 VALUES = (
     ("Profiles", "contract/profiles.py"),
@@ -27,8 +28,9 @@ VALUES = (
     ("Messages", "contract/messages.py"),
     ("Features and sensors in a summary", "contract/aggregates.py"),
     ("Bundles", "contract/bundle.py"),
+    ("Assignments", "ota/assignment.py"),
 )
-PACKAGES = ("contract", "edge_agent", "cloud", "models", "simulators", "industrialguard")
+PACKAGES = ("contract", "ota", "edge_agent", "cloud", "models", "simulators", "industrialguard")
 HEADER = """\
 # Reference
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.api import alerts, forecasts, machines, system
+from cloud.api import alerts, devices, forecasts, machines, rollouts, system
 from cloud.api.live import LiveFeed
 from cloud.api.problems import install_problems
 from cloud.api.security import SecurityHeaders
@@ -64,7 +64,14 @@ def create_app(settings: ApiSettings, database: Database) -> FastAPI:
     app.add_middleware(SecurityHeaders, hosts=settings.hosts)
     install_problems(app, renderer.error_page)
     api = APIRouter(prefix=API_PREFIX)
-    for router in (machines.router, forecasts.router, alerts.router, system.router):
+    for router in (
+        machines.router,
+        forecasts.router,
+        alerts.router,
+        rollouts.router,
+        devices.router,
+        system.router,
+    ):
         api.include_router(router)
     app.include_router(api)
     app.include_router(system.probes)

@@ -15,8 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from cloud.errors import AlreadyClearedError, NotFoundError
+from cloud.errors import AlreadyClearedError, NotFoundError, StaleError
 from contract.errors import IndustrialGuardError
+from ota.errors import RolloutError
 
 PROBLEM_JSON = "application/problem+json"
 _E = TypeVar("_E", bound=Exception)
@@ -126,6 +127,6 @@ def sentence(error: Exception) -> str:
 def _status_of(error: Exception) -> int:
     if isinstance(error, NotFoundError):
         return HTTPStatus.NOT_FOUND
-    if isinstance(error, AlreadyClearedError):
+    if isinstance(error, AlreadyClearedError | StaleError | RolloutError):
         return HTTPStatus.CONFLICT
     return HTTPStatus.SERVICE_UNAVAILABLE

@@ -7,6 +7,7 @@ mode).
 from alembic import context
 from sqlmodel import SQLModel
 
+import cloud.store.release_tables
 import cloud.store.tables  # noqa: F401 - fills the metadata
 
 context.configure(

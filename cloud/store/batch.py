@@ -24,7 +24,9 @@ from cloud.store.machine_rows import BootLedger, Key, lock_machines, save_machin
 from cloud.store.machine_state import MachineFacts, apply_message, apply_presence, mark_heard
 from cloud.store.rollup_due import mark_due
 from cloud.store.statements import insert_new_rows, insert_rows
+from cloud.store.update_reports import store_reports
 from contract.messages import SEQUENCED, Alarm, Birth, Message, ScoreSummary
+from contract.updates import UpdateReport
 
 _LOG = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ class WriteBatch:
         save_machines(self._session, machines.values(), profiles)
         self._insert_summaries()
         self._insert_alarms(machines)
+        store_reports(self._session, _reports(self.fresh))
         n_fresh, n_presence = len(self.fresh), len(arrivals) - len(sequenced)
         return WriteOutcome(n_fresh, len(sequenced) - n_fresh, n_presence, n_wrong)
 
@@ -141,6 +144,14 @@ def names_digest(names: tuple[str, ...]) -> str:
     False
     """
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def _reports(fresh: Sequence[Arrival]) -> list[tuple[Message, UpdateReport, datetime]]:
+    return [
+        (each.message, body, each.ingest_time)
+        for each in fresh
+        if isinstance(body := each.message.body, UpdateReport)
+    ]
 
 
 def _summary_row(arrival: Arrival, summary: ScoreSummary, feature_set_id: int | None) -> dict[str, Any]:

@@ -15,11 +15,16 @@ from sqlmodel import Session, col, select
 
 from cloud.store.ledger import unpack_sequences
 from cloud.store.letter_bounds import dropped_by_device
+from cloud.store.release_tables import UpdateReportRow
 from cloud.store.rows import DeviceCounts, MessageCounts
 from cloud.store.tables import AlarmEdgeRow, DeadLetter, Ledger, Machine, Summary, WriterState, table_of
 from contract.messages import Kind
 
-_WITH_ROWS = {Kind.SUMMARY: table_of(Summary), Kind.ALARM: table_of(AlarmEdgeRow)}
+_WITH_ROWS = {
+    Kind.SUMMARY: table_of(Summary),
+    Kind.ALARM: table_of(AlarmEdgeRow),
+    Kind.UPDATE: table_of(UpdateReportRow),
+}
 
 
 def message_counts(session: Session) -> MessageCounts:

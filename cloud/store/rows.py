@@ -15,6 +15,7 @@ from cloud.health import Health
 from contract.explanation import BandShare, Hint, SensorShare
 from contract.messages import Contribution, MachineState, Spectrum
 from contract.profiles import MachineProfile
+from contract.updates import UpdateState
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +223,56 @@ class DeadLetterRow:
     def is_complete(self) -> bool:
         """Whether all of its bytes were kept, so that it can be replayed."""
         return len(self.payload) == self.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """What a device said of an update."""
+
+    id: int
+    device_id: str
+    event_time: datetime
+    ingest_time: datetime
+    assignment: int
+    """0: none asked for it."""
+    rollout: str
+    state: UpdateState | None
+    """None if only a newer cloud knows it."""
+    in_charge: str
+    """The version whose scores count, as the device says."""
+    under_way: str
+    previous: str
+    since: datetime
+    reason_code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRecord:
+    """The newest assignment of a device, signed."""
+
+    device_id: str
+    number: int
+    rank: int
+    """Of the rollout that made it."""
+    rollout_id: str
+    version: str
+    action: str
+    issued: datetime
+    expires: datetime
+    tag: str
+    """Other bytes, another tag."""
+    envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutEvent:
+    """An entry of a rollout's audit trail."""
+
+    id: int
+    time: datetime
+    who: str
+    what: str
+    why: str
+    device_id: str
+    """Empty: the rollout as a whole."""

@@ -34,6 +34,21 @@ class HintStrength(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HINT_STRENGTH_WEAK: _ClassVar[HintStrength]
     HINT_STRENGTH_MODERATE: _ClassVar[HintStrength]
     HINT_STRENGTH_STRONG: _ClassVar[HintStrength]
+
+class UpdateState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UPDATE_STATE_UNSPECIFIED: _ClassVar[UpdateState]
+    UPDATE_STATE_WAITING: _ClassVar[UpdateState]
+    UPDATE_STATE_DOWNLOADING: _ClassVar[UpdateState]
+    UPDATE_STATE_VERIFIED: _ClassVar[UpdateState]
+    UPDATE_STATE_STAGED: _ClassVar[UpdateState]
+    UPDATE_STATE_SELF_TEST: _ClassVar[UpdateState]
+    UPDATE_STATE_SHADOW: _ClassVar[UpdateState]
+    UPDATE_STATE_PROBATION: _ClassVar[UpdateState]
+    UPDATE_STATE_CONFIRMED: _ClassVar[UpdateState]
+    UPDATE_STATE_REFUSED: _ClassVar[UpdateState]
+    UPDATE_STATE_ROLLED_BACK: _ClassVar[UpdateState]
+    UPDATE_STATE_CANCELLED: _ClassVar[UpdateState]
 MACHINE_STATE_UNSPECIFIED: MachineState
 MACHINE_STATE_WARMING_UP: MachineState
 MACHINE_STATE_WATCHING: MachineState
@@ -51,9 +66,21 @@ HINT_STRENGTH_UNSPECIFIED: HintStrength
 HINT_STRENGTH_WEAK: HintStrength
 HINT_STRENGTH_MODERATE: HintStrength
 HINT_STRENGTH_STRONG: HintStrength
+UPDATE_STATE_UNSPECIFIED: UpdateState
+UPDATE_STATE_WAITING: UpdateState
+UPDATE_STATE_DOWNLOADING: UpdateState
+UPDATE_STATE_VERIFIED: UpdateState
+UPDATE_STATE_STAGED: UpdateState
+UPDATE_STATE_SELF_TEST: UpdateState
+UPDATE_STATE_SHADOW: UpdateState
+UPDATE_STATE_PROBATION: UpdateState
+UPDATE_STATE_CONFIRMED: UpdateState
+UPDATE_STATE_REFUSED: UpdateState
+UPDATE_STATE_ROLLED_BACK: UpdateState
+UPDATE_STATE_CANCELLED: UpdateState
 
 class Envelope(_message.Message):
-    __slots__ = ("schema_version", "device_id", "boot_id", "sequence", "event_time_us", "model_version", "summary", "alarm", "status", "birth", "death")
+    __slots__ = ("schema_version", "device_id", "boot_id", "sequence", "event_time_us", "model_version", "summary", "alarm", "status", "birth", "death", "update")
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
     DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
     BOOT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +92,7 @@ class Envelope(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     BIRTH_FIELD_NUMBER: _ClassVar[int]
     DEATH_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
     schema_version: int
     device_id: str
     boot_id: int
@@ -76,7 +104,8 @@ class Envelope(_message.Message):
     status: DeviceStatus
     birth: Birth
     death: Death
-    def __init__(self, schema_version: _Optional[int] = ..., device_id: _Optional[str] = ..., boot_id: _Optional[int] = ..., sequence: _Optional[int] = ..., event_time_us: _Optional[int] = ..., model_version: _Optional[str] = ..., summary: _Optional[_Union[ScoreSummary, _Mapping]] = ..., alarm: _Optional[_Union[Alarm, _Mapping]] = ..., status: _Optional[_Union[DeviceStatus, _Mapping]] = ..., birth: _Optional[_Union[Birth, _Mapping]] = ..., death: _Optional[_Union[Death, _Mapping]] = ...) -> None: ...
+    update: UpdateReport
+    def __init__(self, schema_version: _Optional[int] = ..., device_id: _Optional[str] = ..., boot_id: _Optional[int] = ..., sequence: _Optional[int] = ..., event_time_us: _Optional[int] = ..., model_version: _Optional[str] = ..., summary: _Optional[_Union[ScoreSummary, _Mapping]] = ..., alarm: _Optional[_Union[Alarm, _Mapping]] = ..., status: _Optional[_Union[DeviceStatus, _Mapping]] = ..., birth: _Optional[_Union[Birth, _Mapping]] = ..., death: _Optional[_Union[Death, _Mapping]] = ..., update: _Optional[_Union[UpdateReport, _Mapping]] = ...) -> None: ...
 
 class FeatureAggregate(_message.Message):
     __slots__ = ("name", "mean", "minimum", "maximum")
@@ -298,6 +327,28 @@ class Death(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class UpdateReport(_message.Message):
+    __slots__ = ("assignment", "rollout", "state", "in_charge", "under_way", "previous", "since_us", "reason_code", "reason")
+    ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    IN_CHARGE_FIELD_NUMBER: _ClassVar[int]
+    UNDER_WAY_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    REASON_CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    assignment: int
+    rollout: str
+    state: UpdateState
+    in_charge: str
+    under_way: str
+    previous: str
+    since_us: int
+    reason_code: str
+    reason: str
+    def __init__(self, assignment: _Optional[int] = ..., rollout: _Optional[str] = ..., state: _Optional[_Union[UpdateState, str]] = ..., in_charge: _Optional[str] = ..., under_way: _Optional[str] = ..., previous: _Optional[str] = ..., since_us: _Optional[int] = ..., reason_code: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class SequenceRange(_message.Message):
     __slots__ = ("first", "last")

@@ -29,6 +29,7 @@ from contract.messages import (
 )
 from contract.profiles import format_profile, load_profile
 from contract.signals import QualityFlag
+from contract.updates import UpdateReport, UpdateState
 
 PROFILE = format_profile(load_profile("pump"))
 
@@ -45,7 +46,7 @@ def sample(
         kind: One of `BODIES`; any when None.
         boot_id: Of the device; one of a few when None.
     """
-    chosen = kind or rng.choices(list(BODIES), (8, 2, 4, 1, 1))[0]
+    chosen = kind or rng.choices(list(BODIES), (8, 2, 4, 1, 1, 1))[0]
     when = datetime.now(UTC) - timedelta(seconds=rng.randrange(86_400))
     boot = boot_id if boot_id is not None else rng.randrange(1, 4)
     sequence = number if chosen in SEQUENCED else 0
@@ -98,10 +99,19 @@ def _death(rng: random.Random, when: datetime) -> Body:
     return Death("connection lost")
 
 
+def _update(rng: random.Random, when: datetime) -> Body:
+    state = rng.choice(list(UpdateState))
+    in_charge = (
+        "7-0a1b2c3d4e5f" if state in (UpdateState.PROBATION, UpdateState.CONFIRMED) else "6-112233445566"
+    )
+    return UpdateReport(rng.randrange(9), "r-1", state, in_charge, "7-0a1b2c3d4e5f", "6-112233445566", when)
+
+
 BODIES: dict[Kind, Callable[[random.Random, datetime], Body]] = {
     Kind.SUMMARY: _summary,
     Kind.ALARM: _alarm,
     Kind.STATUS: _status,
     Kind.BIRTH: _birth,
     Kind.DEATH: _death,
+    Kind.UPDATE: _update,
 }

@@ -37,7 +37,7 @@ def RegistryPusher(  # noqa: N802  # a component is called like a class
     papers = Papers(
         card=(Path(card.uri) / CARD_FILE).read_text(),
         is_blessed=data["is_blessed"],
-        blessing={"results": data["results"], "refused_because": data["refused_because"]},
+        blessing={name: data[name] for name in ("results", "refused_because", "replay")},
         lineage=data["lineage"] | {"model_artifact": model.id},
     )
     books, line = Registry(Path(registry)), ModelLine(data["subject"], ModelKind(data["replay"]["kind"]))

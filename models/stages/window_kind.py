@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,9 @@ def _build_eval_config(thresholds: EdgeThresholds, schema: Any) -> Any:
 def replay(folder: Path, examples: str, training: str) -> Mapping[str, Any]:
     """The file is loaded as a device loads it, and its golden windows run in every runtime.
 
+    What is found goes into the registry's papers, where the gate before a release looks for it
+    (`ota.gates`).
+
     Raises:
         NotReleasableError: one is off by more than an int8 step, it is too large, or the Edge TPU would not
             run all of it.
@@ -74,6 +78,11 @@ def replay(folder: Path, examples: str, training: str) -> Mapping[str, Any]:
         "largest_difference": steps,
         "unit": "int8 steps",
         "bytes": report.model_bytes,
+        "model_sha256": sha256(bundle.model).hexdigest(),
+        "operations": len(operations),
+        "mapped_operations": report.edge_tpu.mapped,
+        "float_error": bundle.manifest.metrics.get("teacher_error"),
+        "int8_error": bundle.manifest.metrics.get("student_error"),
     }
 
 

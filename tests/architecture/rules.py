@@ -21,9 +21,12 @@ IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "aiokafka": ("cloud/kafka_stream.py", "industrialguard/bench/ingest/kafka_bare.py"),
     "aiomqtt": ("industrialguard/bench/ingest/clients.py",),
     "alembic": ("cloud/store/*", "cloud/migrations/*"),
+    "bsdiff4": ("ota/delta.py",),
+    "securesystemslib": ("ota/*",),
+    "tuf": ("ota/*",),
     "amqtt": ("simulators/broker.py",),
     "apache_beam": ("models/stages/*",),
-    "cryptography": ("cloud/pki/*", "edge_agent/credentials.py"),
+    "cryptography": ("cloud/pki/*", "edge_agent/credentials.py", "ota/keys.py"),
     "contract.proto": ("contract/codec.py", "contract/alarm_codec.py"),
     "keras": ("models/*",),
     "matplotlib": ("models/*",),
@@ -45,6 +48,7 @@ IMPORT_HOMES: Mapping[str, tuple[str, ...]] = {
     "tensorflow_transform": ("models/stages/*",),
     "tf_keras": ("models/*",),
     "tflite_runtime": ("edge_agent/tflite.py", "models/*"),
+    "urllib3": ("ota/web.py",),
     "tfx": ("models/pipeline.py", "models/stages/*"),
 }
 

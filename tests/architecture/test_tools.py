@@ -123,7 +123,7 @@ def test_install_refuses_what_it_does_not_know(clone: Path, arguments: tuple[str
 
 
 def test_servers_are_left_to_the_person_where_apt_is_missing(clone: Path) -> None:
-    wanted = ("mosquitto", "postgres", "java", "mvn", "chromium")
+    wanted = ("mosquitto", "postgres", "java", "mvn", "chromium", "softhsm2-util")
     if any(shutil.which(name, path="/usr/sbin:/usr/local/sbin") for name in wanted):
         for name in wanted:
             put_program(clone.parent / "bin" / name)

@@ -20,6 +20,7 @@ from tests.browser.seeded_fleet import FLEET, SeededFleet
 
 OWN = "http://127.0.0.1"
 BAD_BODIES = [{}, {"who": " "}, {"who": "x" * 81}, {"who": "a", "x": 1}, {"who": 7}, []]
+ACTS = ("approve", "start", "pause", "resume", "abort", "retry-failed")
 BAD_SETTINGS = [{"port": 70_000}, {"poll_s": 0}, {"heartbeat_s": 100.0}, {"backlog": 0}, {"max_clients": 0}]
 
 
@@ -234,6 +235,14 @@ class TestOpenApi:
             "/api/v1/alerts",
             "/api/v1/alerts/{alert_id}",
             "/api/v1/alerts/{alert_id}/acknowledge",
+            "/api/v1/rollouts",
+            "/api/v1/rollouts/{rollout_id}",
+            *(f"/api/v1/rollouts/{{rollout_id}}/{act}" for act in ACTS),
+            "/api/v1/rollouts/{rollout_id}/devices",
+            "/api/v1/rollouts/{rollout_id}/audit",
+            "/api/v1/devices/{device_id}/assignment",
+            "/api/v1/devices/{device_id}/updates",
+            "/api/v1/devices/{device_id}/place",
             "/api/v1/ingest/health",
             "/api/v1/events",
             "/healthz",

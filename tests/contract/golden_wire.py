@@ -34,6 +34,7 @@ from contract.messages import (
 )
 from contract.proto import industrialguard_pb2 as pb
 from contract.signals import QualityFlag
+from contract.updates import UpdateReport, UpdateState
 
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "wire"
 _TIME = datetime(2024, 5, 17, 11, 22, 33, 444555, tzinfo=UTC)
@@ -182,7 +183,19 @@ EXAMPLES_2: dict[str, Message] = EXAMPLES | {
     "drift": Message("press-7", _BOOT, 45, _TIME, _DRIFT, "pump 2024.2"),
     "unsteady": Message("press-7", _BOOT, 46, _TIME, _UNSTEADY, "pump 2024.2"),
 }
-RELEASED: dict[str, dict[str, Message]] = {"v1": EXAMPLES, "v2": EXAMPLES_2, "v3": EXAMPLES_2}
+_UPDATE = UpdateReport(
+    assignment=7,
+    rollout="r-12",
+    state=UpdateState.ROLLED_BACK,
+    in_charge="6-112233445566",
+    under_way="7-0a1b2c3d4e5f",
+    previous="6-112233445566",
+    since=datetime(2024, 5, 17, 11, 20, tzinfo=UTC),
+    reason_code="disagrees",
+    reason="its scores lie far from the old model's",
+)
+EXAMPLES_3: dict[str, Message] = EXAMPLES_2 | {"update": Message("press-7", _BOOT, 47, _TIME, _UPDATE)}
+RELEASED: dict[str, dict[str, Message]] = {"v1": EXAMPLES, "v2": EXAMPLES_2, "v3": EXAMPLES_3}
 """The examples of each schema version."""
 EXAMPLE_ACK = Ack((BootAck(_BOOT, frozenset({1, 2, 3, 9}), frozenset({4, 5})), BootAck(7)))
 

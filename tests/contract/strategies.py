@@ -31,6 +31,7 @@ from contract.messages import (
 )
 from contract.profiles import MachineProfile, WindowSpec, format_profile
 from contract.signals import UCUM_UNITS, QualityFlag, Quantity, SensorSpec
+from contract.updates import UpdateReport, UpdateState
 
 PLAIN = string.ascii_letters + string.digits + " ._+:/@-"
 ID_ENDS = string.ascii_letters + string.digits
@@ -149,7 +150,25 @@ profile_texts = st.builds(
 ).map(format_profile)
 births = st.builds(Birth, texts, profile_texts)
 deaths = st.builds(Death, texts)
-bodies: st.SearchStrategy[Body] = st.one_of(summaries(), alarms, statuses, births, deaths)
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> UpdateReport:
+    state, under_way = draw(st.sampled_from(UpdateState)), draw(texts)
+    return UpdateReport(
+        assignment=draw(counts),
+        rollout=draw(texts),
+        state=state,
+        in_charge=under_way if state is UpdateState.CONFIRMED else draw(texts),
+        under_way=under_way,
+        previous=draw(texts),
+        since=draw(times),
+        reason_code=draw(texts),
+        reason=draw(lines),
+    )
+
+
+bodies: st.SearchStrategy[Body] = st.one_of(summaries(), alarms, statuses, births, deaths, updates())
 
 
 @st.composite

@@ -259,3 +259,22 @@ def test_a_damaged_state_is_one_clear_error(state: Any) -> None:
 def test_a_fleet_that_cannot_be_is_refused(location: float, spread: float, prior: int) -> None:
     with pytest.raises(ConfigError, match="fleet_error_spread"):
         ErrorCalibration(PROFILE, location, spread, prior)
+
+
+def test_what_grew_worse_beyond_chance_can_be_allowed_for() -> None:
+    calibration = calibrated()
+    assert calibration.worsening([error_at(0.9)] * 9) == 0.0
+    assert calibration.worsening([error_at(3.0)] * 9) == pytest.approx(3 * SPREAD)
+    assert calibration.worsening([]) == 0.0
+    learned_late = calibrated([error_at(3.0)] * WARMUP)
+    assert learned_late.score(error_at(3.0)) == pytest.approx(calibration.score(error_at(0.0)))
+    learned_late.allow_for(3 * SPREAD)
+    assert learned_late.score(error_at(3.0)) == pytest.approx(calibration.score(error_at(3.0)))
+    learned_late.allow_for(3 * SPREAD)
+    assert learned_late.score(error_at(3.0)) == pytest.approx(calibration.score(error_at(3.0))), (
+        "fleet's least"
+    )
+
+
+def test_before_its_warm_up_is_over_nothing_has_grown_worse() -> None:
+    assert calibrated(HEALTHY_ERRORS[:-1]).worsening([9.0]) == 0.0

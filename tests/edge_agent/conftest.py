@@ -7,18 +7,16 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from contract.bundle import Bundle, Manifest
-from contract.features import feature_specs
+from contract.bundle import Bundle
 from contract.signals import Reading
 from edge_agent.agent import Agent
 from edge_agent.outbox import Outbox, OutboxLimits
 from edge_agent.settings import AgentSettings
-from edge_agent.tflite import ModelRunner
 from tests.edge_agent.box import ROOMY
-from tests.edge_agent.rig import TINY_MODEL, ListSource, rig_profile
+from tests.edge_agent.releases import rig_bundle
+from tests.edge_agent.rig import ListSource
 from tests.edge_agent.wire import Cloud
 from tools.servers.mosquitto import Mosquitto
 
@@ -44,25 +42,7 @@ def cloud(open_cloud: Callable[[], Cloud]) -> Cloud:
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
     """The test rig's model: its error grows with the square of the deviations."""
-    profile, model = rig_profile(), TINY_MODEL.read_bytes()
-    names = tuple(spec.name for spec in feature_specs(profile))
-    context = profile.window.context
-    golden = np.random.default_rng(5).integers(-100, 100, (4, 1, context, len(names)), np.int8)
-    answers = np.stack([ModelRunner(model).invoke_quantised(sample[np.newaxis])[0] for sample in golden])
-    manifest = Manifest(
-        name="test-rig",
-        version="test-rig-7",
-        profile_name=profile.name,
-        profile_version=profile.version,
-        feature_version=profile.feature_version,
-        features=names,
-        context=context,
-        fleet_spread=np.full(len(names), 0.05, np.float32),
-        fleet_residual=np.ones(len(names), np.float32),
-        fleet_error_spread=0.3,
-        fleet_error_location=0.0,
-    )
-    return Bundle(manifest, profile, model, golden, answers)
+    return rig_bundle()
 
 
 @pytest.fixture

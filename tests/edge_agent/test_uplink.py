@@ -221,6 +221,14 @@ def test_messages_of_earlier_boots_are_sent_without_starving_the_present(
     assert set(cloud.sequences(1)) == set(range(1, 401))
 
 
+def test_who_has_another_model_says_so_at_once(build_device: DeviceFactory, cloud: Cloud) -> None:
+    device = build_device().start()
+    wait_until(lambda: cloud.presence, "birth")
+    device.uplink.introduce(Presence("press-7", 100, BIRTH, "m-2", lambda: NOW))
+    wait_until(lambda: [m.model_version for m, _ in cloud.presence] == ["m-1", "m-2"], "the second birth")
+    device.close()
+
+
 def test_birth_is_retained_and_comes_on_every_connect(
     build_device: DeviceFactory, cloud: Cloud, broker: Mosquitto, open_cloud: Callable[[], Cloud]
 ) -> None:

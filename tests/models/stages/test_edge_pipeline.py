@@ -23,6 +23,8 @@ from models.judge import Judge
 from models.pipeline_config import EdgeThresholds, PipelineConfig
 from models.stages.blessings import follow_registry
 from models.stages.lineage import trace
+from ota.errors import GateError
+from ota.gates import require_gates
 from tests.models.stages.fans import PROFILE, SIDES, Odd, make_fan, make_sides, write_fan_span
 from tests.models.stages.test_pipeline import run_child
 
@@ -181,6 +183,19 @@ def test_the_published_bundle_runs_as_on_a_device(done: Done) -> None:
     judgement = Judge(bundle).judge(make_fan(99).vectors)
     assert len(judgement.scores) > 50
     assert np.median(judgement.scores) < PROFILE.alarm_rule.threshold
+
+
+def test_the_champions_papers_pass_the_gates_of_a_release(done: Done) -> None:
+    champion = done.registry.champion(LINE)
+    assert champion is not None
+    lineage = require_gates(champion.papers, done.champion())
+    assert (lineage["span"], lineage["code_version"]) == ("1", "4a1b2c3")
+
+
+def test_an_unblessed_models_papers_do_not(done: Done) -> None:
+    worse = done.registry.version(LINE, done.answer("worse")["version"])
+    with pytest.raises(GateError, match=r"did not bless it \(.*change of auc_roc"):
+        require_gates(worse.papers, read_bundle(worse.bundle_path))
 
 
 def test_the_card_says_what_people_ask(done: Done) -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from contract.bundle import Bundle, load_bundle, write_bundle
 from contract.profiles import load_profile
-from contract.registry import ModelKind
+from contract.registry import ModelKind, Papers
 from models.errors import NotReleasableError
 from models.stages.kind import bundle_file, kind_of
 from models.stages.window_kind import KIND, replay
 from models.stages.window_schema import draft_window_schema
+from ota.gates import LINEAGE, require_gates
 from tests.models.stages.fans import CUT, PROFILE, encode, make_fan
 
 PUMP = load_bundle("pump")
@@ -33,6 +34,14 @@ def test_the_gate_replays_golden_windows_in_every_runtime(tmp_path: Path) -> Non
     assert report["bytes"] == len(PUMP.model)
     assert f"off by at most {report['largest_difference']} int8 steps" in report["told"]
     assert "operations run on an Edge TPU" in report["told"]
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_what_the_gate_found_is_what_a_release_asks_for(tmp_path: Path) -> None:
+    report = {"kind": "edge", **replay(placed(tmp_path), "", "")}
+    lineage = dict.fromkeys(LINEAGE, "known")
+    papers = Papers("", True, {"results": [{}], "refused_because": [], "replay": report}, lineage)
+    assert require_gates(papers, PUMP) == lineage
 
 
 @pytest.mark.usefixtures("no_compiler")

@@ -1,0 +1,144 @@
+"""Rollouts: written down, approved, started and watched by people; carried out by a scheduler elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from cloud.api.deps import StoreDep, utc_now
+from cloud.api.problems import ProblemError, sentence
+from cloud.api.rollout_schemas import (
+    Abort,
+    EventOut,
+    EventPage,
+    MemberPage,
+    PlanIn,
+    Resume,
+    RolloutList,
+    RolloutOut,
+    Who,
+    member_out,
+    rollout_out,
+)
+from cloud.api.schemas import Problem, Responses
+from cloud.api.security import require_same_origin
+from cloud.releases import Releases
+from cloud.store.rollouts import list_events, list_rollouts, read_rollout
+from ota.errors import UpdateError
+from ota.member import MemberState
+from ota.rollout import Rollout
+
+router = APIRouter(prefix="/rollouts", tags=["rollouts"])
+RolloutId = Annotated[str, Path(description="Id of the rollout", max_length=40, examples=["r-1a2b3c4d5e"])]
+Limit = Annotated[int, Query(ge=1, le=5000, description="At most so many")]
+_NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such rollout"}}
+_FOREIGN: Responses = {403: {"model": Problem, "description": "The request comes from another site's page"}}
+_REFUSALS: Responses = {
+    **_NOT_FOUND,
+    **_FOREIGN,
+    409: {"model": Problem, "description": "Its state does not allow that; the detail says why"},
+}
+_CHANGE = [Depends(require_same_origin)]
+
+
+@router.get("")
+def list_all(store: StoreDep, limit: Limit = 100) -> RolloutList:
+    """Rollouts, newest first, without their groups."""
+    with store.session() as session:
+        return RolloutList(rollouts=[rollout_out(each, None) for each in list_rollouts(session, limit)])
+
+
+@router.post("", status_code=201, dependencies=_CHANGE, responses=_FOREIGN)
+def create(body: PlanIn, store: StoreDep) -> RolloutOut:
+    """Write a rollout down; start it, after approval where it needs that, to begin."""
+    try:
+        plan = body.build()
+    except UpdateError as error:
+        raise ProblemError(422, sentence(error)) from error
+    return _out(Releases(store).create(plan))
+
+
+@router.get("/{rollout_id}", responses=_NOT_FOUND)
+def get_rollout(rollout_id: RolloutId, store: StoreDep) -> RolloutOut:
+    """One rollout, with how each of its groups stands."""
+    with store.session() as session:
+        return _out(read_rollout(session, rollout_id).rollout)
+
+
+@router.post("/{rollout_id}/approve", dependencies=_CHANGE, responses=_REFUSALS)
+def approve(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
+    """Let it be started; by somebody else than its author."""
+    return _out(Releases(store).approve(rollout_id, body.who))
+
+
+@router.post("/{rollout_id}/start", dependencies=_CHANGE, responses=_REFUSALS)
+def start(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
+    """Begin with the first group."""
+    return _out(Releases(store).start(rollout_id, body.who))
+
+
+@router.post("/{rollout_id}/pause", dependencies=_CHANGE, responses=_REFUSALS)
+def pause(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
+    """Tell no further device; what is under way goes on."""
+    return _out(Releases(store).pause(rollout_id, body.who, body.why))
+
+
+@router.post("/{rollout_id}/resume", dependencies=_CHANGE, responses=_REFUSALS)
+def resume(rollout_id: RolloutId, body: Resume, store: StoreDep) -> RolloutOut:
+    """Go on, knowing what has failed: that is excused, and alarms are compared anew."""
+    return _out(Releases(store).resume(rollout_id, body.who, body.why, body.deadline))
+
+
+@router.post("/{rollout_id}/abort", dependencies=_CHANGE, responses=_REFUSALS)
+def abort(rollout_id: RolloutId, body: Abort, store: StoreDep) -> RolloutOut:
+    """Call it off for good: what is under way on devices is given up."""
+    return _out(Releases(store).abort(rollout_id, body.who, body.why, body.send_back))
+
+
+@router.post("/{rollout_id}/retry-failed", dependencies=_CHANGE, responses=_REFUSALS)
+def retry_failed(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
+    """Give every device that failed another attempt."""
+    return _out(Releases(store).retry_failed(rollout_id, body.who, body.why))
+
+
+@router.get("/{rollout_id}/devices", responses=_NOT_FOUND)
+def list_devices(
+    rollout_id: RolloutId,
+    store: StoreDep,
+    state: Annotated[MemberState | None, Query(description="Only devices in this state")] = None,
+    group: Annotated[str | None, Query(max_length=80, description="Only devices of this group")] = None,
+    limit: Limit = 500,
+    after: Annotated[str, Query(max_length=64, description="Only ids after this one: `next_after`")] = "",
+) -> MemberPage:
+    """The devices of a rollout, each with its state and why."""
+    with store.session() as session:
+        rollout = read_rollout(session, rollout_id).rollout
+    found = [
+        member_out(rollout, device, member)
+        for device, member in sorted(rollout.members.items())
+        if device > after and state in (None, member.state)
+    ]
+    found = [each for each in found if group in (None, each.group)]
+    next_after = found[limit - 1].device_id if len(found) > limit else None
+    return MemberPage(devices=found[:limit], next_after=next_after)
+
+
+@router.get("/{rollout_id}/audit", responses=_NOT_FOUND)
+def list_audit(
+    rollout_id: RolloutId,
+    store: StoreDep,
+    limit: Limit = 500,
+    after: Annotated[int, Query(ge=0, description="Only ids above this one: `next_after`")] = 0,
+    device: Annotated[str | None, Query(max_length=64, description="Only what is about this device")] = None,
+) -> EventPage:
+    """Who did what, when and why; oldest first, never changed."""
+    with store.session() as session:
+        read_rollout(session, rollout_id)
+        rows = list_events(session, rollout_id, limit, after, device)
+    next_after = rows[-1].id if len(rows) == limit else None
+    return EventPage(events=[EventOut.model_validate(row) for row in rows], next_after=next_after)
+
+
+def _out(rollout: Rollout) -> RolloutOut:
+    return rollout_out(rollout, utc_now())

@@ -1,0 +1,181 @@
+"""Rollouts as rows: kept whole, changed by one at a time, and told of in a trail that is only added to.
+
+Rule: whoever saves a rollout says which version of it was read; another one's change in between makes it a
+`StaleError`, and nothing of the caller's transaction stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import func, select, update
+from sqlmodel import Session
+
+from cloud.errors import NotFoundError, StaleError
+from cloud.store.release_tables import AssignmentRow, RolloutEventRow, RolloutMemberRow, RolloutRow
+from cloud.store.rows import AssignmentRecord, RolloutEvent
+from cloud.store.statements import insert_new, insert_rows, update_rows
+from cloud.store.tables import table_of
+from cloud.store.writer import mark_change
+from ota.member import Member
+from ota.rollout import Event, Rollout
+
+_ROLLOUT, _MEMBER = table_of(RolloutRow), table_of(RolloutMemberRow)
+_EVENT, _ASSIGNMENT = table_of(RolloutEventRow), table_of(AssignmentRow)
+_ROLLOUTS, _MEMBERS = TypeAdapter(Rollout), TypeAdapter(Member)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRollout:
+    """A rollout, and which version of it this is."""
+
+    rollout: Rollout
+    version: int
+
+
+def add_rollout(session: Session, rollout: Rollout) -> None:
+    """Store a new one."""
+    first = _values(rollout) | {"id": rollout.id, "version": 1, "created_at": rollout.created_at}
+    session.connection().execute(_ROLLOUT.insert(), first)
+
+
+def read_rollout(session: Session, rollout_id: str) -> StoredRollout:
+    """One with all its members.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    query = select(_ROLLOUT.c.body, _ROLLOUT.c.version).where(_ROLLOUT.c.id == rollout_id)
+    row = session.connection().execute(query).first()
+    if row is None:
+        raise NotFoundError(f"there is no rollout {rollout_id[:60]!r}")
+    members = select(_MEMBER.c.device_id, _MEMBER.c.body).where(_MEMBER.c.rollout_id == rollout_id)
+    found = {
+        device: _MEMBERS.validate_python(body)
+        for device, body in session.connection().execute(members.order_by(_MEMBER.c.device_id))
+    }
+    return StoredRollout(replace(_ROLLOUTS.validate_python(row.body), members=found), row.version)
+
+
+def list_rollouts(session: Session, limit: int = 100) -> list[Rollout]:
+    """The newest first, without their members."""
+    query = select(_ROLLOUT.c.body).order_by(_ROLLOUT.c.created_at.desc(), _ROLLOUT.c.id).limit(limit)
+    return [_ROLLOUTS.validate_python(row.body) for row in session.connection().execute(query)]
+
+
+def rollouts_in(session: Session, states: Collection[str]) -> list[tuple[str, str]]:
+    """Id and state of those in some states, in the order in which they were started."""
+    query = select(_ROLLOUT.c.id, _ROLLOUT.c.state).where(_ROLLOUT.c.state.in_(states))
+    rows = session.connection().execute(query.order_by(_ROLLOUT.c.rank, _ROLLOUT.c.id))
+    return [(row.id, row.state) for row in rows]
+
+
+def next_rank(session: Session) -> int:
+    """Above that of every rollout; of two who take the same, the second one is refused."""
+    top = session.connection().execute(select(func.coalesce(func.max(_ROLLOUT.c.rank), 0))).scalar_one()
+    return int(top) + 1
+
+
+def save_rollout(session: Session, before: StoredRollout, after: Rollout) -> None:
+    """Store a rollout in place of what was read.
+
+    Raises:
+        StaleError: somebody has changed it in between.
+    """
+    change = (
+        update(_ROLLOUT)
+        .where(_ROLLOUT.c.id == after.id, _ROLLOUT.c.version == before.version)
+        .values(**_values(after), version=before.version + 1)
+    )
+    if session.connection().execute(change).rowcount == 0:
+        raise StaleError(f"rollout {after.id} has changed meanwhile; look at it and ask again")
+    known = before.rollout.members
+    changed = {device: m for device, m in after.members.items() if known.get(device) != m}
+    rows = [
+        {"rollout_id": after.id, "device_id": device, "state": str(m.state), "body": _dump(_MEMBERS, m)}
+        for device, m in sorted(changed.items())
+    ]
+    insert_rows(session, _MEMBER, [row for row in rows if row["device_id"] not in known])
+    update_rows(session, _MEMBER, [row for row in rows if row["device_id"] in known])
+    mark_change(session)
+
+
+def add_events(session: Session, rollout_id: str, who: str, events: Sequence[Event], now: datetime) -> None:
+    """Add to a rollout's audit trail."""
+    rows = [
+        {
+            "rollout_id": rollout_id,
+            "time": now,
+            "who": who,
+            "what": event.what,
+            "why": event.why,
+            "device_id": event.device,
+        }
+        for event in events
+    ]
+    insert_rows(session, _EVENT, rows)
+
+
+def list_events(
+    session: Session, rollout_id: str, limit: int, after: int = 0, device: str | None = None
+) -> list[RolloutEvent]:
+    """A rollout's audit trail, oldest first.
+
+    Args:
+        session: For reading.
+        rollout_id: Whose.
+        limit: At most so many.
+        after: Only those with a larger id.
+        device: Only what is about one device; everything when None.
+    """
+    columns = _EVENT.c
+    query = select(_EVENT).where(columns.rollout_id == rollout_id, columns.id > after)
+    if device is not None:
+        query = query.where(columns.device_id == device)
+    rows = session.connection().execute(query.order_by(columns.id).limit(limit))
+    return [RolloutEvent(row.id, row.time, row.who, row.what, row.why, row.device_id) for row in rows]
+
+
+def find_assignment(session: Session, device_id: str) -> AssignmentRecord | None:
+    """The newest assignment of a device; None: it has none."""
+    query = select(_ASSIGNMENT).where(_ASSIGNMENT.c.device_id == device_id)
+    row = session.connection().execute(query).first()
+    return None if row is None else AssignmentRecord(**row._mapping)
+
+
+def put_assignment(session: Session, assignment: AssignmentRecord) -> None:
+    """Store an assignment in place of the one before it.
+
+    Raises:
+        StaleError: the one before it is not the device's newest, or a later rollout has the device.
+    """
+    values = asdict(assignment)
+    columns = _ASSIGNMENT.c
+    if assignment.number == 1:
+        statement: Any = insert_new(session, _ASSIGNMENT).values(**values)
+    else:
+        statement = update(_ASSIGNMENT).values(**values)
+        statement = statement.where(
+            columns.device_id == assignment.device_id,
+            columns.number == assignment.number - 1,
+            columns.rank <= assignment.rank,
+        )
+    if session.connection().execute(statement.returning(columns.number)).first() is None:
+        raise StaleError(f"{assignment.device_id} was assigned something else meanwhile")
+
+
+def _values(rollout: Rollout) -> dict[str, Any]:
+    return {
+        "rank": rollout.rank,
+        "state": str(rollout.state),
+        "family": rollout.plan.release.family,
+        "body": _dump(_ROLLOUTS, replace(rollout, members={})),
+    }
+
+
+def _dump(adapter: TypeAdapter[Any], value: Any) -> Any:
+    return adapter.dump_python(value, mode="json")
