@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,10 +20,10 @@ from cloud.clocks import believe
 from cloud.store import tables
 from cloud.store.alert_rows import refresh_alerts
 from cloud.store.explanations import pack_explanation
-from cloud.store.machine_rows import BootLedger, Key, lock_machines, save_machines
+from cloud.store.machine_rows import BootLedger, Key, lock_machines, make_machines, save_machines
 from cloud.store.machine_state import MachineFacts, apply_message, apply_presence, mark_heard
 from cloud.store.rollup_due import mark_due
-from cloud.store.statements import insert_new_rows, insert_rows
+from cloud.store.statements import insert_new_rows, insert_rows, is_one_of
 from cloud.store.update_reports import store_reports
 from contract.messages import SEQUENCED, Alarm, Birth, Message, ScoreSummary
 from contract.updates import UpdateReport
@@ -65,17 +65,21 @@ class WriteBatch:
     Args:
         session: In a writing transaction.
         feature_sets: Numbers of the feature sets that are known, by digest.
+        machines: That have a row; of the others it is made.
     """
 
-    def __init__(self, session: Session, feature_sets: Mapping[str, int]) -> None:
+    def __init__(self, session: Session, feature_sets: Mapping[str, int], machines: Set[str]) -> None:
         self._session = session
+        self._known_machines = machines
         self.feature_sets = dict(feature_sets)
         self.fresh: list[Arrival] = []
         """Those that were stored and are no Birth or Death."""
 
     def write(self, arrivals: Sequence[Arrival]) -> WriteOutcome:
         """Store them, in the order given."""
-        machines = lock_machines(self._session, {a.message.device_id for a in arrivals})
+        device_ids = {a.message.device_id for a in arrivals}
+        make_machines(self._session, device_ids - self._known_machines)
+        machines = lock_machines(self._session, device_ids)
         sequenced = [a for a in arrivals if a.message.kind in SEQUENCED]
         ledger = BootLedger(self._session, {a.key[:2] for a in sequenced})
         profiles: dict[str, str] = {}
@@ -103,10 +107,13 @@ class WriteBatch:
         return WriteOutcome(n_fresh, len(sequenced) - n_fresh, n_presence, n_wrong)
 
     def _insert_summaries(self) -> None:
+        bodies = [(a, a.message.body) for a in self.fresh if isinstance(a.message.body, ScoreSummary)]
+        named = [body.features.names for _, body in bodies]
+        digests = {names: names_digest(names) for names in set(named) if names}
+        self._learn_feature_sets({digest: names for names, digest in digests.items()})
         rows = [
-            _summary_row(arrival, body, self._feature_set_id(body.features.names))
-            for arrival in self.fresh
-            if isinstance(body := arrival.message.body, ScoreSummary)
+            _summary_row(arrival, body, self.feature_sets.get(digests.get(names, "")))
+            for names, (arrival, body) in zip(named, bodies, strict=True)
         ]
         insert_rows(self._session, tables.table_of(tables.Summary), rows)
         mark_due(self._session, {(row["device_id"], row["event_time"]) for row in rows})
@@ -123,17 +130,14 @@ class WriteBatch:
         for device_id, ingest_time in alarmed.items():
             refresh_alerts(self._session, device_id, ingest_time)
 
-    def _feature_set_id(self, names: tuple[str, ...]) -> int | None:
-        if not names:
-            return None
-        digest = names_digest(names)
-        if digest not in self.feature_sets:
-            table = tables.table_of(tables.FeatureSet)
-            # Another sink may do the same at this moment: the database decides, and both read its number.
-            insert_new_rows(self._session, table, [{"digest": digest, "names": names}])
-            query = select(table.c.id).where(table.c.digest == digest)
-            self.feature_sets[digest] = self._session.connection().execute(query).scalar_one()
-        return self.feature_sets[digest]
+    def _learn_feature_sets(self, sets: Mapping[str, tuple[str, ...]]) -> None:
+        """Another sink may do the same at this moment: the database decides, and both read its numbers."""
+        table = tables.table_of(tables.FeatureSet)
+        new = sorted(sets.keys() - self.feature_sets.keys())  # in order, as with machines
+        insert_new_rows(self._session, table, [{"digest": digest, "names": sets[digest]} for digest in new])
+        query = select(table.c.digest, table.c.id).where(is_one_of(self._session, table.c.digest, new))
+        if new:
+            self.feature_sets |= {row.digest: row.id for row in self._session.connection().execute(query)}
 
 
 @lru_cache(maxsize=256)

@@ -1,9 +1,8 @@
 """The rows of machines and boots that a batch writes to.
 
-Rule: whoever writes of a machine holds its row's lock until the transaction ends, taken in the order of
-device ids, so that two writers of one machine follow each other and do not wait in a circle; only around a
-machine that is new at that moment may they, and then the database ends one of them, which tries again. What
-stands under that lock, the machine's facts and its ledger, is read after it was taken.
+Rule: whoever writes of a machine holds its row's lock until the transaction ends. Rows are made before any
+lock is taken, and both are done in the order of device ids, so that writers follow each other and never wait
+in a circle. What stands under a lock, the machine's facts and its ledger, is read after it was taken.
 """
 
 from __future__ import annotations
@@ -28,14 +27,21 @@ _NAMES = [field.name for field in fields(MachineFacts)]
 _FACTS = [_MACHINE.c[name] for name in _NAMES]
 
 
+def make_machines(session: Session, device_ids: Collection[str]) -> None:
+    """Make the rows of machines that have none; to be done before any lock is taken."""
+    empty = {column.name: getattr(Machine(device_id=""), column.name) for column in _MACHINE.columns}
+    insert_new_rows(session, _MACHINE, [empty | {"device_id": device} for device in sorted(device_ids)])
+
+
 def lock_machines(session: Session, device_ids: Collection[str]) -> dict[str, MachineFacts]:
-    """Take the locks of machines, which are made where they are new, and read what is known of them."""
-    machines = _lock(session, device_ids)
-    if new := sorted(set(device_ids) - machines.keys()):
-        empty = {column.name: getattr(Machine(device_id=""), column.name) for column in _MACHINE.columns}
-        insert_new_rows(session, _MACHINE, [empty | {"device_id": device} for device in new])
-        machines |= _lock(session, new)
-    return machines
+    """Take the locks of machines, and read what is known of them."""
+    query = (
+        select(*_FACTS)
+        .where(is_one_of(session, _MACHINE.c.device_id, device_ids))
+        .order_by(_MACHINE.c.device_id)
+        .with_for_update()
+    )
+    return {row.device_id: MachineFacts(*row) for row in session.connection().execute(query)}
 
 
 def save_machines(session: Session, machines: Iterable[MachineFacts], profiles: Mapping[str, str]) -> None:
@@ -86,13 +92,3 @@ class BootLedger:
 
     def _row(self, boot: Boot) -> dict[str, object]:
         return {"device_id": boot[0], "boot_id": boot[1], "stored": pack_sequences(self._boots[boot])}
-
-
-def _lock(session: Session, device_ids: Collection[str]) -> dict[str, MachineFacts]:
-    query = (
-        select(*_FACTS)
-        .where(is_one_of(session, _MACHINE.c.device_id, device_ids))
-        .order_by(_MACHINE.c.device_id)
-        .with_for_update()
-    )
-    return {row.device_id: MachineFacts(*row) for row in session.connection().execute(query)}

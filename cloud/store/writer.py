@@ -40,6 +40,8 @@ class StoreWriter:
         self._database = database
         self._name = name
         self._feature_sets: dict[str, int] = {}
+        self._machines: set[str] = set()
+        """That have a row for certain: machines are never deleted."""
         self._recent = Counter[int]()
         self._overflowing: set[str] = set()
         """Origins with too many dead letters, of which the log knows."""
@@ -56,14 +58,15 @@ class StoreWriter:
             StoreUnavailableError: not now; nothing of the batch was stored.
         """
         with self._database.transaction() as session:
-            batch = WriteBatch(session, self._feature_sets)
+            batch = WriteBatch(session, self._feature_sets, self._machines)
             outcome = batch.write(arrivals)
             recent = self._recent + Counter(int(a.ingest_time.timestamp()) for a in batch.fresh)
             recent = Counter({s: n for s, n in recent.items() if s >= max(recent) - RECENT_S})
             news = WriterNews(self._name, stream_lag, outcome.redelivered, sorted(recent.items()))
             mark_change(session, news)
         self._recent = recent
-        self._feature_sets = batch.feature_sets  # only now: a set that was rolled back has no number
+        self._feature_sets = batch.feature_sets  # only now: what was rolled back is not there
+        self._machines |= {arrival.message.device_id for arrival in arrivals}
         return outcome
 
     def write_dead_letters(self, letters: Sequence[tuple[DeadLetter, datetime]]) -> int:

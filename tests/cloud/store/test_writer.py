@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlalchemy import Table
+from sqlmodel import Session, select
 
 from cloud.errors import RecordRefusedError
 from cloud.health import Health
 from cloud.settings import sqlite_url
-from cloud.store import queries, tables
+from cloud.store import machine_rows, queries, tables
 from cloud.store.batch import Arrival, WriteOutcome
 from cloud.store.database import Database, open_database
 from cloud.store.rows import MachineRow
+from cloud.store.statements import Rows, insert_new_rows
 from cloud.store.writer import StoreWriter
-from contract.messages import MachineState
+from contract.aggregates import FeatureAggregate, FeatureTable
+from contract.messages import MachineState, Message
 from contract.profiles import load_profile
 from tests.cloud.samples import BOOT, INGEST, alarm, arrive, at, birth, death, status, summary
 
@@ -304,3 +308,50 @@ def test_writers_of_the_same_machines_do_not_disturb_each_other(store_url: str) 
         assert all(row.messages_stored == 20 for row in queries.list_machines(session, INGEST))
     for database in databases:
         database.close()
+
+
+def test_a_machine_that_another_sink_has_just_made_is_no_reason_to_wait(
+    postgresql_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One holds no lock while it makes machines, so another that writes of the same ones comes through."""
+    first, second = (open_database(postgresql_database) for _ in range(2))
+    StoreWriter(first).write(arrive(summary(1, "z")))
+    insert, news = insert_new_rows, arrive(summary(2, "a"), summary(2, "z"))
+
+    def insert_late(session: Session, table: Table, rows: Rows) -> None:
+        monkeypatch.setattr(machine_rows, "insert_new_rows", insert)
+        with ThreadPoolExecutor(1) as thread:
+            assert thread.submit(StoreWriter(second).write, news).result(60).stored == 2
+        insert(session, table, rows)
+
+    monkeypatch.setattr(machine_rows, "insert_new_rows", insert_late)
+    assert StoreWriter(first).write(arrive(summary(3, "a"), summary(3, "z"))).stored == 2
+    first.close()
+    second.close()
+
+
+@pytest.mark.slow
+def test_new_machines_and_feature_sets_in_any_order_make_no_knot(postgresql_database: str) -> None:
+    """Each write succeeds at once: a database that had to end one of them would raise."""
+    databases = [open_database(postgresql_database) for _ in range(4)]
+
+    def write(database: Database, turn: int) -> int:
+        chance, writer = random.Random(turn), StoreWriter(database, f"sink-{turn}")
+        stored = 0
+        for first in range(0, 400, 20):
+            news = [new_summary(n % 10 + 1, f"press-{n // 10}", n) for n in range(first, first + 20)]
+            news += [summary(turn * 1000 + first + 100, f"press-{chance.randrange(first // 10 + 2)}")]
+            stored += writer.write(arrive(*chance.sample(news, len(news)))).stored
+        return stored
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(write, databases, range(4))) == 400 + 80
+    for database in databases:
+        database.close()
+
+
+def new_summary(sequence: int, device: str, number: int) -> Message:
+    """With features that no machine had before."""
+    return summary(
+        sequence, device, features=FeatureTable.of([FeatureAggregate(f"f{number}", 1.0, 1.0, 1.0)])
+    )
