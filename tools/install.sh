@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 case "${1:-}" in
 demo) set -- -e '.[demo]' ;;
-all) set -- -e '.[demo,fleet,ota,pipeline,telemetry]' --group dev ;;
+all) set -- -e '.[demo,fleet,pipeline,telemetry]' --group dev ;;
 *)
     echo "usage: tools/install.sh demo|all" >&2
     exit 2

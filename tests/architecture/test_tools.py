@@ -90,7 +90,7 @@ def test_a_python_that_cannot_make_environments_leaves_nothing_half_made(clone: 
     ("what", "expected"),
     [
         ("demo", "-c requirements.lock -e .[demo]"),
-        ("all", "-c requirements.lock -e .[demo,fleet,ota,pipeline,telemetry] --group dev"),
+        ("all", "-c requirements.lock -e .[demo,fleet,pipeline,telemetry] --group dev"),
     ],
 )
 def test_install_asks_uv_for_the_locked_versions(clone: Path, what: str, expected: str) -> None:
