@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from contract.bundle import Bundle
 from edge_agent import __main__ as program
-from edge_agent import agent, tflite
+from edge_agent import running_model, tflite
 from edge_agent.tflite import ModelRunner
 
 Floats = npt.NDArray[np.float32]
@@ -104,7 +104,7 @@ def counted_steps(line: Sequence[str]) -> Iterator[None]:
             found.append(np.rint(np.abs(got - reference.reconstruct(standardised)) / step))
             return got
 
-    with patch.object(agent, "ModelRunner", Compared):
+    with patch.object(running_model, "ModelRunner", Compared):
         yield
     steps = np.array(found)
     apart = KernelSteps(len(found), int(steps.max(initial=0)), float(np.mean(steps == 0)) if found else 1.0)
@@ -145,7 +145,7 @@ def _pushed(line: Sequence[str], learning: Push, judging: Push) -> AbstractConte
             push = learning if self._to_learn >= 0 else judging
             return push_outputs(standardised, super().reconstruct(standardised), self._step, push)
 
-    return patch.object(agent, "ModelRunner", Pushed)
+    return patch.object(running_model, "ModelRunner", Pushed)
 
 
 def _find_bundle(line: Sequence[str]) -> Bundle:

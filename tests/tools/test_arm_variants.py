@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from contract.bundle import load_bundle
 from contract.errors import BundleError
-from edge_agent import agent
+from edge_agent import running_model
 from edge_agent.tflite import ModelRunner
 from tools import arm_variants
 from tools.arm_probe import ScoreTrace, read_scores
@@ -76,13 +76,13 @@ def test_pushes_turn_round_when_the_healthy_error_is_learned() -> None:
     given_in = np.zeros(ModelRunner(bundle.model).shape, np.float32)
     usual = ModelRunner(bundle.model).reconstruct(given_in)
     with arm_variants.highest_scores(LINE):
-        runner = vars(agent)["ModelRunner"](bundle.model, None, "cpu")
+        runner = vars(running_model)["ModelRunner"](bundle.model, None, "cpu")
         found = [runner.reconstruct(given_in) for _ in range(bundle.profile.warmup.calibration_windows + 1)]
     *learned, judged = found
     assert all(np.array_equal(one, learned[0]) for one in learned)
     assert np.abs(learned[0]).sum() < np.abs(usual).sum() < np.abs(judged).sum()
     assert np.allclose(np.abs(judged) - np.abs(usual), quantum, atol=1e-6)
-    assert vars(agent)["ModelRunner"] is ModelRunner
+    assert vars(running_model)["ModelRunner"] is ModelRunner
 
 
 def push_size(model: bytes) -> float:
@@ -115,7 +115,7 @@ def test_steps_between_the_kernels_are_counted_and_change_nothing(capsys: pytest
         for runner in (ModelRunner(bundle.model), reference)
     )
     with arm_variants.counted_steps(line):
-        compared = vars(agent)["ModelRunner"](bundle.model)
+        compared = vars(running_model)["ModelRunner"](bundle.model)
         assert np.array_equal([compared.reconstruct(one) for one in given_in], usual)
     said = json.loads(capsys.readouterr().out)
     steps = np.abs(usual - other) / push_size(bundle.model)

@@ -84,7 +84,7 @@ def step_often(url: str, rollout_id: str, gate: object, told: object) -> None:
 def test_several_schedulers_in_processes_of_their_own_tell_each_device_once(database: Database) -> None:
     plant = Plant(database, 40)
     rollout_id = plant.begin()
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")  # a new one would look for `tests` among what is installed
     gate, told = context.Barrier(2), context.Queue()
     workers = [
         context.Process(target=step_often, args=(database.url, rollout_id, gate, told)) for _ in range(2)
