@@ -8,8 +8,7 @@ from __future__ import annotations
 from contract.explanation import BandShare, Hint, HintFact, HintStrength, SensorShare
 from contract.messages import Alarm, AlarmKind, AlarmTransition, Contribution, Spectrum
 from contract.proto import industrialguard_pb2 as pb
-from contract.signals import QualityFlag
-from contract.wire_values import from_us, to_enum, to_us
+from contract.wire_values import from_us, to_enum, to_flags, to_us
 
 
 def alarm_to_proto(body: Alarm) -> pb.Alarm:
@@ -70,7 +69,7 @@ def alarm_from_proto(part: pb.Alarm) -> Alarm:
         spectrum=spectrum,
         kind=to_enum(AlarmKind, part.kind),
         sensor=part.sensor,
-        flags=QualityFlag(part.flags),
+        flags=to_flags(part.flags),
         sensor_shares=tuple(SensorShare(s.sensor, s.share) for s in part.sensor_shares),
         band_shares=tuple(BandShare(b.sensor, b.low_hz, b.high_hz, b.share) for b in part.band_shares),
         hints=tuple(_hint_from_proto(hint) for hint in part.hints),

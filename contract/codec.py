@@ -19,7 +19,7 @@ from google.protobuf.message import Message as ProtobufMessage
 
 from contract.aggregates import MAX_FEATURES, ChannelQuality, FeatureAggregate, FeatureTable
 from contract.alarm_codec import alarm_from_proto, alarm_to_proto
-from contract.checks import EARLIEST, require
+from contract.checks import EARLIEST, require, require_text
 from contract.errors import DecodeError, InvalidMessageError, SchemaVersionError
 from contract.messages import (
     SCHEMA_VERSION,
@@ -35,9 +35,8 @@ from contract.messages import (
     ScoreSummary,
 )
 from contract.proto import industrialguard_pb2 as pb
-from contract.signals import QualityFlag
 from contract.updates import UpdateReport, UpdateState
-from contract.wire_values import from_us, to_enum, to_us
+from contract.wire_values import from_us, to_enum, to_flags, to_us
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """Longer messages are neither written nor read."""
@@ -231,8 +230,7 @@ def _quality_from_proto(part: pb.ScoreSummary) -> tuple[ChannelQuality, ...]:
     """Likewise."""
     if not part.quality_counts:
         return tuple(
-            ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, _quality_flags(q.flags))
-            for q in part.quality
+            ChannelQuality(q.sensor, q.good, q.uncertain, q.bad, to_flags(q.flags)) for q in part.quality
         )
     return _quality_columns(part.quality_sensors, tuple(part.quality_counts))
 
@@ -244,19 +242,17 @@ def _quality_columns(joined: str, numbers: tuple[int, ...]) -> tuple[ChannelQual
     if len(numbers) != _QUALITY_COUNTS * len(names):
         raise InvalidMessageError(f"{len(names)} sensors with {len(numbers)} counts")
     good, uncertain, bad, flags = (numbers[n::_QUALITY_COUNTS] for n in range(_QUALITY_COUNTS))
-    return tuple(map(ChannelQuality, names, good, uncertain, bad, map(_quality_flags, flags)))
+    return tuple(map(ChannelQuality, names, good, uncertain, bad, map(to_flags, flags)))
 
 
 @lru_cache(maxsize=256)
 def _split_names(joined: str) -> tuple[str, ...]:
     """The same object for equal names: thousands of machines have the same features."""
-    require(joined.count("\n") < MAX_FEATURES, f"at most {MAX_FEATURES} features")
-    return tuple(joined.split("\n"))
-
-
-@lru_cache(maxsize=256)
-def _quality_flags(bits: int) -> QualityFlag:
-    return QualityFlag(bits)
+    names = tuple(joined.split("\n", MAX_FEATURES))
+    require(len(names) <= MAX_FEATURES, f"at most {MAX_FEATURES} names")
+    for name in names:
+        require_text(name, "name")  # before it is kept
+    return names
 
 
 def _status_to_proto(body: DeviceStatus) -> pb.DeviceStatus:
@@ -289,7 +285,7 @@ def _status_from_proto(part: pb.DeviceStatus) -> DeviceStatus:
         rejected=part.rejected,
         window_cost_us=part.window_cost_us,
         rss_bytes=part.rss_bytes,
-        quality_flags=QualityFlag(part.quality_flags),
+        quality_flags=to_flags(part.quality_flags),
         accelerator=part.accelerator,
         accelerator_reason=part.accelerator_reason,
     )

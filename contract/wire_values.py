@@ -10,9 +10,11 @@ from enum import IntEnum
 from typing import TypeVar
 
 from contract.errors import InvalidMessageError
+from contract.signals import QualityFlag
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_KNOWN_FLAGS = sum(QualityFlag)
 _Enum = TypeVar("_Enum", bound=IntEnum)
 
 
@@ -43,3 +45,11 @@ def to_enum(kind: type[_Enum], number: int) -> _Enum:
         return kind(number)
     except ValueError as error:
         raise InvalidMessageError(f"{kind.__name__}: unknown value {number}") from error
+
+
+def to_flags(bits: int) -> QualityFlag:
+    """The flags that this code knows; those of newer writers are ignored.
+
+    Python keeps every combination that it was ever asked for: a device could fill the memory with new ones.
+    """
+    return QualityFlag(bits & _KNOWN_FLAGS)

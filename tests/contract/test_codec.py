@@ -33,6 +33,7 @@ from contract.messages import (
     ScoreSummary,
 )
 from contract.proto import industrialguard_pb2 as pb
+from contract.signals import QualityFlag
 from tests.contract.golden_wire import EXAMPLE_ACK, EXAMPLES, PROFILE
 from tests.contract.strategies import acks, messages
 
@@ -249,3 +250,17 @@ def test_a_sequence_stored_and_rejected_is_refused() -> None:
     boot = pb.BootAck(boot_id=1, stored=[part], rejected=[part])
     with pytest.raises(InvalidMessageError, match="not both"):
         decode_ack(pb.Ack(schema_version=1, boots=[boot]).SerializeToString())
+
+
+def test_flags_of_newer_writers_are_ignored_and_not_kept_for_ever() -> None:
+    envelope = pb.Envelope.FromString(encode(EXAMPLES["summary"]))
+    envelope.summary.quality_counts[3] |= 2**31
+    assert decode(envelope.SerializeToString()) == EXAMPLES["summary"]
+    assert 2**31 not in {member & 2**31 for member in QualityFlag._value2member_map_}
+
+
+def test_a_name_that_no_feature_has_is_not_kept() -> None:
+    envelope = pb.Envelope.FromString(encode(EXAMPLES["summary"]))
+    envelope.summary.feature_names = "n" * 40_000
+    with pytest.raises(InvalidMessageError, match="80 plain characters"):
+        decode(envelope.SerializeToString())
