@@ -19,6 +19,7 @@ from functools import partial
 from typing import Protocol
 
 from cloud.acks import Publisher
+from cloud.agenda import Agenda
 from cloud.errors import LinkError, RecordRefusedError, StaleError, StoreError
 from cloud.metrics import ReleaseMetrics
 from cloud.store.database import Database
@@ -38,15 +39,13 @@ from contract.topics import UpdateTopic
 from ota import rollout as rules
 from ota.assignment import Action, Assignment
 from ota.errors import RolloutError, UpdateError
-from ota.rollout import LIVE, Change, Rollout, RolloutState
+from ota.rollout import LIVE, Change, Rollout
 from ota.rollout_plan import Plan, is_person
 from ota.rollout_step import Order, OrderKind, Step, step
 
 _LOG = logging.getLogger(__name__)
 ROUND_S = 5.0
 """Between two rounds over the rollouts that run, in s."""
-QUIET_ROUNDS = 12
-"""Rollouts that do not run are looked at every so many rounds: who comes late can wait a minute."""
 ATTEMPTS = 20
 """At a change that others come before."""
 SCHEDULER = "scheduler"
@@ -199,9 +198,7 @@ class Scheduler:
         self._link = link
         self._clock = clock
         self._facts = FactReader()
-        self._rounds = 0
-        self._settled: set[str] = set()
-        """Aborted rollouts that had nothing left to call off."""
+        self._agenda = Agenda()
         self.metrics = metrics or ReleaseMetrics()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -233,20 +230,16 @@ class Scheduler:
             StoreError: the store cannot be read or written; what was done so far is stored.
             UpdateError: an assignment could not be signed.
         """
-        is_quiet_due = self._rounds % QUIET_ROUNDS == 0
-        self._rounds += 1
         with self._database.session() as session:
-            due = rollouts_in(session, [str(state) for state in LIVE])
+            listed = rollouts_in(session, [str(state) for state in LIVE])
         given = 0
-        for rollout_id, state in due:
-            is_calling_off = state == RolloutState.ABORTED and rollout_id not in self._settled
-            if state == RolloutState.RUNNING or is_calling_off or is_quiet_due:
-                orders = self.take_step(rollout_id)
-                given += len(orders)
-                if is_calling_off and not orders:
-                    self._settled.add(rollout_id)
-                for order in orders:
-                    told(order)
+        for each in self._agenda.due(listed):
+            orders = self.take_step(each.id)
+            given += len(orders)
+            for order in orders:
+                told(order)
+        for kind, waited_s in self._agenda.longest_waits(self._clock()).items():
+            self.metrics.longest_wait.labels(kind).set(waited_s)
         self.metrics.rounds.inc()
         return given
 
@@ -267,6 +260,7 @@ class Scheduler:
         now = self._clock()
         taken = step(before.rollout, facts, now)
         if taken.rollout == before.rollout and not taken.orders and not taken.events:
+            self._agenda.note(before.rollout, before.version, is_acting=False)
             return ()
         signed = [self._sign(taken.rollout, order, now) for order in taken.orders]
         try:
@@ -274,6 +268,7 @@ class Scheduler:
         except StaleError as error:
             _LOG.info("another came first; this step was not taken", extra={"reason": str(error)})
             return ()
+        self._agenda.note(taken.rollout, before.version + 1, is_acting=bool(taken.orders))
         self.metrics.assignments.inc(len(signed))
         for event in taken.events:
             if not event.device:
