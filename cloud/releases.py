@@ -70,17 +70,34 @@ class AssignmentSigner(Protocol):
         ...
 
 
+class ReleaseList(Protocol):
+    """Whoever knows which releases there are; `cloud.catalogue.Catalogue` does."""
+
+    def require_listed(self, plan: Plan) -> None:
+        """Refuse a plan whose releases are not listed any more.
+
+        Raises:
+            RolloutError: they are not.
+            UpdateError: they cannot be looked up.
+        """
+        ...
+
+
 class Releases:
     """What people may ask for.
 
     Args:
         database: The store.
         clock: Cloud time.
+        catalogue: Which releases there are; None: what was planned is taken to be there still.
     """
 
-    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, clock: Clock = utc_now, catalogue: ReleaseList | None = None
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._catalogue = catalogue
 
     def create(self, plan: Plan) -> Rollout:
         """Write a rollout down; nothing begins yet."""
@@ -103,9 +120,11 @@ class Releases:
         """Begin.
 
         Raises:
-            RolloutError: it is not ready.
+            RolloutError: it is not ready, or its release is not listed any more.
             NotFoundError: there is no such rollout.
+            UpdateError: the release cannot be looked up.
         """
+        self._require_listed(rollout_id)
         while True:
             with self._database.session() as session:
                 rank = next_rank(session)
@@ -127,9 +146,11 @@ class Releases:
         """Go on, knowing what has failed.
 
         Raises:
-            RolloutError: it neither rests nor was halted, or needs another deadline.
+            RolloutError: it neither rests nor was halted, needs another deadline, or is not listed any more.
             NotFoundError: there is no such rollout.
+            UpdateError: the release cannot be looked up.
         """
+        self._require_listed(rollout_id)
         return self._change(
             rollout_id, who, lambda rollout: rules.resume(rollout, why, self._clock(), deadline)
         )
@@ -153,6 +174,13 @@ class Releases:
             NotFoundError: there is no such rollout.
         """
         return self._change(rollout_id, who, lambda rollout: rules.retry_failed(rollout, why, self._clock()))
+
+    def _require_listed(self, rollout_id: str) -> None:
+        """Refuse what devices would refuse: a release that was taken out of the repository meanwhile."""
+        if self._catalogue is not None:
+            with self._database.session() as session:
+                plan = read_rollout(session, rollout_id).rollout.plan
+            self._catalogue.require_listed(plan)
 
     def _change(self, rollout_id: str, who: str, change_of: Callable[[Rollout], Change]) -> Rollout:
         """Change a rollout as it is at that moment, however often the scheduler comes in between."""

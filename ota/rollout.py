@@ -111,7 +111,7 @@ class Rollout:
     waits_for: Awaited = Awaited.START
     """As of its last step."""
     waits_since: datetime | None = None
-    """Since when it waits for that; None: it took no step yet."""
+    """Since when it waits for that; None: it took no step since it was started or resumed."""
     members: Mapping[str, Member] = field(default_factory=dict, repr=False)
 
 
@@ -222,6 +222,7 @@ def resume(rollout: Rollout, why: str, now: datetime, deadline: datetime | None 
         state=RolloutState.COMPLETED if rollout.is_through else RolloutState.RUNNING,
         why="",
         is_calling_off=False,
+        waits_since=None,
         deadline=deadline,
         good_since=None,
         watch_since=now if is_halted else rollout.watch_since,

@@ -341,9 +341,10 @@ class _Work:
 
     def tell_wait(self) -> None:
         """Note what it waits for now, and tell of it where that is something else than before."""
-        self.rollout = replace(self.rollout, members=self.members)
+        before = self.rollout
+        self.rollout = replace(before, members=self.members, waits_since=before.waits_since or self._now)
         wait = explain(self.rollout, self._now)
-        if wait.kind is self.rollout.waits_for and self.rollout.waits_since is not None:
+        if wait.kind is before.waits_for and before.waits_since is not None:
             return
         self.rollout = replace(self.rollout, waits_for=wait.kind, waits_since=self._now)
         if self.rollout.state is RolloutState.RUNNING:  # any other state has told of itself

@@ -21,7 +21,7 @@ IN_SHORT: Mapping[Awaited, str] = MappingProxyType(
     {
         Awaited.NOTHING: "",
         Awaited.APPROVAL: "waits for approval",
-        Awaited.START: "waits to be started",
+        Awaited.START: "waits to begin",
         Awaited.PAUSE: "paused",
         Awaited.HALT: "halted by itself",
         Awaited.UPDATES: "devices are being updated",
@@ -52,6 +52,9 @@ class Wait:
     """For people; its numbers are those of the moment."""
 
 
+_FRESH = Wait(Awaited.START, "waits for its first look at the devices, which `cloud releases` takes")
+
+
 def explain(rollout: Rollout, now: datetime) -> Wait:
     """What a rollout waits for now.
 
@@ -61,6 +64,8 @@ def explain(rollout: Rollout, now: datetime) -> Wait:
     """
     if rollout.state is not RolloutState.RUNNING:
         return Wait(_SETTLED[rollout.state], _say_state(rollout))
+    if rollout.waits_since is None:
+        return _FRESH
     if rollout.group < 0:
         return Wait(Awaited.NOBODY, "no device matches its first group yet")
     group, count = rollout.plan.groups[rollout.group], tallies(rollout, now)[rollout.group]
@@ -76,6 +81,15 @@ def explain(rollout: Rollout, now: datetime) -> Wait:
     more = f"; {facts}" if facts else ""
     hint = "; retry what failed, or abort" if kind is Awaited.FAILURES else ""
     return Wait(kind, f"waits for {group.name}: {asked}{more}{hint}")
+
+
+def explain_briefly(rollout: Rollout) -> Wait:
+    """The same without its members: of one that runs, only the kind of thing, as of its last step."""
+    if rollout.state is not RolloutState.RUNNING:
+        return Wait(_SETTLED[rollout.state], _say_state(rollout))
+    if rollout.waits_since is None:
+        return _FRESH
+    return Wait(rollout.waits_for, IN_SHORT[rollout.waits_for])
 
 
 def _kind_of(count: Tally) -> Awaited:

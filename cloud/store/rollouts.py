@@ -21,7 +21,7 @@ from cloud.store.rows import AssignmentRecord, RolloutEvent
 from cloud.store.statements import insert_new, insert_rows, update_rows
 from cloud.store.tables import table_of
 from cloud.store.writer import mark_change
-from ota.member import Member
+from ota.member import Member, MemberState
 from ota.rollout import Event, Rollout, RolloutState
 
 _ROLLOUT, _MEMBER = table_of(RolloutRow), table_of(RolloutMemberRow)
@@ -78,6 +78,18 @@ def list_rollouts(session: Session, limit: int = 100) -> list[Rollout]:
     """The newest first, without their members."""
     query = select(_ROLLOUT.c.body).order_by(_ROLLOUT.c.created_at.desc(), _ROLLOUT.c.id).limit(limit)
     return [_ROLLOUTS.validate_python(row.body) for row in session.connection().execute(query)]
+
+
+def count_members(session: Session, rollout_ids: Sequence[str]) -> dict[str, dict[MemberState, int]]:
+    """How many devices of each of these rollouts are in which state."""
+    columns = _MEMBER.c
+    query = select(columns.rollout_id, columns.state, func.count()).where(columns.rollout_id.in_(rollout_ids))
+    found: dict[str, dict[MemberState, int]] = {}
+    for rollout_id, state, count in session.connection().execute(
+        query.group_by(columns.rollout_id, columns.state)
+    ):
+        found.setdefault(rollout_id, {})[MemberState(state)] = count
+    return found
 
 
 def rollouts_in(session: Session, states: Collection[str]) -> list[ListedRollout]:
@@ -157,6 +169,14 @@ def list_events(
     if device is not None:
         query = query.where(columns.device_id == device)
     rows = session.connection().execute(query.order_by(columns.id).limit(limit))
+    return [RolloutEvent(row.id, row.time, row.who, row.what, row.why, row.device_id) for row in rows]
+
+
+def newest_events(session: Session, rollout_id: str, limit: int) -> list[RolloutEvent]:
+    """The newest entries about a rollout as a whole, the newest first."""
+    columns = _EVENT.c
+    query = select(_EVENT).where(columns.rollout_id == rollout_id, columns.device_id == "")
+    rows = session.connection().execute(query.order_by(columns.id.desc()).limit(limit))
     return [RolloutEvent(row.id, row.time, row.who, row.what, row.why, row.device_id) for row in rows]
 
 
