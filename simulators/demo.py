@@ -37,6 +37,8 @@ from simulators.terminal import Progress, Terminal, format_duration
 HOST = "127.0.0.1"
 FIRST_HTTP_PORT = 8080
 READY_TIMEOUT_S = 60.0
+READY = '"message": "ready"'
+"""In the log of a part that works."""
 REFRESH_S = 0.5
 MEMORY_PERIOD_S = 1.0
 DRAIN_S = 45.0
@@ -80,7 +82,7 @@ class Demo:
             interrupted = self._watch(parts, terminal)
             self._stop(parts, terminal, interrupted)
             usage = parts.peak_rss_bytes, parts.restarts()
-        return build_report(self._options, self._machines, self._folder, usage)
+        return build_report(self._options, self._machines, self._folder, usage, is_interrupted=interrupted)
 
     # -- starting --------------------
 
@@ -89,12 +91,25 @@ class Demo:
         parts.start(self._part("broker", broker, self._is_broker_up))
         parts.wait_ready("broker", READY_TIMEOUT_S)
         common = ["--data", str(self._folder / "cloud"), "--mqtt", self._mqtt_url]
-        serve = ["cloud", "serve", *common, "--http", f"{HOST}:{self._http_port}"]
-        parts.start(self._part("serve", _industrialguard(serve), self._is_page_up))
         ingest = _industrialguard(["cloud", "ingest", *common])
-        parts.start(self._part("ingest", ingest, lambda: _logged_ready(self._log("ingest"))))
-        for name in ("serve", "ingest"):
-            parts.wait_ready(name, READY_TIMEOUT_S)
+        parts.start(self._part("ingest", ingest, lambda: _has_logged(self._log("ingest"), READY)))
+        self._start_page(parts, common)
+        parts.wait_ready("ingest", READY_TIMEOUT_S)
+
+    def _start_page(self, parts: Supervisor, common: Sequence[str]) -> None:
+        """Serve the page; where nobody chose its port, at the first that nobody else takes meanwhile."""
+        while True:
+            serve = ["cloud", "serve", *common, "--http", f"{HOST}:{self._http_port}"]
+            parts.start(self._part("serve", _industrialguard(serve), self._is_page_up))
+            try:
+                parts.wait_ready("serve", READY_TIMEOUT_S)
+            except PartError:
+                if self._options.http_port or not self._is_port_taken():
+                    raise
+                parts.stop("serve", timeout_s=0.0)
+                self._http_port = _first_free_port(self._http_port + 1)
+            else:
+                return
 
     def _start_fleet(self, parts: Supervisor) -> None:
         plan = FleetPlan(
@@ -124,11 +139,15 @@ class Demo:
         return f"mqtt://{HOST}:{self._mqtt_port}"
 
     def _is_broker_up(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((HOST, self._mqtt_port)) == 0
+        return _answers(self._mqtt_port)
 
     def _is_page_up(self) -> bool:
-        return self._ask("readyz") is not None
+        """Whether our own server answers, and not another one at its port."""
+        is_ours = _has_logged(self._log("serve"), f'"address": "{self.address.rstrip("/")}"')
+        return is_ours and self._ask("readyz") is not None
+
+    def _is_port_taken(self) -> bool:
+        return _has_logged(self._log("serve"), f"cannot listen on {HOST}:{self._http_port}")
 
     # -- watching --------------------
 
@@ -213,7 +232,7 @@ class Demo:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns 0 when every message was stored exactly once."""
+    """Run the demo; returns 0 when every message was stored exactly once, or, after Ctrl-C, still waits."""
     options = parse_options(argv)
     machines = plan_machines(options)
     raise_interrupt_on_sigterm()
@@ -250,15 +269,20 @@ def _free_port() -> int:
 
 
 def _first_free_port(first: int) -> int:
-    for port in range(first, first + 100):
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) != 0:
-                return port
-    raise ConfigError(f"no free port between {first} and {first + 99}; give one with --port")
+    last = FIRST_HTTP_PORT + 99
+    for port in range(first, last + 1):
+        if not _answers(port):
+            return port
+    raise ConfigError(f"no free port between {FIRST_HTTP_PORT} and {last}; give one with --port")
 
 
-def _logged_ready(path: Path) -> bool:
-    return path.exists() and '"message": "ready"' in path.read_text("utf-8", errors="replace")
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _has_logged(path: Path, text: str) -> bool:
+    return path.exists() and text in path.read_text("utf-8", errors="replace")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

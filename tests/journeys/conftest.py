@@ -31,9 +31,12 @@ class RunningDemo:
         return self.log_path.read_text("utf-8")
 
     def interrupt(self, timeout_s: float = 60.0) -> int:
-        """Ctrl-C; returns the exit code."""
+        """Ctrl-C; returns the exit code, and shows what was printed where that is not 0."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout_s)
+        code = self.process.wait(timeout_s)
+        if code:
+            print(self.output())
+        return code
 
 
 def demo_command(arguments: Sequence[str]) -> list[str]:
