@@ -53,4 +53,5 @@ class Mode:
 MODES = {
     "bytes": Mode("industrialguard.bench.ota.fetches", "what a poll, a first fetch and a change cost"),
     "delta": Mode("industrialguard.bench.ota.deltas", "how large a delta is between real consecutive models"),
+    "trial": Mode("industrialguard.bench.ota.trial", "what a device's own trial lets through and keeps out"),
 }
