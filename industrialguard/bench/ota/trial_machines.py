@@ -18,10 +18,11 @@ from contract.extract import FeatureExtractor
 from contract.features import FeatureVector
 from contract.messages import AlarmKind, AlarmTransition
 from contract.profiles import MachineProfile
-from edge_agent.model_slot import Job, ModelSlots, SlotParts, release_of
+from edge_agent.model_slot import ModelSlots, release_of
 from edge_agent.running_model import open_model
 from edge_agent.self_test import ChildTest
 from edge_agent.slot_keeper import SelfTest
+from edge_agent.slot_parts import Job, SlotParts
 from edge_agent.slot_rules import Failed, Passed
 from edge_agent.slot_state import Offer, Reason, Release, Result, Stage
 from edge_agent.watch import AlarmWatch
