@@ -1,0 +1,56 @@
+"""The demo's plant of releases, and a device that trusts nothing but its root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contract.bundle import parse_bundle
+from contract.errors import BundleError
+from simulators.publisher import Shelf, improved_path, publish_both
+from simulators.spoil import Spoil
+from tests.ota.plant import Device
+
+
+@pytest.fixture(scope="module", params=[None, Spoil.ALARM, Spoil.ANSWERS], ids=["good", "alarm", "answers"])
+def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    shelf = Shelf(tmp_path_factory.mktemp("plant"))
+    publish_both(shelf, "pump", request.param)
+    return shelf
+
+
+def test_a_device_fetches_both_versions(shelf: Shelf, tmp_path: Path) -> None:
+    device = Device(tmp_path / "device", shelf.root.read_bytes(), shelf.repository)
+
+    for published in shelf.read():
+        bundle = parse_bundle(device.fetch(f"pump/{published.version}/model.igb"))
+        assert bundle.manifest.version == published.version
+        assert len(device.fetch(f"pump/{published.version}/model.igb")) == published.length
+
+
+def test_the_new_one_is_another_one(shelf: Shelf) -> None:
+    old, new = shelf.read()
+
+    assert (old.family, new.family) == ("pump", "pump")
+    assert old.version != new.version and old.sha256 != new.sha256
+
+
+def test_the_director_has_a_key(shelf: Shelf) -> None:
+    assert Path(shelf.director_key.removeprefix("file:")).is_file()
+
+
+def test_what_was_begun_is_begun_anew(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.keys.mkdir()
+    (shelf.keys / "root-1.pem").write_text("half a key")
+
+    publish_both(shelf, "pump", None)
+
+    assert len(shelf.read()) == 2
+
+
+def test_a_family_without_an_improved_model_is_refused(tmp_path: Path) -> None:
+    assert not improved_path("turbofan").exists()
+    with pytest.raises(BundleError, match="turbofan"):
+        publish_both(Shelf(tmp_path), "turbofan", None)
