@@ -136,7 +136,8 @@ class Demo:
     def _start_page(self, parts: Supervisor) -> None:
         """Serve the page; where nobody chose its port, at the first that nobody else takes meanwhile."""
         while True:
-            serve = ["cloud", "serve", *self._common, "--http", f"{HOST}:{self._http_port}"]
+            place = ["--http", f"{HOST}:{self._http_port}", *self._repository()]
+            serve = ["cloud", "serve", *self._common, *place]
             parts.start(self._part("serve", _industrialguard(serve), self._is_page_up))
             try:
                 parts.wait_ready("serve", READY_TIMEOUT_S)
@@ -147,6 +148,12 @@ class Demo:
                 self._http_port = _first_free_port(self._http_port + 1)
             else:
                 return
+
+    def _repository(self) -> list[str]:
+        """Where the cloud looks releases up."""
+        if self._release is None:
+            return []
+        return ["--repository", str(self._shelf.repository), "--repository-root", str(self._shelf.root)]
 
     def _start_fleet(self, parts: Supervisor) -> None:
         plan = FleetPlan(

@@ -105,8 +105,6 @@ class ReleaseShow:
 
 def build_rollout(plan: ReleasePlan, old: Publication, new: Publication) -> dict[str, Any]:
     """The rollout as the API takes it: first the canaries, all of which must stay healthy, then the rest."""
-    names = ("family", "version", "sha256", "length")
-    release, back_to = ({name: getattr(each, name) for name in names} for each in (new, old))
     canary = {
         "name": CANARY,
         "where": {"device": list(plan.canaries)},
@@ -115,8 +113,9 @@ def build_rollout(plan: ReleasePlan, old: Publication, new: Publication) -> dict
     }
     groups = [canary, {"name": REST}] if plan.others else [canary]
     return {
-        "release": release,
-        "back_to": back_to,
+        "family": new.family,
+        "version": new.version,
+        "back_to": old.version,
         "author": AUTHOR,
         "where": {"device": list(plan.machines)},
         "groups": groups,

@@ -18,6 +18,7 @@ from simulators.demo_release import Ask, ReleaseShow
 from simulators.publisher import Publication
 from simulators.release_plan import ReleasePlan
 from simulators.spoil import Spoil
+from tests.cloud.listed_releases import Listed, open_listed
 from tests.cloud.release_samples import NEW, OLD, Plant
 
 WARM_S = 255.0
@@ -36,8 +37,15 @@ def plant(tmp_path: Path) -> Iterator[Plant]:
 
 
 @pytest.fixture
-def ask(plant: Plant) -> Iterator[Ask]:
-    with TestClient(create_app(ApiSettings(), plant.database), base_url="http://127.0.0.1/api/v1") as api:
+def listed(tmp_path: Path) -> Iterator[Listed]:
+    with open_listed(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ask(plant: Plant, listed: Listed) -> Iterator[Ask]:
+    app = create_app(ApiSettings(), plant.database, listed.catalogue())
+    with TestClient(app, base_url="http://127.0.0.1/api/v1") as api:
 
         def send(path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
             answer = api.get(path) if body is None else api.post(path, json=body)
