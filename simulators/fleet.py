@@ -41,8 +41,8 @@ LEAST_SLEEP_S = 0.005
 MOST_PER_S = 10_000.0
 """Messages of the backlog in a second, where machine time has no pace."""
 LOOK_S = 0.6
-"""Wall time for each machine over which hints are heeded: self-tests, each in a process of its own, take about
-that long on a small computer, and should not all be in its memory at once."""
+"""Wall time for each machine over which hints are heeded: self-tests, each in a process of its own, take
+about that long on a small computer, and should not all be in its memory at once."""
 RECORDING_ENDED = "its recording has ended"
 
 
