@@ -1,4 +1,4 @@
-"""A release as the demo shows it, end to end; what the summary claims is held against the store's own rows."""
+"""A release as the demo shows it, end to end; its summary is held against the rows of the store."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def scored_by(folder: Path) -> dict[str, list[str]]:
 
 
 def published(folder: Path) -> list[str]:
-    listing = json.loads((folder / "data" / "release" / "releases.json").read_text("utf-8"))
-    return [each["version"] for each in listing]
+    listing: list[str] = json.loads((folder / "data" / "release" / "releases.json").read_text("utf-8"))
+    return listing
 
 
 def check_books(summary: dict[str, Any]) -> None:
@@ -64,7 +64,12 @@ def check_good(folder: Path, summary: dict[str, Any]) -> None:
     assert set(release["canary"]) < set(release["ran"])
     assert len(release["ran"]) >= 0.9 * 3 + 1, "the canary, and as many of the others as a group must have"
     assert 0 < release["seconds_to_canary"] < release["seconds_to_complete"]
-    for said in ("runs beside the old one", "is in charge", "healthy after", "Rollout complete after"):
+    for said in (
+        "A release, 3.2-",
+        "healthy with the new model",
+        "Now the other 3",
+        "Rollout complete after",
+    ):
         assert said in summary["output"]
     check_books(summary)
 
@@ -75,11 +80,11 @@ def test_a_good_release_goes_to_one_machine_and_then_to_all(tmp_path: Path) -> N
 
 @pytest.mark.long
 def test_it_goes_through_while_its_parts_are_killed(tmp_path: Path) -> None:
-    kills = ("--kill", "web@4+6", "--kill", "releases@15+5", "--kill", "serve@25+5", "--kill", "ingest@40+5")
+    kills = ("--kill", "web@4+6", "--kill", "releases@15+5", "--kill", "serve@25+5")
     summary = show(tmp_path, "Rollout complete after", *kills)
 
     check_good(tmp_path, summary)
-    assert summary["restarts"] == {"web": 1, "releases": 1, "serve": 1, "ingest": 1}
+    assert summary["restarts"] == {"web": 1, "releases": 1, "serve": 1}
 
 
 @pytest.mark.parametrize(
