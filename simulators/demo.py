@@ -88,7 +88,6 @@ class Demo:
             began = time.monotonic()
             self._start_web(parts)
             self._start_cloud(parts)
-            self._start_releases(parts)
             self._start_fleet(parts)
             terminal.say(f"{len(self._machines)} machines, up in {time.monotonic() - began:.1f} s.")
             terminal.say(f"The page: {self.address}", style="bold")
@@ -116,10 +115,7 @@ class Demo:
         parts.start(self._part("web", command, lambda: _answers(self._web_port)))
 
     def _start_releases(self, parts: Supervisor) -> None:
-        """Start the scheduler; nobody waits for it, as a plant would not."""
-        if self._release is None:
-            return
-        parts.wait_ready("web", READY_TIMEOUT_S)
+        """Start the scheduler; nobody waits for it."""
         director = ["--director-key", self._shelf.director_key]
         releases = _industrialguard(["cloud", "releases", *self._common, *director])
         parts.start(self._part("releases", releases, lambda: _has_logged(self._log("releases"), READY)))
@@ -130,14 +126,18 @@ class Demo:
         parts.wait_ready("broker", READY_TIMEOUT_S)
         ingest = _industrialguard(["cloud", "ingest", *self._common])
         parts.start(self._part("ingest", ingest, lambda: _has_logged(self._log("ingest"), READY)))
+        if self._release is not None:
+            parts.wait_ready("web", READY_TIMEOUT_S)
+            self._start_releases(parts)
         self._start_page(parts)
         parts.wait_ready("ingest", READY_TIMEOUT_S)
 
     def _start_page(self, parts: Supervisor) -> None:
         """Serve the page; where nobody chose its port, at the first that nobody else takes meanwhile."""
+        root = ["--repository", self._web_address, "--repository-root", str(self._shelf.root)]
+        catalogue = root if self._release is not None else []
         while True:
-            place = ["--http", f"{HOST}:{self._http_port}", *self._repository()]
-            serve = ["cloud", "serve", *self._common, *place]
+            serve = ["cloud", "serve", *self._common, *catalogue, "--http", f"{HOST}:{self._http_port}"]
             parts.start(self._part("serve", _industrialguard(serve), self._is_page_up))
             try:
                 parts.wait_ready("serve", READY_TIMEOUT_S)
@@ -148,12 +148,6 @@ class Demo:
                 self._http_port = _first_free_port(self._http_port + 1)
             else:
                 return
-
-    def _repository(self) -> list[str]:
-        """Where the cloud looks releases up."""
-        if self._release is None:
-            return []
-        return ["--repository", str(self._shelf.repository), "--repository-root", str(self._shelf.root)]
 
     def _start_fleet(self, parts: Supervisor) -> None:
         plan = FleetPlan(
@@ -176,8 +170,8 @@ class Demo:
     def _updates(self) -> FleetUpdates | None:
         if self._release is None:
             return None
-        address = f"http://{HOST}:{self._web_port}/"
-        return FleetUpdates(self._release.machines, str(self._shelf.root), address, self.address)
+        root = str(self._shelf.root)
+        return FleetUpdates(self._release.machines, root, self._web_address, self.address)
 
     def _part(self, name: str, command: Sequence[str], is_ready: Any, *, restarts: bool = True) -> PartSpec:
         return PartSpec(name, tuple(command), self._log(name), is_ready, restarts)
@@ -189,6 +183,11 @@ class Demo:
     def _common(self) -> tuple[str, ...]:
         """What every part of the cloud is told."""
         return "--data", str(self._folder / "cloud"), "--mqtt", self._mqtt_url
+
+    @property
+    def _web_address(self) -> str:
+        """Of the repository of releases."""
+        return f"http://{HOST}:{self._web_port}/"
 
     @property
     def _mqtt_url(self) -> str:
@@ -235,6 +234,7 @@ class Demo:
         return ReleaseShow(
             self._release,
             self._shelf.read(),
+            self.address,
             lambda path, body: self._ask(f"api/v1/{path}", body),
             lambda line: terminal.say(line.text, line.style),
         )

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from simulators.publisher import Publication
 from simulators.release_plan import ReleasePlan
 from simulators.release_words import CANARY, REST, Line, Teller, TrailEntry, join
 
@@ -24,7 +23,8 @@ class ReleaseShow:
 
     Args:
         plan: What is released to whom.
-        published: The version that machines were born with, and the new one.
+        versions: The one that machines were born with, and the new one.
+        page: Where the cloud's pages are.
         ask: The API.
         say: Told each line for people.
     """
@@ -32,14 +32,16 @@ class ReleaseShow:
     def __init__(
         self,
         plan: ReleasePlan,
-        published: tuple[Publication, Publication],
+        versions: tuple[str, str],
+        page: str,
         ask: Ask,
         say: Callable[[Line], None],
     ) -> None:
         self._plan = plan
-        self._old, self._new = published
+        self._versions = versions
+        self._page = page
         self._ask, self._say = ask, say
-        self._teller = Teller(plan, self._old.version, self._new.version)
+        self._teller = Teller(plan, *versions)
         self._told = 0
         """Newest entry of the audit trail that was told."""
         self.rollout_id = ""
@@ -56,10 +58,13 @@ class ReleaseShow:
         rollout = self._find()
         if rollout is None:
             return
+        is_new = not self.rollout_id
         self.rollout_id = rollout["id"]
         if rollout["state"] == "ready":
             self._do("start")
         self._tell_news()
+        if is_new:
+            self._say(Line(f"Watch it: {self._page}rollouts/{self.rollout_id}", "bold"))
         if rollout["state"] == "halted":
             self._call_off()
 
@@ -70,8 +75,8 @@ class ReleaseShow:
         answer = self._ask("rollouts", None)
         if answer is None:
             return None
-        known = [each for each in answer["rollouts"] if each["version"] == self._new.version]
-        return known[0] if known else self._ask("rollouts", build_rollout(self._plan, self._old, self._new))
+        known = [each for each in answer["rollouts"] if each["version"] == self._versions[1]]
+        return known[0] if known else self._ask("rollouts", build_rollout(self._plan, *self._versions))
 
     def _tell_news(self) -> None:
         answer = self._ask(f"rollouts/{self.rollout_id}/audit?after={self._told}", None) or {"events": []}
@@ -103,7 +108,7 @@ class ReleaseShow:
         return self._ask(f"rollouts/{self.rollout_id}/{what}", {"who": AUTHOR, **words})
 
 
-def build_rollout(plan: ReleasePlan, old: Publication, new: Publication) -> dict[str, Any]:
+def build_rollout(plan: ReleasePlan, old: str, new: str) -> dict[str, Any]:
     """The rollout as the API takes it: first the canaries, all of which must stay healthy, then the rest."""
     canary = {
         "name": CANARY,
@@ -111,12 +116,11 @@ def build_rollout(plan: ReleasePlan, old: Publication, new: Publication) -> dict
         "success_share": 1.0,
         "error_share": 0.0,
     }
-    groups = [canary, {"name": REST}] if plan.others else [canary]
     return {
-        "family": new.family,
-        "version": new.version,
-        "back_to": old.version,
+        "family": plan.family,
+        "version": new,
+        "back_to": old,
         "author": AUTHOR,
         "where": {"device": list(plan.machines)},
-        "groups": groups,
+        "groups": [canary, {"name": REST}] if plan.others else [canary],
     }

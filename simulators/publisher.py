@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import NoReturn
@@ -29,17 +29,6 @@ ONLINE = ("snapshot", "timestamp")
 
 class PublisherError(IndustrialGuardError):
     """A release of the demo was not published."""
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """One published version, as a rollout's plan names it."""
-
-    family: str
-    version: str
-    sha256: str
-    length: int
-    """In bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +62,9 @@ class Shelf:
         """The two versions; there once both are published."""
         return self.folder / "releases.json"
 
-    def read(self) -> tuple[Publication, Publication]:
+    def read(self) -> tuple[str, str]:
         """The version that machines are born with, and the new one."""
-        old, new = (Publication(**each) for each in json.loads(self.listing.read_text("utf-8")))
+        old, new = json.loads(self.listing.read_text("utf-8"))
         return old, new
 
 
@@ -101,9 +90,9 @@ def publish_both(shelf: Shelf, family: str, how: Spoil | None) -> None:
     if how is not None:  # somebody got it past the gates: its papers are the good one's
         new = spoil(new, how)
         papers = papers | {"sha256": hashlib.sha256(format_bundle(new)).hexdigest()}
-    published = [_publish(shelf, old, old_papers), _publish(shelf, new, papers)]
+    versions = [_publish(shelf, old, old_papers), _publish(shelf, new, papers)]
     aside = shelf.listing.with_suffix(".part")
-    aside.write_text(json.dumps([asdict(each) for each in published], indent=1), "utf-8")
+    aside.write_text(json.dumps(versions), "utf-8")
     aside.replace(shelf.listing)
 
 
@@ -115,17 +104,17 @@ def _set_up(shelf: Shelf, family: str) -> None:
     _ota(*delegate, *_keys(shelf, "targets", family, *ONLINE))
 
 
-def _publish(shelf: Shelf, bundle: Bundle, papers: dict[str, object]) -> Publication:
+def _publish(shelf: Shelf, bundle: Bundle, papers: dict[str, object]) -> str:
     family, version = bundle.profile.name, bundle.manifest.version
     home = shelf.folder / "models" / version
     home.mkdir(parents=True, exist_ok=True)
-    data, model, record = format_bundle(bundle), home / "model.igb", home / "record.json"
-    model.write_bytes(data)
+    model, record = home / "model.igb", home / "record.json"
+    model.write_bytes(format_bundle(bundle))
     record.write_text(json.dumps(papers, indent=1), "utf-8")
     files = ("--bundle", str(model), "--papers", str(record), "--version", version)
     publish = ("publish", family, "--repository", str(shelf.repository), *files)
     _ota(*publish, *_keys(shelf, family, *ONLINE))
-    return Publication(family, version, hashlib.sha256(data).hexdigest(), len(data))
+    return version
 
 
 def _keys(shelf: Shelf, *names: str) -> list[str]:

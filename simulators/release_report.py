@@ -77,7 +77,7 @@ def build_release_report(database: Database, folder: Path, plan: ReleasePlan) ->
     """
     old, new = Shelf(folder / "release").read()
     with database.session() as session:
-        rollouts = [each for each in list_rollouts(session) if each.plan.release.version == new.version]
+        rollouts = [each for each in list_rollouts(session) if each.plan.release.version == new]
         events = list_events(session, rollouts[0].id, MAX_EVENTS) if rollouts else []
         spans = model_spans(session, plan.machines)
         alerts = list_alerts(session, limit=MAX_EVENTS, kind=AlertKind.ANOMALY)
@@ -86,18 +86,18 @@ def build_release_report(database: Database, folder: Path, plan: ReleasePlan) ->
     complete = [each.time for each in events if each.what == "completed"]
     return ReleaseReport(
         family=plan.family,
-        old=old.version,
-        new=new.version,
+        old=old,
+        new=new,
         spoiled=plan.spoil,
         state=str(rollouts[0].state) if rollouts else "not started",
         why=rollouts[0].why if rollouts else "",
         canary=list(plan.canaries),
         machines={span.device_id: span.model_version for span in spans},
-        ran=sorted({span.device_id for span in spans if span.model_version == new.version}),
+        ran=sorted({span.device_id for span in spans if span.model_version == new}),
         failures={each.device_id: each.why for each in events if each.what in _FAILURES},
         seconds_to_canary=_seconds(events, first),
         seconds_to_complete=_seconds(events, complete),
-        alarms={version: raised_by.count(version) for version in (old.version, new.version)},
+        alarms={version: raised_by.count(version) for version in (old, new)},
         windows_lost=count_lost(spans, FleetPlan.read(folder / "plan.json").start_s, plan.family),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,14 @@ from cloud.settings import sqlite_url
 from cloud.store.database import Database, open_database
 from contract.updates import UpdateState
 from simulators.demo_release import Ask, ReleaseShow
-from simulators.publisher import Publication
 from simulators.release_plan import ReleasePlan
 from simulators.spoil import Spoil
-from tests.cloud.listed_releases import Listed, open_listed
+from tests.cloud.listed_releases import open_listed
 from tests.cloud.release_samples import NEW, OLD, Plant
 
 WARM_S = 255.0
+PAGE = "http://127.0.0.1:8080/"
 PUMPS = tuple(f"pump-{number:02}" for number in range(8))
-
-
-def publication(ref: Any) -> Publication:
-    return Publication(ref.family, ref.version, ref.sha256, ref.length)
 
 
 @pytest.fixture
@@ -37,15 +34,11 @@ def plant(tmp_path: Path) -> Iterator[Plant]:
 
 
 @pytest.fixture
-def listed(tmp_path: Path) -> Iterator[Listed]:
-    with open_listed(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def ask(plant: Plant, listed: Listed) -> Iterator[Ask]:
-    app = create_app(ApiSettings(), plant.database, listed.catalogue())
-    with TestClient(app, base_url="http://127.0.0.1/api/v1") as api:
+def ask(plant: Plant, tmp_path: Path) -> Iterator[Ask]:
+    with ExitStack() as opened:
+        listed = opened.enter_context(open_listed(tmp_path))
+        app = create_app(ApiSettings(), plant.database, listed.catalogue())
+        api = opened.enter_context(TestClient(app, base_url="http://127.0.0.1/api/v1"))
 
         def send(path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
             answer = api.get(path) if body is None else api.post(path, json=body)
@@ -62,8 +55,8 @@ class Watched:
     def __init__(self, ask: Ask, canaries: int = 2, spoil: Spoil | None = None) -> None:
         self.lines: list[str] = []
         plan = ReleasePlan("pump", PUMPS, PUMPS[:canaries], WARM_S, spoil)
-        published = publication(OLD), publication(NEW)
-        self.show = ReleaseShow(plan, published, ask, lambda line: self.lines.append(line.text))
+        versions = OLD.version, NEW.version
+        self.show = ReleaseShow(plan, versions, PAGE, ask, lambda line: self.lines.append(line.text))
 
     def look(self, machine_s: float = WARM_S) -> None:
         self.show.look(machine_s)
@@ -101,6 +94,7 @@ def test_a_good_release_is_told_to_its_end(ask: Ask, plant: Plant) -> None:
 
     assert [state["state"] for state in rollouts(ask)] == ["completed"]
     assert watched.lines[0].startswith(f"A release, {NEW.version} for {OLD.version}")
+    assert watched.lines[1] == f"Watch it: {PAGE}rollouts/{watched.show.rollout_id}"
     assert watched.lines[-1].endswith(f"8 of 8 run {NEW.version}.")
     assert len(watched.lines) == len(set(watched.lines)), "each is said once"
 
@@ -150,7 +144,7 @@ def test_a_server_that_is_away_is_asked_again_and_never_twice(ask: Ask, plant: P
         watched.look()
         watched.look()
         assert [each["state"] for each in rollouts(ask)] == ["running"]
-        assert len(watched.lines) == 1, watched.lines
+        assert len(watched.lines) == 2, watched.lines
     assert lost == [1, 2, 3, 4]
 
 
