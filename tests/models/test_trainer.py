@@ -48,7 +48,7 @@ def test_a_bundle_is_calibrated_anew_where_its_network_has_nothing_to_learn(
     path = tmp_path / "before.igb"
     write_bundle(path, bundle)
     config = FitConfig(epochs=1, adapting_rate=1.0, start_from=str(path))
-    fewer = replace(loops, machines=loops.machines[1:])
+    fewer = replace(loops, learning=loops.learning[1:])
     adapted = build_bundle(fewer, config, {"machines": ["loop-0"]})
     told, metrics = adapted.manifest.lineage, adapted.manifest.metrics
     assert (told["start_from"], told["machines"]) == (bundle.manifest.version, ["loop-0"])
@@ -56,7 +56,7 @@ def test_a_bundle_is_calibrated_anew_where_its_network_has_nothing_to_learn(
     assert abs(metrics["float_error"] - metrics["start_error"]) < 0.1
     assert adapted.model == bundle.model, "such steps can only do harm"
     np.testing.assert_array_equal(adapted.golden_input, bundle.golden_input)
-    assert adapted.manifest.fleet_error_spread != bundle.manifest.fleet_error_spread
+    assert (adapted.manifest.fleet_residual != bundle.manifest.fleet_residual).any()
     assert adapted.manifest.version != bundle.manifest.version, "it scores otherwise"
     old, new = format_bundle(bundle), format_bundle(adapted)
     assert len(make_delta(old, new)) < len(new) / 20
