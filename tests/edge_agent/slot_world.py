@@ -15,10 +15,11 @@ from typing import Any, cast
 from contract.bundle import Bundle, format_bundle
 from contract.messages import MachineState
 from edge_agent.errors import ModelError
-from edge_agent.model_slot import ModelSlots, SlotParts
+from edge_agent.model_slot import ModelSlots
 from edge_agent.running_model import RunningModel
 from edge_agent.scorer import Verdict
 from edge_agent.slot_disk import Disk
+from edge_agent.slot_parts import SlotParts
 from edge_agent.slot_rules import Failed, Passed
 from edge_agent.slot_state import Offer, Reason, Release, SlotReport, Stage
 from edge_agent.state import StateFile, StateStamp

@@ -151,7 +151,7 @@ def test_a_restart_in_the_middle_finds_its_way(
     if is_clean:
         agent.close()
     else:
-        agent._opened_outbox().close()
+        agent._outgoing.outbox.close()
     again = found.start()
     assert again.slots.report.version == ("test-rig-8" if stage is Stage.PROBATION else "test-rig-7")
     found.run(again)
