@@ -18,7 +18,7 @@ from pathlib import Path
 from cloud.keeping import Keeping
 from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import Process, run_ingest, run_until_told
-from cloud.settings import CloudSettings, MqttSettings, parse_http_address
+from cloud.settings import CloudSettings, MqttSettings, RepositorySettings, parse_http_address
 from contract.broker_address import parse_broker_url
 from contract.errors import ConfigError, IndustrialGuardError
 from contract.identity import IdentityFolder
@@ -85,6 +85,7 @@ environment, for what has no flag on the command line:
   INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
   INDUSTRIALGUARD_SHARED  1: as --shared
   INDUSTRIALGUARD_DIRECTOR_KEYS  as --director-key, separated by spaces
+  INDUSTRIALGUARD_REPOSITORY, INDUSTRIALGUARD_REPOSITORY_ROOT
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
@@ -165,6 +166,15 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="URI",
         help="signs assignments; as for `industrialguard ota`, and again where several must sign",
     )
+    parser.add_argument(
+        "--repository", metavar="URL|DIR", help="of releases; looked up in when a rollout is planned"
+    )
+    parser.add_argument(
+        "--repository-root",
+        type=Path,
+        metavar="FILE",
+        help="its metadata/1.root.json, as devices are given it",
+    )
     parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
     return parser
 
@@ -220,8 +230,19 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         director_keys=tuple(
             arguments.director_key or environment.get("INDUSTRIALGUARD_DIRECTOR_KEYS", "").split()
         ),
+        repository=_read_repository(arguments, environment),
         metrics=read_metrics(arguments, environment),
     )
+
+
+def _read_repository(
+    arguments: argparse.Namespace, environment: Mapping[str, str]
+) -> RepositorySettings | None:
+    address = arguments.repository or environment.get("INDUSTRIALGUARD_REPOSITORY")
+    root = arguments.repository_root or environment.get("INDUSTRIALGUARD_REPOSITORY_ROOT")
+    if bool(address) != bool(root):
+        raise ConfigError("--repository and --repository-root go together: where it is, and whom to believe")
+    return RepositorySettings(address, Path(root)) if address and root else None
 
 
 def _read_keeping(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Keeping:

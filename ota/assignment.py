@@ -40,8 +40,6 @@ class Action(StrEnum):
 
     INSTALL = "install"
     """Fetch the release and put it through its trial."""
-    HOLD = "hold"
-    """Stay as it is, and begin nothing."""
     CANCEL = "cancel"
     """Give up what is under way and stay with, or go back to, what is confirmed."""
 
