@@ -92,7 +92,7 @@ def fallen_numbers(ledger: Ledger) -> Iterator[str]:
             yield f"{told.device} was told {told.number} after {newest[told.device]}"
         newest[told.device] = told.number
     for device, numbers in ledger.accepted.items():
-        if any(later < earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+        if numbers != sorted(numbers):
             yield f"{device} heeded an older assignment: {numbers}"
 
 

@@ -70,7 +70,10 @@ class Hardships:
     liars: int = 1
 
 
-def cast(n_devices: int, seed: int, days: float, hardships: Hardships = Hardships()) -> list[Part]:
+USUAL = Hardships()
+
+
+def cast(n_devices: int, seed: int, days: float, hardships: Hardships = USUAL) -> list[Part]:
     """Deal the parts.
 
     Args:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Protocol
 from threading import Event
+from typing import Protocol
 
 from contract.checks import EARLIEST
 from contract.codec import encode
@@ -56,8 +56,6 @@ class Surroundings(Protocol):
     """What a device finds around it."""
 
     ledger: Ledger
-    behaviours: Mapping[str, Behaviour]
-    server: Server
     root: bytes
     """That it was shipped with."""
     profile: str
@@ -68,6 +66,16 @@ class Surroundings(Protocol):
     @property
     def now_s(self) -> float:
         """Virtual."""
+        ...
+
+    @property
+    def behaviours(self) -> Mapping[str, Behaviour]:
+        """Of bundles, by digest."""
+        ...
+
+    @property
+    def server(self) -> Server:
+        """Of updates and assignments."""
         ...
 
     def at(self, time_s: float, work: Callable[[], None]) -> None:
@@ -163,6 +171,7 @@ class Device:
             )
         self._updater = Updater(self._slots, self._open, self._tell, self, _PACE, self._draw.random)
         self._slots.on_report = self._tell_slots
+        self._slots.on_offer = world.ledger.accepted[self.id].append
 
     def _do(self, work: Callable[[], None]) -> bool:
         """Run a piece of the agent; False: the power went."""
@@ -199,7 +208,7 @@ class Device:
     def _is_gone(self) -> bool:
         return self.part.gone_at_s is not None and self._world.now_s >= self.part.gone_at_s
 
-    def _later(self, wait_s: float, work: Callable[[], None]) -> None:
+    def _later(self, wait_s: float, work: Callable[[], object]) -> None:
         """Do something if it is still the same start of the agent then."""
         boot = self._boot
 
@@ -337,4 +346,12 @@ class Device:
         since = to_datetime(self._epoch_s())
         number = alarm_id(self.id, since)
         self._put(Alarm(number, AlarmTransition.RAISED, 0.9, 0.5, since))
-        self._later(ALARM_S, lambda: self._put(Alarm(number, AlarmTransition.CLEARED, 0.1, 0.5, since)))
+
+        def clear() -> None:
+            """Also when the power went meanwhile: an agent remembers that it alarms."""
+            if self.is_on:
+                self._put(Alarm(number, AlarmTransition.CLEARED, 0.1, 0.5, since))
+            elif not self._is_gone:
+                self._world.at(self._world.now_s + AGAIN_S, clear)
+
+        self._world.at(self._world.now_s + ALARM_S, clear)

@@ -23,8 +23,8 @@ _REAL: dict[str, Callable[..., Any]] = {
 _SHARES = (0.0, 0.5, 1.0)
 
 
-class PowerCut(BaseException):  # noqa: N818 - no error of the device: nothing on it may catch this
-    """From here on nothing runs."""
+class PowerCut(BaseException):
+    """From here on nothing runs; no error of the device, so that nothing on it may catch it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -111,7 +111,7 @@ class ForgetfulDisk:
 
     def _fsync(self, number: int) -> None:
         self.step()
-        path = Path(os.readlink(f"/proc/self/fd/{number}"))
+        path = Path(f"/proc/self/fd/{number}").readlink()
         if path.is_dir():
             with os.scandir(path) as found:
                 self._safe[path] = {each.name: self._entry(path / each.name) for each in found}

@@ -36,6 +36,9 @@ class Behaviour:
     """Once it is in charge."""
 
 
+GOOD = Behaviour()
+
+
 @cache
 def pump() -> Bundle:
     """The shipped pump's model."""

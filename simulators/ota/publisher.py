@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from ota import rotation
 from ota.draft import Draft
@@ -73,7 +74,7 @@ class Publisher:
         folder_of = self._repository().folder
         self._change(partial(rotation.change_keys, folder=folder_of, role=role, change=change))
 
-    def _make(self, name: str) -> rotation.Key:
+    def _make(self, name: str) -> Any:
         file = f"{name}.{len(list(self._keys.iterdir()))}"
         self._names[name] = file
         return make_key(self._keys / file)

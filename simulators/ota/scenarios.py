@@ -16,7 +16,7 @@ from ota.roles import DIRECTOR_ROLE, SNAPSHOT, TIMESTAMP
 from ota.rollout import RolloutState
 from ota.rollout_plan import Group, Plan, ReleaseRef
 from simulators.ota.audit import Expected, audit
-from simulators.ota.cast import DAY_S, HOUR_S, Hardships, cast
+from simulators.ota.cast import DAY_S, HOUR_S, USUAL, Hardships, cast
 from simulators.ota.models import Behaviour, make_release
 from simulators.ota.office import PERSON
 from simulators.ota.world import World
@@ -61,7 +61,7 @@ class Size:
 
     n_devices: int = 1000
     seed: int = 1
-    hardships: Hardships = Hardships()
+    hardships: Hardships = USUAL
 
 
 @dataclass(frozen=True, slots=True)

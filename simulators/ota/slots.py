@@ -1,4 +1,4 @@
-"""A device's slots without a machine: the real record, rules and files; only the model's behaviour is a table's.
+"""A device's slots without a machine: real record, rules and files; how a model behaves is a table's word.
 
 Rule: what is written down of a run is the digest of the bytes that lie there, never what somebody says of
 them. Trials take virtual time; everything else is done at once, as it becomes due.
@@ -56,6 +56,7 @@ class TrialSlots:
         self._due_s: float | None = None
         self._trial = ""
         self.on_report: Callable[[SlotReport], None] = lambda report: None
+        self.on_offer: Callable[[int], None] = lambda number: None
         self._run()
 
     @property
@@ -75,6 +76,7 @@ class TrialSlots:
 
     def offer(self, offer: Offer) -> None:
         """Hand over a verified file."""
+        self.on_offer(offer.attempt)
         self._wishes.append(Offered(offer))
 
     def cancel(self) -> None:
@@ -156,11 +158,13 @@ class LyingSlots:
             str(Result.NONE), factory.version, "", "", Reason.NONE, "", 0.0, family=factory.family
         )
         self.on_report: Callable[[SlotReport], None] = lambda report: None
+        self.on_offer: Callable[[int], None] = lambda number: None
         self.behaviour = Behaviour()
         self._is_reported = True
 
     def offer(self, offer: Offer) -> None:
         """Claim it."""
+        self.on_offer(offer.attempt)
         claimed = replace(
             self.report,
             state=str(Result.CONFIRMED),

@@ -1,6 +1,7 @@
 """The world: one queue of events, one cloud, one repository, many devices.
 
-Rule: time is virtual and passes only from event to event; the same seed gives the same world.
+Rule: time is virtual and passes only from event to event; the same seed gives the same fleet and fates, under
+other keys.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from simulators.ota.cast import DAY_S, Part
 from simulators.ota.device import Device
 from simulators.ota.ledger import Ledger, Told
 from simulators.ota.link import FolderServer
-from simulators.ota.models import FAMILY, Behaviour, make_release
+from simulators.ota.models import FAMILY, GOOD, Behaviour, make_release
 from simulators.ota.office import PERSON, Office
 from simulators.ota.publisher import Publisher
 
@@ -103,7 +104,7 @@ class World:
 
     # -- what people do --------------------
 
-    def publish(self, release: Published, behaviour: Behaviour = Behaviour()) -> ReleaseRef:
+    def publish(self, release: Published, behaviour: Behaviour = GOOD) -> ReleaseRef:
         """Let devices have a release."""
         digest = sha256(release.bundle).hexdigest()
         self.behaviours[digest] = behaviour

@@ -23,9 +23,9 @@ from ota.keys import KeyRing
 from ota.releases import Release
 from ota.repository import Outcome, Repository
 from simulators.ota import models
-from simulators.ota.models import good_papers
 
 PUMP = load_bundle("pump")
+good_papers = models.good_papers
 ROOTS = ("root-1", "root-2", "root-3")
 OFFLINE, ONLINE = (*ROOTS, "targets"), ("snapshot", "timestamp")
 

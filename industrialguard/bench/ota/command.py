@@ -20,7 +20,7 @@ EXAMPLES = """\
 examples:
   industrialguard bench ota --json ota.json            everything
   industrialguard bench ota --modes bytes --sizes 10 1000
-  industrialguard bench ota --modes fleet --seeds 3 --json fleet.json      1,000 devices, a quarter of an hour each
+  industrialguard bench ota --modes fleet --seeds 3 --json fleet.json     1,000 devices, for about an hour
   industrialguard bench ota --modes fleet --fleet 100 --scenarios good
 """
 NEEDED = {"tuf": "ota", "bsdiff4": "ota", "cryptography": "ota", "sqlmodel": "cloud"}

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from industrialguard.bench.ota.plan import VIOLATIONS, Plan
 from industrialguard.bench.report import Metric, Report, Role, Row, Run
-from simulators.ota.cast import HOUR_S, Hardships
+from simulators.ota.cast import HOUR_S
+from simulators.ota.cast import USUAL as _HARD
 from simulators.ota.device import POLL_S
 from simulators.ota.scenarios import PATIENCE_S, SCENARIOS, Result, Scenario, Size, canary_share, play
 from simulators.ota.slots import PROBATION_S, SHADOW_S
@@ -25,26 +26,26 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 _ROOM_BYTES = 1_000_000
 """That a device may need."""
 _SHOWN = 10
-_HARD = Hardships()
 
 PROTOCOL = (
-    "Real: the agent's updater and slot store, the client with its trust on disk, the repository and its keys, "
-    "message codec, store (SQLite), rollouts, scheduler and the API's answer. Simulated: time, network, disks, "
-    "clocks, and what a model does on a machine; no window is scored.",
+    "Real: the agent's updater and slot store, the client with its trust on disk, the repository and its "
+    "keys, message codec, store (SQLite), rollouts, scheduler and the API's answer. Simulated: time, links, "
+    "disks, clocks, and what a model does on a machine; no window is scored.",
     f"Each request fails or breaks off at a random byte with {_HARD.loss:.0%}; {_HARD.slow:.0%} of the links "
     f"carry 2 kB/s; {1 - HINTS:.0%} of the hints are lost. {_HARD.offline:.0%} of the devices are away for "
     f"{_HARD.offline_days[0]:.0f} to {_HARD.offline_days[1]:.0f} days, {_HARD.gone:.0%} for ever; "
     f"{_HARD.no_clock + _HARD.wrong_clock:.0%} have no clock that they believe, one lies.",
-    f"The power goes at a random call to the disk or within a download, {_HARD.cuts_per_day:g} times a day; what "
-    "was not synced is lost, whole or in part.",
-    f"A device polls every {POLL_S / HOUR_S:.0f} h and may be in a trial for {(SHADOW_S + PROBATION_S) / 60:.0f} "
-    f"min; the scheduler goes round every {ROUND_S / 60:.0f} min. Looks at which nothing can have changed are "
-    "left out and counted as idle.",
-    "Groups: a canary that is watched for a day, a quarter, the rest. A person looks four times a day: what "
-    "has halted is called off and sent back, what failed on a device is tried again.",
-    f"{VIOLATIONS}: bytes that ran unsigned, untested or without a shadow run; devices reachable for the last "
-    f"{PATIENCE_S / HOUR_S:.0f} h that run another version; a bad release beyond its canary; numbers that fall; "
-    "assignments made twice; messages lost or stored twice; rollouts that end otherwise than they must.",
+    "The power goes at a random call to the disk, or within a download, up to "
+    f"{_HARD.cuts_per_day:g} times a day; what was not synced is lost, whole or in part.",
+    f"A device polls every {POLL_S / HOUR_S:.0f} h, and a trial takes {(SHADOW_S + PROBATION_S) / 60:.0f} "
+    f"min; the scheduler goes round every {ROUND_S / 60:.0f} min. Looks at which nothing can have changed "
+    "are left out and counted as idle.",
+    "Groups: a canary that is watched for a day, a quarter, the rest. A person looks four times a day: "
+    "what has halted is called off and sent back, what failed on a device is tried again.",
+    f"{VIOLATIONS}: bytes that ran unsigned, untested or without a shadow run; devices reachable for the "
+    f"last {PATIENCE_S / HOUR_S:.0f} h that run another version; a bad release beyond its canary; numbers "
+    "that fall; assignments made twice; messages lost or stored twice; rollouts that end otherwise than "
+    "they must.",
     "to_50_pct_h, to_90_pct_h, to_all_h: virtual hours from the start of the first rollout until so many of "
     "the reachable devices run what they must; those that were away are among them. The seed fixes fleet and "
     "fates; keys and ids are drawn anew.",

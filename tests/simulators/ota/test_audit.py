@@ -73,7 +73,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         "two was reachable and runs ffffffffffff, not aaaaaaaaaaaa",
     ),
     "a device that never ran": (
-        lambda ledger: ledger.running.pop("two") and None,
+        lambda ledger: ledger.running.__delitem__("two"),
         "two was reachable and runs nothing, not aaaaaaaaaaaa",
     ),
     "a number that falls": (

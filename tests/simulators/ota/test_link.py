@@ -14,6 +14,7 @@ from simulators.ota.disk import ForgetfulDisk
 from simulators.ota.link import FolderServer, Link, LinkedWeb, Patience, Reply, Watch
 
 FILE = bytes(range(256)) * 800
+USUAL = Limits()
 URL = "https://updates.example/targets/file"
 
 
@@ -27,7 +28,7 @@ class Api:
 class Site:
     """A server, one link and the real fetcher."""
 
-    def __init__(self, folder: Path, link: Link, seed: int = 1, limits: Limits = Limits()) -> None:
+    def __init__(self, folder: Path, link: Link, seed: int = 1, limits: Limits = USUAL) -> None:
         self.files = folder / "served"
         (self.files / "targets").mkdir(parents=True)
         (self.files / "targets" / "file").write_bytes(FILE)
@@ -95,7 +96,7 @@ def test_without_a_connection_all_attempts_fail_in_the_devices_time(tmp_path: Pa
     site = Site(tmp_path, Link(0.0, 1e5, 0.1, is_up=False))
     with pytest.raises(DownloadError):
         site.fetch()
-    assert site.link.traffic.failed == Limits().attempts
+    assert site.link.traffic.failed == USUAL.attempts
     assert site.watch.passed_s > 0.5
 
 

@@ -1,4 +1,4 @@
-"""A small fleet in every scenario; `industrialguard bench ota --modes fleet` is the same with 1,000 devices."""
+"""A small fleet in every scenario; `industrialguard bench ota --modes fleet` has 1,000 devices in each."""
 
 from __future__ import annotations
 
