@@ -11,15 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert import schema_py_generated as schema
 
 from contract.bundle import Bundle
 from contract.features import feature_specs
 from contract.signals import SensorKind
 from edge_agent.tflite import ModelRunner
+from models.flatbuffer import read_convolutions
 
-LEAST_WEIGHTS = 64
-"""Numbers of a constant from which it is a layer's weights, not a bias or a shape."""
 SPREADS = 3.0
 """By how many of the fleet's spreads a calibration is off."""
 
@@ -95,12 +93,7 @@ def _calibrated(bundle: Bundle, version: str, spreads: float) -> Bundle:
 
 
 def _layers(model: bytes) -> list[Weights]:
-    """The weights of each layer, in the order of the file."""
-    buffers = schema.ModelT.InitFromPackedBuf(model, 0).buffers
-    graph = schema.ModelT.InitFromPackedBuf(model, 0).subgraphs[0]
-    wanted = [tensor.buffer for tensor in graph.tensors if tensor.type == schema.TensorType.INT8]
-    found = [buffers[number].data for number in wanted if buffers[number].data is not None]
-    return [np.asarray(data, np.uint8).view(np.int8) for data in found if len(data) >= LEAST_WEIGHTS]
+    return [convolution.kernel.ravel() for convolution in read_convolutions(model)]
 
 
 SPOILS: Mapping[str, Callable[[Bundle], Bundle]] = {
