@@ -196,14 +196,14 @@ def build_settings(options: argparse.Namespace) -> AgentSettings:
         mqtt = MqttSettings(broker, identity)
     device = find_device(options.device, identity)
     state = options.state or Path("state") / device
-    updates = find_updates(options)
+    updates = find_updates(options, identity)
     settings = AgentSettings(device, state, mqtt, accelerator=options.accelerator, updates=updates)
     if options.replay_rate is None:
         return settings
     return dataclasses.replace(settings, replay_per_s=options.replay_rate)
 
 
-def find_updates(options: argparse.Namespace) -> UpdateSettings | None:
+def find_updates(options: argparse.Namespace, identity: IdentityFolder | None) -> UpdateSettings | None:
     """Where signed releases come from; None: nowhere.
 
     Raises:
@@ -227,7 +227,7 @@ def find_updates(options: argparse.Namespace) -> UpdateSettings | None:
         raise ConfigError(
             f"--updates-root {options.updates_root} cannot be read: {error.strerror}"
         ) from error
-    return UpdateSettings(options.updates, root, options.updates_api, options.updates_stick)
+    return UpdateSettings(options.updates, root, options.updates_api, options.updates_stick, identity)
 
 
 def find_device(told: str | None, identity: IdentityFolder | None) -> str:

@@ -92,6 +92,8 @@ class UpdateSettings:
     """Of the cloud, which tells assignments; empty: they lie in the repository."""
     stick: Path | None = None
     """A folder where a copy of the repository may turn up, as on a USB stick; it is looked at first."""
+    identity: IdentityFolder | None = None
+    """Who this device is, and whom it trusts; None: nobody in particular, and the system's authorities."""
     pace: UpdatePace = UpdatePace()
 
 
