@@ -89,7 +89,7 @@ def test_a_durable_folder_and_what_is_in_it_stay(tmp_path: Path) -> None:
 
     with disk.running():
         pass
-    assert cut_after(5, disk, work)
+    assert cut_after(8, disk, work)
     assert (disk.folder / "a" / "b" / "file").read_bytes() == NEW
 
 
