@@ -90,7 +90,7 @@ def bench_policy(plan: Plan, folder: Path) -> Report:
     sentence = (
         f"Any number of devices, and of bundles ever published: {len(FAMILIES)} families, of each the newest "
         f"{policy.keep_versions} versions with deltas from {policy.deltas_from} before, the default of "
-        f"policy.toml; {listed} bundles. publish_s: one release, with deltas, signatures and syncs of the disk."
+        f"policy.toml; {listed} bundles. publish_s: one release, with deltas, signatures and syncs of disks."
     )
     return make_report("ota/bytes/as the policy lists", sentence, ours, flat, plan, started)
 
