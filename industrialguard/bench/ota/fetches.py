@@ -90,7 +90,7 @@ def bench_policy(plan: Plan, folder: Path) -> Report:
     sentence = (
         f"Any number of devices, and of bundles ever published: {len(FAMILIES)} families, of each the newest "
         f"{policy.keep_versions} versions with deltas from {policy.deltas_from} before, the default of "
-        f"policy.toml; {listed} bundles. publish_s: one release, with deltas, signatures and syncs of disks."
+        f"policy.toml; {listed} bundles. publish_s: one release, with deltas, signatures and disk syncs."
     )
     return make_report("ota/bytes/as the policy lists", sentence, ours, flat, plan, started)
 
@@ -99,7 +99,7 @@ def bench_listed(plan: Plan, folder: Path, size: int) -> Report:
     """So many bundles listed at once, which the policy does not allow."""
     started = datetime.now(UTC)
     lists = LongLists(folder / "ours", size)
-    ours = ask(lists, folder / "devices", plan.repeats, size)
+    ours = ask(lists, folder / "devices", plan.repeats, 0)
     flat = ask_flat(folder, plan.repeats, size)
     sentence = (
         f"{size} bundles listed at once over {len(FAMILIES)} families, to compare: no policy lists more than "
@@ -112,7 +112,7 @@ def ask_flat(folder: Path, repeats: int, listed: int) -> dict[str, Metric]:
     """The baseline with so many bundles."""
     flat = FlatRepository(folder / "flat")
     flat.list_all(list_entries(listed))
-    return ask(flat, folder / "flat-devices", repeats, listed)
+    return ask(flat, folder / "flat-devices", repeats, 0)
 
 
 def ask(contender: Contender, homes: Path, repeats: int, newest: int) -> dict[str, Metric]:
@@ -122,7 +122,7 @@ def ask(contender: Contender, homes: Path, repeats: int, newest: int) -> dict[st
         contender: With its repository.
         homes: For what devices keep.
         repeats: Devices, one after the other.
-        newest: Number of versions that there are.
+        newest: Number of the newest version of a family with a file.
     """
     costs, numbers = Costs(), iter(range(newest + 1, newest + 3 * repeats + 2))
     homes.mkdir(parents=True)
