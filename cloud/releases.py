@@ -9,7 +9,6 @@ a device is told is stored before it is hinted at.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from cloud.acks import Publisher
 from cloud.agenda import Agenda
 from cloud.errors import LinkError, RecordRefusedError, StaleError, StoreError
 from cloud.metrics import ReleaseMetrics
+from cloud.signatures import AssignmentSigner, renew_signatures, tag_of
 from cloud.store.database import Database
 from cloud.store.rollout_facts import FactReader
 from cloud.store.rollouts import (
@@ -56,18 +56,6 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Cloud time."""
     return datetime.now(UTC)
-
-
-class AssignmentSigner(Protocol):
-    """Whoever holds the director's keys."""
-
-    def sign(self, assignment: Assignment) -> bytes:
-        """The envelope that the device fetches.
-
-        Raises:
-            UpdateError: a key does not sign.
-        """
-        ...
 
 
 class ReleaseList(Protocol):
@@ -227,6 +215,7 @@ class Scheduler:
         self._clock = clock
         self._facts = FactReader()
         self._agenda = Agenda()
+        self._has_renewed = False
         self.metrics = metrics or ReleaseMetrics()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -258,6 +247,9 @@ class Scheduler:
             StoreError: the store cannot be read or written; what was done so far is stored.
             UpdateError: an assignment could not be signed.
         """
+        if not self._has_renewed:
+            renew_signatures(self._database, self._signer, self._clock())
+            self._has_renewed = True
         with self._database.session() as session:
             listed = rollouts_in(session, [str(state) for state in LIVE])
         given = 0
@@ -339,7 +331,7 @@ class Scheduler:
             action=str(action),
             issued=now,
             expires=order.expires,
-            tag=f"{order.number}-{hashlib.sha256(envelope).hexdigest()[:16]}",
+            tag=tag_of(order.number, envelope),
             envelope=envelope,
         )
 

@@ -187,6 +187,22 @@ def find_assignment(session: Session, device_id: str) -> AssignmentRecord | None
     return None if row is None else AssignmentRecord(**row._mapping)
 
 
+def assignments_after(session: Session, device_id: str, limit: int) -> list[AssignmentRecord]:
+    """The newest assignments of devices whose ids come after one, in order; at most so many."""
+    query = select(_ASSIGNMENT).where(_ASSIGNMENT.c.device_id > device_id)
+    rows = session.connection().execute(query.order_by(_ASSIGNMENT.c.device_id).limit(limit))
+    return [AssignmentRecord(**row._mapping) for row in rows]
+
+
+def put_envelopes(session: Session, signed: Sequence[tuple[AssignmentRecord, AssignmentRecord]]) -> None:
+    """Store other envelopes of the same assignments, each before and after; one that has changed is left."""
+    columns = _ASSIGNMENT.c
+    for before, after in signed:
+        is_same = (columns.device_id == before.device_id, columns.tag == before.tag)
+        change = update(_ASSIGNMENT).where(*is_same).values(envelope=after.envelope, tag=after.tag)
+        session.connection().execute(change)
+
+
 def put_assignment(session: Session, assignment: AssignmentRecord) -> None:
     """Store an assignment in place of the one before it.
 

@@ -163,6 +163,9 @@ def test_a_key_that_does_not_sign_leaves_everything_as_it_was(plant: Plant) -> N
         def sign(self, assignment: object) -> bytes:
             raise KeyUriError("the token is locked")
 
+        def sign_anew(self, envelope: bytes) -> bytes | None:
+            return None
+
     plant.now += timedelta(minutes=1)
     scheduler = Scheduler(plant.database, Locked(), Hints(), lambda: plant.now)
     with pytest.raises(KeyUriError):
