@@ -14,9 +14,9 @@ from tests.journeys.conftest import start_demo
 
 FLEET = ("--machines", "4", "--speed", "100")
 OLD, NEW = 0, 1
-LONGEST_S = 180.0
+LONGEST_S = 240.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(360)]
 
 
 def show(folder: Path, until: str, *arguments: str) -> dict[str, Any]:

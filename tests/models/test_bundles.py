@@ -12,13 +12,15 @@ from contract.profiles import load_profile, profile_names
 from edge_agent.tflite import ModelRunner
 from models.__main__ import main
 from models.parity import DeviceModel
-from tools.build_bundles import RECIPES, commands
+from tools.build_bundles import RECIPES, ROOT, commands
 
 SHIPPED = sorted(profile_names())
+IMPROVED = "pump-improved"
+"""What the demo releases."""
 
 
 def test_every_profile_ships_with_a_bundle_and_a_recipe() -> None:
-    assert sorted(RECIPES) == SHIPPED
+    assert sorted(RECIPES) == sorted([*SHIPPED, IMPROVED])
     for name in SHIPPED:
         assert load_bundle(name).profile == load_profile(name), f"{name}: build it again"
 
@@ -59,6 +61,19 @@ def test_the_recipes_are_commands_that_can_be_typed(tmp_path: Path) -> None:
     assert record[:2] == ["simulate", "record"]
     assert train[:4] == ["train", "edge", "--profile", "pump"]
     assert f"npz:{tmp_path}" in train
+
+
+def test_the_improved_model_goes_on_from_the_shipped_one(tmp_path: Path) -> None:
+    record, train = commands(IMPROVED, tmp_path)
+    assert train[train.index("--start-from") + 1] == "pump"
+    improved, shipped = read_bundle(ROOT / train[train.index("--out") + 1]), load_bundle("pump")
+    manifest, before = improved.manifest, shipped.manifest
+    assert improved.profile == shipped.profile
+    assert manifest.lineage["start_from"] == before.version != manifest.version
+    assert set(before.lineage["machines"]) < set(manifest.lineage["machines"])
+    assert len(manifest.lineage["machines"]) == int(record[record.index("--machines") + 1])
+    assert manifest.metrics["student_error"] <= manifest.metrics["start_error"], "on machines left out"
+    ModelRunner(improved.model).self_test(improved.golden_input, improved.golden_output, tolerance_steps=0)
 
 
 @pytest.mark.slow
