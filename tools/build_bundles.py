@@ -67,7 +67,7 @@ def commands(name: str, folder: Path) -> list[list[str]]:
     """The command lines that make one bundle."""
     recipe = RECIPES[name]
     target, profile = (RELEASES, recipe.start_from) if recipe.start_from else (TARGET, name)
-    out = str((target / f"{name}.igb").relative_to(ROOT))
+    out = str((target / f"{profile}.igb").relative_to(ROOT))
     train = ["train", "edge", "--profile", profile, "--out", out]
     if recipe.start_from:
         train += ["--start-from", recipe.start_from]

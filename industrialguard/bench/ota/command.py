@@ -13,13 +13,15 @@ from pathlib import Path
 
 from contract.errors import ConfigError
 from industrialguard.bench.options import add_json, parse, whole_number
-from industrialguard.bench.ota.plan import MODES, SIZES, VIOLATIONS, Plan
+from industrialguard.bench.ota.plan import MODES, SCENARIOS, SIZES, VIOLATIONS, Plan
 from industrialguard.bench.report import Report, format_report, require_writable, write_reports
 
 EXAMPLES = """\
 examples:
   industrialguard bench ota --json ota.json            everything
   industrialguard bench ota --modes bytes --sizes 10 1000
+  industrialguard bench ota --modes fleet --seeds 3 --json fleet.json     1,000 devices, for about an hour
+  industrialguard bench ota --modes fleet --fleet 100 --scenarios good
 """
 NEEDED = {"tuf": "ota", "bsdiff4": "ota", "cryptography": "ota", "sqlmodel": "cloud"}
 FAILED = 1
@@ -72,6 +74,8 @@ def build_plan(options: argparse.Namespace) -> Plan:
         sizes=tuple(options.sizes),
         repeats=options.repeats,
         seeds=options.seeds,
+        fleet=options.fleet,
+        scenarios=tuple(options.scenarios or ()),
     )
 
 
@@ -108,5 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="K",
         help="of trainings and fleets (default 1)",
     )
+    add("--fleet", type=whole_number(8, 10_000), default=1000, metavar="N", help="devices (default 1000)")
+    add("--scenarios", nargs="+", choices=SCENARIOS, metavar="S", help=f"of {', '.join(SCENARIOS)} (all)")
     add_json(parser)
     return parser

@@ -14,6 +14,8 @@ from industrialguard.bench.report import Report
 
 SIZES = (10, 1000, 10_000)
 """Devices, and bundles listed at once."""
+SCENARIOS = ("good", "crashes", "alarms", "two", "rotation")
+"""Of a simulated fleet (`simulators.ota.scenarios`)."""
 VIOLATIONS = "violations"
 """Metric that counts what must never happen; a single one fails the run."""
 
@@ -43,6 +45,10 @@ class Plan:
     seeds: int = 1
     """Of trainings and fleets, from 1 on."""
     trainings: Trainings = Trainings()
+    fleet: int = 1000
+    """Devices of `fleet`."""
+    scenarios: tuple[str, ...] = ()
+    """Of `fleet`; empty: all."""
 
 
 Measure = Callable[[Plan, Path], Iterator[Report]]
@@ -68,4 +74,8 @@ class Mode:
 MODES = {
     "bytes": Mode("industrialguard.bench.ota.fetches", "what a poll, a first fetch and a change cost"),
     "delta": Mode("industrialguard.bench.ota.deltas", "how large a delta is between real consecutive models"),
+    "trial": Mode("industrialguard.bench.ota.trial", "what a device's own trial lets through and keeps out"),
+    "fleet": Mode(
+        "industrialguard.bench.ota.fleet", "a simulated fleet until it converges", is_default=False
+    ),
 }
