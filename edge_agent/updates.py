@@ -304,7 +304,7 @@ def open_updater(
         settings.device_id,
         updates.address,
         updates.api,
-        WebSettings(updates.identity),
+        WebSettings(updates.identity, updates.ca_file),
     )
     updater = Updater(slots, partial(open_web, client), tell, pace=updates.pace)
     if updates.stick is not None:

@@ -41,6 +41,7 @@ RESTS = 0.8
 _HINT_S = 30.0
 _OFF_S = (30.0, 900.0)
 _PACE = UpdatePace(poll_s=POLL_S)
+_TIMESTAMP = "metadata/timestamp.json"
 _ADDRESS = "https://updates.example/"
 
 
@@ -185,7 +186,8 @@ class Device:
             return
         self.tally.looks += 1
         self.link.is_up = not self.part.is_away(self._world.now_s)
-        failed, wait_s = self.link.traffic.failed, 0.0
+        self.link.answered.clear()
+        wait_s = 0.0
 
         def look() -> None:
             nonlocal wait_s
@@ -195,8 +197,8 @@ class Device:
         if not self._do(look):
             return
         took_s = self._watch.passed_s
-        is_done = wait_s >= RESTS * POLL_S and failed == self.link.traffic.failed
-        self._seen = news if is_done else None
+        has_heard = self.link.answered >= {_TIMESTAMP, f"api/v1/devices/{self.id}/assignment"}
+        self._seen = news if has_heard and wait_s >= RESTS * POLL_S else None
         self._later(took_s, self._advance)
         self._look_after(took_s + wait_s)
 

@@ -44,11 +44,11 @@ class Plan:
     """Measurements of each time."""
     seeds: int = 1
     """Of trainings and fleets, from 1 on."""
-    trainings: Trainings = Trainings()
     fleet: int = 1000
     """Devices of `fleet`."""
     scenarios: tuple[str, ...] = ()
     """Of `fleet`; empty: all."""
+    trainings: Trainings = Trainings()
 
 
 Measure = Callable[[Plan, Path], Iterator[Report]]

@@ -13,7 +13,9 @@ from simulators.ota.audit import audit
 from simulators.ota.cast import DAY_S, Hardships
 from simulators.ota.scenarios import SCENARIOS, Size, play
 
-HARD = Hardships(cuts_per_day=2.0, gone=0.05)
+HARD = Hardships(cuts_per_day=2.0, gone=0.05, offline_days=(0.7, 1.5), offline_from_days=(-0.5, 1.0))
+SHORTER_DAYS = 3.0
+"""For all are back sooner."""
 MEMORY = Path("/dev/shm")
 
 
@@ -27,7 +29,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_small_fleet_ends_as_it_must(name: str, folder: Path) -> None:
-    result = play(SCENARIOS[name], Size(40, 1, HARD), folder)
+    scenario = replace(SCENARIOS[name], days=SCENARIOS[name].days - SHORTER_DAYS)
+    result = play(scenario, Size(40, 1, HARD), folder)
     assert result.findings == ()
     figures = result.figures
     assert figures["on_right_version"] == figures["reachable"] > 30
