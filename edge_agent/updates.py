@@ -181,7 +181,6 @@ class Updater:
             return self._next_poll_s()
         if decision.todo is Todo.CALL_OFF:
             self._slots.cancel()
-            client.forget()
         elif decision.todo is Todo.CONFIRM:
             self._offer(assignment, Path())
         else:
