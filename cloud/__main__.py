@@ -37,6 +37,7 @@ PKI_COMMANDS = (
     "revoke",
     "devices",
 )
+ROLLOUT = "rollout"
 LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
 DESCRIPTION = """\
@@ -50,6 +51,9 @@ commands:
   serve                sink and api (and releases, with a --director-key) in one process, for one machine
   all                  ingest, sink and api (and releases) in one process
   replay-dead-letters  validate the dead letters again; what passes now is stored
+
+of releases, through the API, with its own --help:
+  rollout              plan, start and watch rollouts of releases
 
 of remaining useful life, each with its own --help:
   rul                  stream to forecasts, by the champions of the model registry
@@ -74,7 +78,9 @@ examples:
   industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
   industrialguard cloud sink --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8884 --identity ./sink
   industrialguard cloud api --http 127.0.0.1:8080
+  industrialguard cloud api --repository https://updates.plant --repository-root 1.root.json
   industrialguard cloud releases --director-key file:director --mqtt mqtts://broker.plant:8884
+  industrialguard cloud rollout plan pump 7-0a1b2c3d4e5f --canary 5% --then rest
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 
 environment, for what has no flag on the command line:
@@ -107,6 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from cloud.pki import commands  # loads the store and the cryptography
 
         return commands.main(words)
+    if words[:1] == [ROLLOUT]:
+        from cloud import rollout_command  # needs nothing of the cloud but its API
+
+        return rollout_command.main(words[1:])
     arguments = build_parser().parse_args(words)
     try:
         settings = build_settings(arguments, os.environ)

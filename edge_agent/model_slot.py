@@ -22,6 +22,7 @@ from contract.durable import make_folder
 from contract.errors import IndustrialGuardError
 from contract.features import FeatureVector
 from edge_agent.comparison import PROBATION_WINDOWS, SHADOW_WINDOWS, Comparison
+from edge_agent.hearing import find_deafness
 from edge_agent.running_model import RunningModel, open_model
 from edge_agent.scorer import Verdict
 from edge_agent.self_test import ChildTest
@@ -158,9 +159,8 @@ class ModelSlots:
         elif comparison is not None and comparison.is_passed:
             if self._keeper.state.stage is Stage.PROBATION:
                 self._take(Passed())
-            elif other is not None and is_boundary and not is_alarming:
-                is_saved = save(other)
-                self._take(Passed() if is_saved else Failed(Reason.DISK, "what it learned was not saved"))
+            elif other is not None and is_boundary and not is_alarming and comparison.is_current:
+                self._take(self._last_look(other, save))
         self.poll()
 
     def poll(self) -> None:
@@ -221,6 +221,16 @@ class ModelSlots:
             said = comparison.failure
         self._take(said)
         return old or self._model.scorer.score(vector, is_alarming)
+
+    def _last_look(self, new: RunningModel, save: Callable[[RunningModel], bool]) -> Event:
+        """Before a switch."""
+        try:
+            deafness = find_deafness(new.scorer, self._model.scorer, self._model.bundle.profile)
+        except _FAILURES as error:
+            return Failed(Reason.RUNTIME, f"it failed on what was imagined of this machine: {error}")
+        if deafness is not None:
+            return deafness
+        return Passed() if save(new) else Failed(Reason.DISK, "what it learned was not saved")
 
     def _score_by_old(self, vector: FeatureVector, is_alarming: bool) -> Verdict | None:
         if self._other is None:

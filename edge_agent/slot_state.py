@@ -75,6 +75,8 @@ class Reason(StrEnum):
     DISAGREES = "disagrees"
     """Its scores are not the old model's: one of the two alarms, or they lie far apart."""
     ALL_ANOMALOUS = "all_anomalous"
+    DEAF = "deaf"
+    """Would not alarm where the old model would."""
     CRASH_LOOP = "crash_loop"
     """The agent ended again and again while it was tried."""
     DISK = "disk"

@@ -142,7 +142,7 @@ def test_help_has_examples_for_every_command(capsys: pytest.CaptureFixture[str])
         main(["--help"])
     assert left.value.code == 0
     shown = capsys.readouterr().out
-    for command in ("ingest", "sink", "api", "serve", "all", "replay-dead-letters"):
+    for command in ("ingest", "sink", "api", "serve", "all", "releases", "rollout", "replay-dead-letters"):
         assert f"industrialguard cloud {command}" in shown
     assert "INDUSTRIALGUARD_MQTT" in shown
 

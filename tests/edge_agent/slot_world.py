@@ -59,6 +59,9 @@ class NamedScorer:
         error = 1.0 + self._seen % 3 / 10
         return Verdict(float(self._world.windows), MachineState.WATCHING, score, 1.0, "running", error, 0.0)
 
+    def imagine(self, _: object) -> float:
+        return 0.0
+
     def inherit(self, _: object) -> None: ...
     def worsening(self, _: object) -> float:
         return 0.0

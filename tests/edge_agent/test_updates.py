@@ -209,15 +209,6 @@ def test_a_clock_that_went_back_behind_a_signed_time_is_not_believed(device: Dev
 # -- what is not begun, or called off --------------------
 
 
-def test_hold_begins_nothing(device: Device) -> None:
-    url = release(device)
-    device.assign(7, NEW, action=Action.HOLD)
-    device.look()
-    device.look()
-    assert device.said == [(7, "waiting", "hold")]
-    assert device.slots.offers == [] and url not in device.site.server.paths()
-
-
 @pytest.mark.parametrize("stages", [None, 0, 2, 4], ids=["not-begun", "verifying", "testing", "probation"])
 def test_what_is_called_off_is_given_up(device: Device, stages: int | None) -> None:
     release(device)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.journeys.conftest import run_demo
+from tests.journeys.conftest import run_demo, start_demo
 
 FLEET = ("--machines", "50", "--speed", "20", "--seconds", "30", "--seed", "1")
 
@@ -68,6 +70,17 @@ def test_a_part_killed_for_twenty_seconds_changes_no_count(
     for name in ("sent", "stored", "duplicated", "dead_lettered", "dropped", "waiting"):
         assert disturbed["messages"][name] == undisturbed["messages"][name], name
     assert _episodes(disturbed) == _episodes(undisturbed)
+
+
+def test_two_demos_that_start_at_the_same_moment_have_a_page_each(tmp_path: Path) -> None:
+    with ExitStack() as demos, ThreadPoolExecutor() as threads:
+        folders = [tmp_path / name for name in ("one", "other")]
+        for folder in folders:
+            folder.mkdir()
+        starts = [start_demo(folder, "--machines", "1", "--speed", "20") for folder in folders]
+        running = list(threads.map(demos.enter_context, starts))
+        assert running[0].address != running[1].address
+        assert [demo.interrupt() for demo in running] == [0, 0]
 
 
 def _episodes(summary: dict[str, Any]) -> dict[str, list[tuple[str, float, int]]]:

@@ -30,6 +30,13 @@ def test_anything_but_exactly_once_is_a_failure(wrong: dict[str, int]) -> None:
     assert replace(REPORT, messages=replace(COUNTS, **wrong)).exit_code == EXIT_LOSS
 
 
+@pytest.mark.parametrize(("waiting", "code"), [(3, EXIT_OK), (2, EXIT_LOSS)])
+def test_after_ctrl_c_what_still_waits_is_not_lost(waiting: int, code: int) -> None:
+    counts = replace(COUNTS, stored=97, waiting=waiting)
+    assert replace(REPORT, messages=counts, is_interrupted=True).exit_code == code
+    assert replace(REPORT, messages=counts).exit_code == EXIT_LOSS
+
+
 def test_redelivery_is_no_failure() -> None:
     assert REPORT.exit_code == EXIT_OK
 

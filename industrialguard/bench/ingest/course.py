@@ -1,6 +1,7 @@
 """How far a process came, look by look.
 
-Rule: what is before the first look that finds something done is its start, and left out.
+Rule: what is before the first look that finds something done is its start, and left out; unless most of it
+was done by then, and there would be little left to measure.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Course:
         self.points.append(Point(time.perf_counter(), done, self._stages.read()))
 
     def stretch(self) -> Stretch:
-        """What it came to; where one look found all of it, from the look before."""
+        """What it came to; where the first look found most of it, from the look before."""
         return measure_stretch(self.points, self._base)
 
 
@@ -70,7 +71,10 @@ def measure_stretch(points: list[Point], base: int) -> Stretch:
 
     >>> measure_stretch([Point(0.0, 5, {}), Point(1.0, 7, {}), Point(3.0, 17, {})], 5).messages_per_s
     5.0
+    >>> measure_stretch([Point(0.0, 5, {}), Point(1.0, 16, {}), Point(3.0, 17, {})], 5).messages_per_s
+    4.0
     """
-    place = next(place for place, point in enumerate(points) if point.done > base)
-    first, last = points[min(place, len(points) - 2)], points[-1]
+    place, last = next(place for place, point in enumerate(points) if point.done > base), points[-1]
+    has_little_left = 2 * (last.done - points[place].done) < last.done - base
+    first = points[max(0, place - has_little_left)]
     return Stretch(last.done - first.done, last.time_s - first.time_s, spent(first.usage, last.usage))

@@ -156,13 +156,13 @@ def test_one_process_alone_moves_and_stores_everything_that_waits(
     broker: Mosquitto, kafka: str, postgresql_database: str
 ) -> None:
     places = read_places(broker.url, f"kafka://{kafka}", postgresql_database)
-    reports = {report.dataset: report for report in measure([places], Plan(ALONE_MODES, messages=2000))}
+    reports = {report.dataset: report for report in measure([places], Plan(ALONE_MODES, messages=10_000))}
     assert list(reports) == ["servers/bridge", "servers/sink"]
     for report in reports.values():
         assert is_whole(report)
         rows = {row.name: row.metrics for row in report.rows}
         (ours,) = [row.metrics for row in report.rows if row.is_main]
-        assert ours["stored"].mean == 2000
+        assert ours["stored"].mean == 10_000
         assert ours["cpu_us_per_message"].mean
         assert rows["bare stages together"]["cpu_s_per_1000"].mean
     assert any("The bar of 4000 messages/s" in line for line in reports["servers/bridge"].protocol)
