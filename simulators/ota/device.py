@@ -105,6 +105,10 @@ class Device:
 
     # -- power --------------------
 
+    def cut_after(self, calls: int) -> None:
+        """Let the power go at a call to the disk, or within a download; so many happen still."""
+        self._disk.cut_after(calls)
+
     def _switch_on(self) -> None:
         if self._agent is not None or self.part.is_gone(self._world.now_s):
             return
@@ -150,7 +154,7 @@ class Device:
         if self._agent is not None and self._draw.random() < AT_ONCE:
             self._lose_power()
         else:
-            self._disk.cut_after(self._draw.randrange(MOST_CALLS))
+            self.cut_after(self._draw.randrange(MOST_CALLS))
 
     def _lose_power(self) -> None:
         self.tally.cuts += 1

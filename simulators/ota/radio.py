@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from random import Random
 
 from contract.codec import encode
@@ -20,8 +21,22 @@ CONTACT_S = 2 * HOUR_S
 """Between two messages of a device that has nothing to tell."""
 _SEND_S, _AGAIN_S = 60.0, 600.0
 """Until a message is sent, and until it is sent again."""
+_BACKLOG_S = 1800.0
+"""What is older comes after what is about now, as does what an earlier start left (`edge_agent.schedule`)."""
 _ALARM_S = 1200.0
 _MOST_BOOTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A message on its way."""
+
+    data: bytes
+    boot: int
+    time_s: float
+    """When it was said."""
+    is_known: bool = False
+    """Whether the cloud has it already without our knowing."""
 
 
 class Radio:
@@ -45,8 +60,7 @@ class Radio:
         """Of the model in charge."""
         self.alarms_per_day: Callable[[], float] = lambda: 0.0
         """Of the machine, by the model in charge."""
-        self._outbox: list[tuple[bytes, bool]] = []
-        """Messages, and whether the cloud has them already without our knowing."""
+        self._outbox: list[_Said] = []
         self._is_sending = self._is_announced = False
 
     def start(self) -> None:
@@ -58,7 +72,7 @@ class Radio:
     def put(self, body: Body, after_s: float = 0.0) -> None:
         """Say something, once a piece of work is done that takes so long."""
         self._sequence += 1
-        self._outbox.append((encode(self._message(body, self._sequence)), False))
+        self._outbox.append(_Said(encode(self._message(body, self._sequence)), self.boot, self._world.now_s))
         if not self._is_sending:
             self._is_sending = True
             self._world.at(self._world.now_s + after_s + _SEND_S, self._send)
@@ -92,18 +106,21 @@ class Radio:
         time = to_datetime(self._clock.epoch_s())
         return Message(self._part.device, boot, sequence, time, body, self.version())
 
+    def _is_backlog(self, said: _Said) -> bool:
+        return said.boot != self.boot or said.time_s < self._world.now_s - _BACKLOG_S
+
     def _send(self) -> None:
-        """Send all there is, after who says it."""
+        """Send all there is, after who says it; what is about now goes before an old backlog."""
         is_lost = self._draw.random() < self._part.loss
         is_heard = self.is_on and not self._part.is_away(self._world.now_s)
         if is_heard and (not is_lost or self._draw.random() < 0.5):
             if not self._is_announced:
                 self._is_announced = not is_lost
                 self._world.take_in(encode(self._message(Birth(agent_version(), self._world.profile), 0)))
-            for data, is_known in self._outbox:
-                self._world.ledger.sent += not is_known
-                self._world.take_in(data)
-            self._outbox = [(data, True) for data, _ in self._outbox] if is_lost else []
+            for said in sorted(self._outbox, key=self._is_backlog):
+                self._world.ledger.sent += not said.is_known
+                self._world.take_in(said.data)
+            self._outbox = [replace(said, is_known=True) for said in self._outbox] if is_lost else []
         self._is_sending = bool(self._outbox) and not self._part.is_gone(self._world.now_s)
         if self._is_sending:
             self._world.at(self._world.now_s + _AGAIN_S, self._send)
