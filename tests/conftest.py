@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tests.distribution import FilesInOrder, put_in_order
 from tools.servers.kafka import Kafka
@@ -25,6 +26,10 @@ REQUIRE_ALL = "INDUSTRIALGUARD_REQUIRE_ALL"
 DATA_FOLDER = "INDUSTRIALGUARD_DATA"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SLOW_TIMEOUT_S = 900
+
+# How long an example takes depends on what else the machine does; no test asserts a time.
+settings.register_profile("industrialguard", deadline=None)
+settings.load_profile("industrialguard")
 
 LACKING = "not tested here: "
 """A skip for want of something begins so."""
