@@ -6,6 +6,7 @@ CI) the same lack is a failure, so that nothing is skipped for good without anyo
 
 import os
 import secrets
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +28,8 @@ DATA_FOLDER = "INDUSTRIALGUARD_DATA"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SLOW_TIMEOUT_S = 900
 
+# A shell that starts tests in the background has Ctrl-C ignored by them and by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes depends on what else the machine does; no test asserts a time.
 settings.register_profile("industrialguard", deadline=None)
 settings.load_profile("industrialguard")
