@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from simulators.demo_plan import DemoMachine, plan_machines
 from simulators.demo_release import ReleaseShow
 from simulators.demo_report import DemoReport, build_report, write_report
 from simulators.fleet import FleetMachine, FleetPlan, FleetUpdates
+from simulators.ports import HOST, HeldPort, hold, hold_first
 from simulators.processes import (
     PartError,
     PartSpec,
@@ -37,7 +37,6 @@ from simulators.publisher import Shelf
 from simulators.release_plan import ReleasePlan, plan_release
 from simulators.terminal import Progress, Terminal, format_duration
 
-HOST = "127.0.0.1"
 FIRST_HTTP_PORT = 8080
 READY_TIMEOUT_S = 60.0
 READY = '"message": "ready"'
@@ -67,8 +66,8 @@ class Demo:
         self._folder = folder
         self._release = release
         self._shelf = Shelf(folder / "release")
-        self._mqtt_port, self._web_port = _free_port(), _free_port()
-        self._http_port = options.http_port or _first_free_port(FIRST_HTTP_PORT)
+        self._mqtt_port, self._web_port = HeldPort(), HeldPort()
+        self._http_port = hold(options.http_port) if options.http_port else hold_first(FIRST_HTTP_PORT)
         self._kills = sorted(options.kills, key=lambda kill: kill.at_s)
         self._started = time.monotonic()
         self._said: set[int] = set()
@@ -80,7 +79,7 @@ class Demo:
     @property
     def address(self) -> str:
         """Where the page is."""
-        return f"http://{HOST}:{self._http_port}/"
+        return f"http://{HOST}:{self._http_port.number}/"
 
     def run(self) -> DemoReport:
         """Start everything, watch it, stop it, and count."""
@@ -110,9 +109,9 @@ class Demo:
         if self._release is None:
             return
         how = [] if self._release.spoil is None else [str(self._release.spoil)]
-        arguments = [str(self._shelf.folder), str(self._web_port), self._release.family, *how]
+        arguments = [str(self._shelf.folder), str(self._web_port.number), self._release.family, *how]
         command = module_command(sys.executable, "simulators.publisher", arguments)
-        parts.start(self._part("web", command, lambda: _answers(self._web_port)))
+        parts.start(self._part("web", command, lambda: self._web_port.answers))
 
     def _start_releases(self, parts: Supervisor) -> None:
         """Start the scheduler; nobody waits for it."""
@@ -121,7 +120,7 @@ class Demo:
         parts.start(self._part("releases", releases, lambda: _has_logged(self._log("releases"), READY)))
 
     def _start_cloud(self, parts: Supervisor) -> None:
-        broker = broker_command(self._mqtt_port, self._folder, self._options.broker)
+        broker = broker_command(self._mqtt_port.number, self._folder, self._options.broker)
         parts.start(self._part("broker", broker, self._is_broker_up))
         parts.wait_ready("broker", READY_TIMEOUT_S)
         ingest = _industrialguard(["cloud", "ingest", *self._common])
@@ -133,21 +132,12 @@ class Demo:
         parts.wait_ready("ingest", READY_TIMEOUT_S)
 
     def _start_page(self, parts: Supervisor) -> None:
-        """Serve the page; where nobody chose its port, at the first that nobody else takes meanwhile."""
         root = ["--repository", self._web_address, "--repository-root", str(self._shelf.root)]
         catalogue = root if self._release is not None else []
-        while True:
-            serve = ["cloud", "serve", *self._common, *catalogue, "--http", f"{HOST}:{self._http_port}"]
-            parts.start(self._part("serve", _industrialguard(serve), self._is_page_up))
-            try:
-                parts.wait_ready("serve", READY_TIMEOUT_S)
-            except PartError:
-                if self._options.http_port or not self._is_port_taken():
-                    raise
-                parts.stop("serve", timeout_s=0.0)
-                self._http_port = _first_free_port(self._http_port + 1)
-            else:
-                return
+        address = f"{HOST}:{self._http_port.number}"
+        serve = _industrialguard(["cloud", "serve", *self._common, *catalogue, "--http", address])
+        parts.start(self._part("serve", serve, self._is_page_up))
+        parts.wait_ready("serve", READY_TIMEOUT_S)
 
     def _start_fleet(self, parts: Supervisor) -> None:
         plan = FleetPlan(
@@ -187,22 +177,19 @@ class Demo:
     @property
     def _web_address(self) -> str:
         """Of the repository of releases."""
-        return f"http://{HOST}:{self._web_port}/"
+        return f"http://{HOST}:{self._web_port.number}/"
 
     @property
     def _mqtt_url(self) -> str:
-        return f"mqtt://{HOST}:{self._mqtt_port}"
+        return f"mqtt://{HOST}:{self._mqtt_port.number}"
 
     def _is_broker_up(self) -> bool:
-        return _answers(self._mqtt_port)
+        return self._mqtt_port.answers
 
     def _is_page_up(self) -> bool:
         """Whether our own server answers, and not another one at its port."""
         is_ours = _has_logged(self._log("serve"), f'"address": "{self.address.rstrip("/")}"')
         return is_ours and self._ask("readyz") is not None
-
-    def _is_port_taken(self) -> bool:
-        return _has_logged(self._log("serve"), f"cannot listen on {HOST}:{self._http_port}")
 
     # -- watching --------------------
 
@@ -335,26 +322,6 @@ def _open_folder(options: DemoOptions) -> Path:
 
 def _industrialguard(arguments: Sequence[str]) -> tuple[str, ...]:
     return module_command(sys.executable, "industrialguard", arguments)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _first_free_port(first: int) -> int:
-    last = FIRST_HTTP_PORT + 99
-    for port in range(first, last + 1):
-        if not _answers(port):
-            return port
-    raise ConfigError(f"no free port between {FIRST_HTTP_PORT} and {last}; give one with --port")
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
 
 
 def _has_logged(path: Path, text: str) -> bool:
