@@ -91,7 +91,7 @@ def test_it_goes_through_while_its_parts_are_killed(tmp_path: Path) -> None:
     ("how", "has_run", "said"),
     [
         ("alarm", True, "by itself, it finds"),
-        ("answers", False, "refused, self-test"),
+        pytest.param("answers", False, "refused, self-test", marks=pytest.mark.long),
     ],
 )
 def test_a_spoiled_release_stops_at_the_first_machine(
