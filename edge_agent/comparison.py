@@ -21,7 +21,7 @@ PROBATION_WINDOWS = 240
 """Windows that are compared after it."""
 FAR_APART = 0.2
 """Mean distance of the two scores from which one of them must be wrong. Scores mean the same on every machine
-and of every model; healthy ones lie around 0.04."""
+and of every model; healthy ones lie far below."""
 SLOW_SHARE = 0.1
 """Part of a hop that scoring one window may take, and ..."""
 SLOW_WINDOWS = 0.25

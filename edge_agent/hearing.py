@@ -20,8 +20,6 @@ STEPS = (1.0, 2.0, 3.0, 4.0, 6.0)
 """How far a sensor's features are imagined off together, in standard deviations."""
 DEAFER = 2.0
 """How many times as far off they may have to be for the new model, up to what any is believed to be."""
-
-
 MORE_PATIENT = 20
 """How many times as many anomalous windows the new alarm rule may wait for: one may be changed on purpose."""
 

@@ -30,9 +30,7 @@ class HeldPort:
     def __init__(self, port: int = 0) -> None:
         with ExitStack() as sockets:
             held = sockets.enter_context(socket.socket())
-            held.setsockopt(
-                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-            )  # as the server that listens on it does
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as its server does
             held.bind((HOST, port))
             self.number: int = held.getsockname()[1]
             if sys.platform == "linux":

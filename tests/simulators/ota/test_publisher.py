@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ota.client import open_stick
-from ota.delta import can_apply
 from ota.errors import ExpiredError
 from ota.roles import DIRECTOR_ROLE, SNAPSHOT, TIMESTAMP
 from ota.sources import ClientSettings
@@ -61,7 +60,6 @@ def test_it_is_kept_fresh(tmp_path: Path) -> None:
         plant.fetch(ref.version)
 
 
-@pytest.mark.skipif(not can_apply(), reason="needs bsdiff4")
 def test_a_fine_tuned_model_has_a_small_delta_and_another_training_none(tmp_path: Path) -> None:
     plant = Plant(tmp_path)
     for number, training in ((1, 1), (2, 2), (3, 2)):
