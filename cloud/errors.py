@@ -113,3 +113,7 @@ class StaleError(CloudError):
     """Somebody else has changed it since it was read; nothing was done."""
 
     retriable = True
+
+
+class CaseError(CloudError):
+    """What somebody asked of a case cannot be done with it as it stands."""
