@@ -117,3 +117,7 @@ class StaleError(CloudError):
 
 class CaseError(CloudError):
     """What somebody asked of a case cannot be done with it as it stands."""
+
+
+class OrderError(CloudError):
+    """What somebody asked of a work order cannot be done with it as it stands."""
