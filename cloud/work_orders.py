@@ -194,7 +194,7 @@ def decline(order: Order, who: str, why: str, now: datetime) -> Change:
 
 
 def note_placed(order: Order, eam_id: str, now: datetime) -> Change:
-    """The maintenance system has it; again changes nothing.
+    """The maintenance system has it, whatever was believed here; again changes nothing.
 
     Raises:
         OrderError: it has it under another name already: two were made of one.
@@ -202,7 +202,7 @@ def note_placed(order: Order, eam_id: str, now: datetime) -> Change:
     _require(order.eam_id in ("", eam_id), f"{order.key} is {order.eam_id} there, and now also {eam_id}")
     if order.eam_id == eam_id:
         return Change(order)
-    state = OrderState.PLACED if order.state in (OrderState.APPROVED, OrderState.REFUSED) else order.state
+    state = order.state if order.state in _THERE else OrderState.PLACED
     placed = replace(order, state=state, eam_id=eam_id, why="")
     return Change(placed, (Entry(What.PLACED, "eam", now, eam_id),))
 
