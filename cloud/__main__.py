@@ -18,7 +18,7 @@ from pathlib import Path
 from cloud.keeping import Keeping
 from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import Process, run_ingest, run_until_told
-from cloud.settings import CloudSettings, MqttSettings, parse_http_address
+from cloud.settings import CloudSettings, MqttSettings, RepositorySettings, parse_http_address
 from contract.broker_address import parse_broker_url
 from contract.errors import ConfigError, IndustrialGuardError
 from contract.identity import IdentityFolder
@@ -37,6 +37,7 @@ PKI_COMMANDS = (
     "revoke",
     "devices",
 )
+ROLLOUT = "rollout"
 LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
 DESCRIPTION = """\
@@ -50,6 +51,9 @@ commands:
   serve                sink and api (and releases, with a --director-key) in one process, for one machine
   all                  ingest, sink and api (and releases) in one process
   replay-dead-letters  validate the dead letters again; what passes now is stored
+
+of releases, through the API, with its own --help:
+  rollout              plan, start and watch rollouts of releases
 
 of remaining useful life, each with its own --help:
   rul                  stream to forecasts, by the champions of the model registry
@@ -74,7 +78,9 @@ examples:
   industrialguard cloud serve --data /var/lib/industrialguard --http 127.0.0.1:8080
   industrialguard cloud sink --stream kafka://kafka:9092 --mqtt mqtts://broker.plant:8884 --identity ./sink
   industrialguard cloud api --http 127.0.0.1:8080
+  industrialguard cloud api --repository https://updates.plant --repository-root 1.root.json
   industrialguard cloud releases --director-key file:director --mqtt mqtts://broker.plant:8884
+  industrialguard cloud rollout plan pump 7-0a1b2c3d4e5f --canary 5% --then rest
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 
 environment, for what has no flag on the command line:
@@ -85,6 +91,7 @@ environment, for what has no flag on the command line:
   INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
   INDUSTRIALGUARD_SHARED  1: as --shared
   INDUSTRIALGUARD_DIRECTOR_KEYS  as --director-key, separated by spaces
+  INDUSTRIALGUARD_REPOSITORY, INDUSTRIALGUARD_REPOSITORY_ROOT
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
@@ -106,6 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from cloud.pki import commands  # loads the store and the cryptography
 
         return commands.main(words)
+    if words[:1] == [ROLLOUT]:
+        from cloud import rollout_command  # needs nothing of the cloud but its API
+
+        return rollout_command.main(words[1:])
     arguments = build_parser().parse_args(words)
     try:
         settings = build_settings(arguments, os.environ)
@@ -165,6 +176,15 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="URI",
         help="signs assignments; as for `industrialguard ota`, and again where several must sign",
     )
+    parser.add_argument(
+        "--repository", metavar="URL|DIR", help="of releases; looked up in when a rollout is planned"
+    )
+    parser.add_argument(
+        "--repository-root",
+        type=Path,
+        metavar="FILE",
+        help="its metadata/1.root.json, as devices are given it",
+    )
     parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
     return parser
 
@@ -220,8 +240,19 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         director_keys=tuple(
             arguments.director_key or environment.get("INDUSTRIALGUARD_DIRECTOR_KEYS", "").split()
         ),
+        repository=_read_repository(arguments, environment),
         metrics=read_metrics(arguments, environment),
     )
+
+
+def _read_repository(
+    arguments: argparse.Namespace, environment: Mapping[str, str]
+) -> RepositorySettings | None:
+    address = arguments.repository or environment.get("INDUSTRIALGUARD_REPOSITORY")
+    root = arguments.repository_root or environment.get("INDUSTRIALGUARD_REPOSITORY_ROOT")
+    if bool(address) != bool(root):
+        raise ConfigError("--repository and --repository-root go together: where it is, and whom to believe")
+    return RepositorySettings(address, Path(root)) if address and root else None
 
 
 def _read_keeping(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Keeping:

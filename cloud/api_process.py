@@ -13,6 +13,7 @@ from contextlib import closing
 from cloud.api.app import create_app
 from cloud.api.counting import RequestCounter
 from cloud.api.server import ApiServer
+from cloud.catalogue import Catalogue
 from cloud.metrics import ApiMetrics
 from cloud.monitor import Monitor
 from cloud.processes import listen
@@ -53,8 +54,12 @@ async def answer_people(
     monitor: Monitor,
     stop: asyncio.Event,
 ) -> None:
-    """API and page over a store and at an address that somebody else closes, until told to stop."""
-    app = create_app(settings.api, database)
+    """API and page over a store and at an address that somebody else closes, until told to stop.
+
+    Raises:
+        ConfigError: the repository of releases cannot be one.
+    """
+    app = create_app(settings.api, database, _open_catalogue(settings))
     app.add_middleware(RequestCounter, metrics=ApiMetrics(monitor.registry))
     server = ApiServer(app, settings.api, takes_signals=False)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -67,3 +72,9 @@ async def answer_people(
     stopping.cancel()
     server.stop()
     await serving
+
+
+def _open_catalogue(settings: CloudSettings) -> Catalogue | None:
+    if settings.repository is None:
+        return None
+    return Catalogue(settings.repository, settings.catalogue_folder)

@@ -151,6 +151,12 @@ class ReleaseMetrics:
         self.unsent_hints = _counter(
             registry, "releases_unsent_hints", "Hints that were not sent; the devices ask by themselves."
         )
+        self.longest_wait = Gauge(
+            f"{PREFIX}_releases_longest_wait_seconds",
+            "How long a rollout has waited for what it waits for now, by kind; the longest of each.",
+            ["kind"],
+            registry=registry,
+        )
 
 
 class ApiMetrics:

@@ -9,7 +9,6 @@ a device is told is stored before it is hinted at.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -19,8 +18,10 @@ from functools import partial
 from typing import Protocol
 
 from cloud.acks import Publisher
+from cloud.agenda import Agenda
 from cloud.errors import LinkError, RecordRefusedError, StaleError, StoreError
 from cloud.metrics import ReleaseMetrics
+from cloud.signatures import AssignmentSigner, renew_signatures, tag_of
 from cloud.store.database import Database
 from cloud.store.rollout_facts import FactReader
 from cloud.store.rollouts import (
@@ -38,15 +39,13 @@ from contract.topics import UpdateTopic
 from ota import rollout as rules
 from ota.assignment import Action, Assignment
 from ota.errors import RolloutError, UpdateError
-from ota.rollout import LIVE, Change, Rollout, RolloutState
+from ota.rollout import LIVE, Change, Rollout
 from ota.rollout_plan import Plan, is_person
 from ota.rollout_step import Order, OrderKind, Step, step
 
 _LOG = logging.getLogger(__name__)
 ROUND_S = 5.0
 """Between two rounds over the rollouts that run, in s."""
-QUIET_ROUNDS = 12
-"""Rollouts that do not run are looked at every so many rounds: who comes late can wait a minute."""
 ATTEMPTS = 20
 """At a change that others come before."""
 SCHEDULER = "scheduler"
@@ -59,14 +58,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class AssignmentSigner(Protocol):
-    """Whoever holds the director's keys."""
+class ReleaseList(Protocol):
+    """Whoever knows which releases there are; `cloud.catalogue.Catalogue` does."""
 
-    def sign(self, assignment: Assignment) -> bytes:
-        """The envelope that the device fetches.
+    def require_listed(self, plan: Plan) -> None:
+        """Refuse a plan whose releases are not listed any more.
 
         Raises:
-            UpdateError: a key does not sign.
+            RolloutError: they are not.
+            UpdateError: they cannot be looked up.
         """
         ...
 
@@ -77,11 +77,15 @@ class Releases:
     Args:
         database: The store.
         clock: Cloud time.
+        catalogue: Which releases there are; None: what was planned is taken to be there still.
     """
 
-    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, clock: Clock = utc_now, catalogue: ReleaseList | None = None
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._catalogue = catalogue
 
     def create(self, plan: Plan) -> Rollout:
         """Write a rollout down; nothing begins yet."""
@@ -104,9 +108,11 @@ class Releases:
         """Begin.
 
         Raises:
-            RolloutError: it is not ready.
+            RolloutError: it is not ready, or its release is not listed any more.
             NotFoundError: there is no such rollout.
+            UpdateError: the release cannot be looked up.
         """
+        self._require_listed(rollout_id)
         while True:
             with self._database.session() as session:
                 rank = next_rank(session)
@@ -128,9 +134,11 @@ class Releases:
         """Go on, knowing what has failed.
 
         Raises:
-            RolloutError: it neither rests nor was halted, or needs another deadline.
+            RolloutError: it neither rests nor was halted, needs another deadline, or is not listed any more.
             NotFoundError: there is no such rollout.
+            UpdateError: the release cannot be looked up.
         """
+        self._require_listed(rollout_id)
         return self._change(
             rollout_id, who, lambda rollout: rules.resume(rollout, why, self._clock(), deadline)
         )
@@ -154,6 +162,13 @@ class Releases:
             NotFoundError: there is no such rollout.
         """
         return self._change(rollout_id, who, lambda rollout: rules.retry_failed(rollout, why, self._clock()))
+
+    def _require_listed(self, rollout_id: str) -> None:
+        """Refuse what devices would refuse: a release that was taken out of the repository meanwhile."""
+        if self._catalogue is not None:
+            with self._database.session() as session:
+                plan = read_rollout(session, rollout_id).rollout.plan
+            self._catalogue.require_listed(plan)
 
     def _change(self, rollout_id: str, who: str, change_of: Callable[[Rollout], Change]) -> Rollout:
         """Change a rollout as it is at that moment, however often the scheduler comes in between."""
@@ -199,9 +214,8 @@ class Scheduler:
         self._link = link
         self._clock = clock
         self._facts = FactReader()
-        self._rounds = 0
-        self._settled: set[str] = set()
-        """Aborted rollouts that had nothing left to call off."""
+        self._agenda = Agenda()
+        self._has_renewed = False
         self.metrics = metrics or ReleaseMetrics()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -233,20 +247,19 @@ class Scheduler:
             StoreError: the store cannot be read or written; what was done so far is stored.
             UpdateError: an assignment could not be signed.
         """
-        is_quiet_due = self._rounds % QUIET_ROUNDS == 0
-        self._rounds += 1
+        if not self._has_renewed:
+            renew_signatures(self._database, self._signer, self._clock())
+            self._has_renewed = True
         with self._database.session() as session:
-            due = rollouts_in(session, [str(state) for state in LIVE])
+            listed = rollouts_in(session, [str(state) for state in LIVE])
         given = 0
-        for rollout_id, state in due:
-            is_calling_off = state == RolloutState.ABORTED and rollout_id not in self._settled
-            if state == RolloutState.RUNNING or is_calling_off or is_quiet_due:
-                orders = self.take_step(rollout_id)
-                given += len(orders)
-                if is_calling_off and not orders:
-                    self._settled.add(rollout_id)
-                for order in orders:
-                    told(order)
+        for each in self._agenda.due(listed):
+            orders = self.take_step(each.id)
+            given += len(orders)
+            for order in orders:
+                told(order)
+        for kind, waited_s in self._agenda.longest_waits(self._clock()).items():
+            self.metrics.longest_wait.labels(kind).set(waited_s)
         self.metrics.rounds.inc()
         return given
 
@@ -267,6 +280,7 @@ class Scheduler:
         now = self._clock()
         taken = step(before.rollout, facts, now)
         if taken.rollout == before.rollout and not taken.orders and not taken.events:
+            self._agenda.note(before.rollout, before.version, is_acting=False)
             return ()
         signed = [self._sign(taken.rollout, order, now) for order in taken.orders]
         try:
@@ -274,6 +288,7 @@ class Scheduler:
         except StaleError as error:
             _LOG.info("another came first; this step was not taken", extra={"reason": str(error)})
             return ()
+        self._agenda.note(taken.rollout, before.version + 1, is_acting=bool(taken.orders))
         self.metrics.assignments.inc(len(signed))
         for event in taken.events:
             if not event.device:
@@ -316,7 +331,7 @@ class Scheduler:
             action=str(action),
             issued=now,
             expires=order.expires,
-            tag=f"{order.number}-{hashlib.sha256(envelope).hexdigest()[:16]}",
+            tag=tag_of(order.number, envelope),
             envelope=envelope,
         )
 

@@ -20,7 +20,7 @@ from cloud.releases import Scheduler
 from cloud.settings import CloudSettings
 from cloud.store.database import Database, open_database
 from contract.errors import ConfigError
-from ota.assignment import Assignment, sign_assignment
+from ota.assignment import Assignment, sign_anew, sign_assignment
 from ota.keys import open_ring
 
 _LOG = logging.getLogger(__name__)
@@ -46,6 +46,15 @@ class DirectorSigner:
             KeyUriError: a key does not sign.
         """
         return sign_assignment(assignment, self._ring.signers)
+
+    def sign_anew(self, envelope: bytes) -> bytes | None:
+        """The same assignment under these keys and no others; None: it is signed so already.
+
+        Raises:
+            UntrustedError: it is damaged.
+            KeyUriError: a key does not sign.
+        """
+        return sign_anew(envelope, self._ring.signers)
 
 
 async def run_releases(settings: CloudSettings, monitor: Monitor, stop: asyncio.Event) -> None:

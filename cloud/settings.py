@@ -47,6 +47,16 @@ class MqttSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RepositorySettings:
+    """Where releases are, and whom to believe about them."""
+
+    address: str
+    """`https://HOST/PATH`, or a folder."""
+    root: Path
+    """The repository's `metadata/1.root.json`, as devices are given it."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloudSettings:
     """Everything a cloud process needs to know."""
 
@@ -80,6 +90,8 @@ class CloudSettings:
     """What the store keeps, and for how long."""
     director_keys: tuple[str, ...] = ()
     """URIs of the keys that sign assignments (`ota.keys`); none: this process carries out no rollouts."""
+    repository: RepositorySettings | None = None
+    """Of releases, for planning rollouts; None: none can be planned here."""
     metrics: tuple[str, int] | None = None
     """Host and port that answer /healthz, /readyz and /metrics; None: nowhere."""
 
@@ -105,6 +117,11 @@ class CloudSettings:
         """The embedded stream."""
         path = self.data_dir / "stream.db"
         return SqliteStreamConfig(path, self.partitions, self.retention_s, self.max_stream_bytes)
+
+    @property
+    def catalogue_folder(self) -> Path:
+        """What is known of the repository of releases."""
+        return self.data_dir / "repository"
 
     def make_data_dir(self) -> None:
         """Make the folder of what is embedded, where it is not there.

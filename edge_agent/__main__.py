@@ -28,7 +28,7 @@ from contract.profiles import load_profile
 from contract.signals import Reading
 from edge_agent.agent import Agent
 from edge_agent.sensors import PacedSource, SensorSource, open_source
-from edge_agent.settings import AcceleratorChoice, AgentSettings, MqttSettings
+from edge_agent.settings import AcceleratorChoice, AgentSettings, MqttSettings, UpdateSettings
 
 PASSWORD_VARIABLE = "INDUSTRIALGUARD_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -38,9 +38,12 @@ examples:
   industrialguard agent --profile pump --source sim:seed=3 --device pump-7 --mqtt mqtt://broker.local
   industrialguard agent --profile pump --source tail:/var/log/pump.csv --mqtt mqtts://broker --identity ./id
   industrialguard agent --bundle ./rig.igb --source csv:run.csv --device rig --speed 0 --offline
+  industrialguard agent --profile pump --source tail:/var/log/pump.csv --mqtt mqtts://broker --identity ./id \
+    --updates https://releases.plant/ --updates-root 1.root.json --updates-api https://cloud.plant/
 
 An identity, made by `industrialguard provision`, says which device this is and proves it.
 A password may stand in the URL or, better, in {PASSWORD_VARIABLE}.
+With --updates it takes signed models by itself: it looks each quarter of an hour, and when the cloud says so.
 Outbox and learned state live in --state and survive restarts; one folder for each device.
 """
 
@@ -148,7 +151,34 @@ def build_parser() -> argparse.ArgumentParser:
         "(default: 2)",
     )
     parser.add_argument("--log-level", default="info", choices=LOG_LEVELS)
+    add_updates(parser)
     return parser
+
+
+def add_updates(parser: argparse.ArgumentParser) -> None:
+    """Where signed releases come from."""
+    updates = parser.add_argument_group(
+        "updates", "signed models over the air; --identity proves this device"
+    )
+    updates.add_argument("--updates", metavar="URL", help="the repository's web server: https://HOST/PATH")
+    updates.add_argument(
+        "--updates-root",
+        type=Path,
+        metavar="FILE",
+        help="its first root, 1.root.json, which must come with the device",
+    )
+    updates.add_argument(
+        "--updates-api",
+        default="",
+        metavar="URL",
+        help="the cloud, which assigns releases (default: assignments lie in the repository)",
+    )
+    updates.add_argument(
+        "--updates-stick",
+        type=Path,
+        metavar="DIR",
+        help="where a copy of the repository may be plugged in; it is looked at first",
+    )
 
 
 def build_settings(options: argparse.Namespace) -> AgentSettings:
@@ -166,10 +196,38 @@ def build_settings(options: argparse.Namespace) -> AgentSettings:
         mqtt = MqttSettings(broker, identity)
     device = find_device(options.device, identity)
     state = options.state or Path("state") / device
-    settings = AgentSettings(device, state, mqtt, accelerator=options.accelerator)
+    updates = find_updates(options)
+    settings = AgentSettings(device, state, mqtt, accelerator=options.accelerator, updates=updates)
     if options.replay_rate is None:
         return settings
     return dataclasses.replace(settings, replay_per_s=options.replay_rate)
+
+
+def find_updates(options: argparse.Namespace) -> UpdateSettings | None:
+    """Where signed releases come from; None: nowhere.
+
+    Raises:
+        ConfigError: the root is missing, or what updates need is not installed.
+    """
+    if options.updates is None:
+        if options.updates_root or options.updates_api or options.updates_stick:
+            raise ConfigError(
+                "give --updates URL, the repository's web server, with the other --updates options"
+            )
+        return None
+    if options.updates_root is None:
+        raise ConfigError("--updates needs --updates-root FILE: metadata/1.root.json of the repository")
+    try:
+        import edge_agent.updates  # noqa: F401  (the rest needs it later)
+    except ModuleNotFoundError as error:
+        raise ConfigError("--updates needs: pip install 'industrialguard[edge,ota]'") from error
+    try:
+        root = options.updates_root.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"--updates-root {options.updates_root} cannot be read: {error.strerror}"
+        ) from error
+    return UpdateSettings(options.updates, root, options.updates_api, options.updates_stick)
 
 
 def find_device(told: str | None, identity: IdentityFolder | None) -> str:

@@ -1,14 +1,13 @@
 """The agent: one machine's readings in, messages for the cloud out.
 
 Rule: what goes into the outbox depends on the readings alone, their event times and values; the wall clock
-and the network only decide when it is delivered. One thread scores, another one sends; they meet in the
-outbox.
+and the network only decide when it is delivered; reports of updates alone follow these. One thread scores,
+another one sends; they meet in the outbox.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -16,8 +15,6 @@ from datetime import datetime
 from os import environ
 
 from contract.bundle import Bundle
-from contract.checks import MAX_INT63
-from contract.codec import encode
 from contract.extract import FeatureExtractor
 from contract.features import FeatureVector, feature_specs
 from contract.messages import (
@@ -26,15 +23,16 @@ from contract.messages import (
     AlarmTransition,
     DeviceStatus,
     MachineState,
-    Message,
     ScoreSummary,
 )
 from contract.signals import QualityFlag
+from contract.updates import UpdateReport
 from edge_agent.aggregate import Aggregator
 from edge_agent.health import ServiceNotifier, read_rss_bytes
 from edge_agent.late_hint import LateHint
 from edge_agent.model_slot import open_slots
-from edge_agent.outbox import Outbox, OutboxEntry, OutboxLimits
+from edge_agent.outbox import Outbox, OutboxLimits
+from edge_agent.outgoing import Outgoing
 from edge_agent.reports import (
     AlarmContext,
     agent_version,
@@ -49,7 +47,9 @@ from edge_agent.schedule import LIVE_S
 from edge_agent.scorer import Evidence, Verdict
 from edge_agent.sensors import SensorSource
 from edge_agent.settings import AgentSettings
+from edge_agent.supervised import start_supervised
 from edge_agent.symptoms import SymptomLog, drift_evidence
+from edge_agent.update_thread import UpdateThread
 from edge_agent.uplink import Presence, Uplink
 from edge_agent.watch import AlarmWatch, Announcement
 
@@ -103,6 +103,7 @@ class Agent:
     def __init__(self, settings: AgentSettings, source: SensorSource, bundle: Bundle) -> None:
         self.slots = open_slots(settings.state_dir / "model", bundle, settings.accelerator)
         """Which model scores; takes releases."""
+        self._updates = UpdateThread(settings, self.slots, self._send_update)
         self._model = self.slots.model
         self._profile = profile = self._model.bundle.profile
         self._settings = settings
@@ -113,27 +114,22 @@ class Agent:
         self._symptoms = SymptomLog(profile)
         self._late_hint: LateHint | None = None
         self._aggregator = Aggregator(profile, feature_specs(profile))
-        self._boot_id = secrets.randbelow(MAX_INT63) + 1
-        self._sequence = 0
+        self._outgoing = Outgoing(settings.device_id)
         self._since_s: float | None = None
         """When the first window began; summaries and statuses are due in whole intervals from then."""
         self._last_s: float | None = None
         self._next_status_s = 0.0
         self._quality_flags = QualityFlag.NONE
-        self._outbox: Outbox | None = None
         self._uplink: Uplink | None = None
         self._uplink_thread: threading.Thread | None = None
         self._stop_uplink = threading.Event()
         self._is_closed = False
-        self._dropped_before: dict[str, int] = {}
-        self._outgoing: list[OutboxEntry] = []
-        """Messages about this window; they are put on disk all at once."""
         self._counters = AgentCounters()
 
     @property
     def boot_id(self) -> int:
         """Random, new at every start."""
-        return self._boot_id
+        return self._outgoing.boot_id
 
     @property
     def counters(self) -> AgentCounters:
@@ -144,36 +140,37 @@ class Agent:
             samples=now.samples,
             windows=now.windows,
             scored=now.scored,
-            messages=dict(now.messages),
-            dropped=self._dropped(),
+            messages=dict(self._outgoing.counts),
+            dropped=self._outgoing.dropped,
             acknowledged=uplink.acknowledged if uplink else 0,
             rejected=uplink.rejected if uplink else 0,
             scoring_s=now.scoring_s,
         )
 
     def start(self) -> None:
-        """Open outbox and learned state, and begin to connect (unless offline).
+        """Open outbox and learned state, and begin to connect (unless offline) and to look for updates.
 
         Raises:
+            ConfigError: an address of updates that cannot be right.
             StateFolderError: the state folder cannot be used.
         """
         settings = self._settings
         live_s = max(LIVE_S, 2 * self._profile.summary_interval_s)  # how the machine is now is in it
         limits = OutboxLimits(settings.outbox_max_bytes, settings.outbox_max_age_s, live_s=live_s)
-        self._outbox = Outbox(settings.state_dir / "outbox.sqlite", limits)
-        self._dropped_before = dict(self._outbox.drops)
+        outbox = Outbox(settings.state_dir / "outbox.sqlite", limits)
+        self._outgoing.open(outbox)
         self._watch, self._symptoms = self._model.restore()
         self.slots.restore_other()
+        on_hint = self._updates.start()
         if settings.mqtt is not None:
-            self._uplink = Uplink(settings, settings.mqtt, self._outbox, self._presence())
-            name = f"uplink-{settings.device_id}"
-            self._uplink_thread = threading.Thread(
-                target=self._supervise, args=(self._uplink,), name=name, daemon=True
+            self._uplink = Uplink(settings, settings.mqtt, outbox, self._presence(), on_hint)
+            self._uplink_thread = start_supervised(
+                f"uplink-{settings.device_id}", self._uplink.run, self._stop_uplink, settings.max_backoff_s
             )
-            self._uplink_thread.start()
 
     def step(self) -> StepResult:
         """Take one reading the whole road: sample → window → features → score → alarm → summary → outbox."""
+        self._updates.drain()
         reading = self._source.read()
         if reading is None:
             self.slots.poll()
@@ -213,16 +210,17 @@ class Agent:
         self._is_closed = True
         self._source.close()
         self.slots.close()
-        if self._outbox is None:
+        if not self._outgoing.is_open:
             return
+        self._updates.close()
         for timed in self._aggregator.flush():
             self._send(timed.event_time_s, timed.summary)
-        self._store_outgoing()
+        self._outgoing.store()
         self._save_state()
         self._stop_uplink.set()
         if self._uplink_thread is not None:
             self._uplink_thread.join()
-        self._outbox.close()
+        self._outgoing.outbox.close()
 
     # -- the road --------------------
 
@@ -244,7 +242,7 @@ class Agent:
             self._send(timed.event_time_s, timed.summary)
         self._note(vector, verdict)
         self._report_status(vector)
-        self._store_outgoing()  # before the state that says so: an alarm may be raised twice, but never lost
+        self._outgoing.store()  # before the state that says so: an alarm may be raised twice, but never lost
         if said or self._counters.windows % self._settings.state_every_windows == 0:
             self._save_state()
         self.slots.after_window(self._watch.is_alarming, bool(summaries), self._save_model)
@@ -311,14 +309,14 @@ class Agent:
             return
         interval_s = self._settings.status_interval_s
         self._next_status_s += interval_s * (1 + late_s // interval_s)
-        counters, outbox, accelerator = self.counters, self._opened_outbox(), self._model.runner.accelerator
+        counters, accelerator = self.counters, self._model.runner.accelerator
         status = DeviceStatus(
             agent_version=agent_version(),
             uptime_s=vector.event_time_s - self._since_s,
             samples=counters.samples,
             windows=counters.windows,
-            outbox_messages=outbox.depth + len(self._outgoing),
-            outbox_bytes=outbox.size_bytes + sum(entry.size for entry in self._outgoing),
+            outbox_messages=self._outgoing.depth,
+            outbox_bytes=self._outgoing.size_bytes,
             dropped=counters.dropped,
             rejected=counters.rejected,
             window_cost_us=1e6 * counters.scoring_s / counters.windows,
@@ -331,19 +329,11 @@ class Agent:
         self._send(vector.event_time_s, status)
 
     def _send(self, event_time_s: float, body: ScoreSummary | Alarm | DeviceStatus) -> None:
-        """Number and encode a message; it leaves with the others of its window."""
-        self._sequence += 1
-        device_id, now = self._settings.device_id, to_datetime(event_time_s)
-        message = Message(device_id, self._boot_id, self._sequence, now, body, self._model.version)
-        self._outgoing.append(OutboxEntry(self._boot_id, self._sequence, message.kind, encode(message)))
-        kind = str(message.kind)
-        self._counters.messages[kind] = self._counters.messages.get(kind, 0) + 1
+        self._outgoing.send(to_datetime(event_time_s), body, self._model.version)
 
-    def _store_outgoing(self) -> None:
-        """Into the outbox, where messages stay until the cloud has them."""
-        if self._outgoing:
-            self._opened_outbox().add(*self._outgoing)
-            self._outgoing.clear()
+    def _send_update(self, report: UpdateReport) -> None:
+        self._outgoing.send(self._now(), report, self._model.version)
+        self._outgoing.store()
 
     # -- state and presence --------------------
 
@@ -370,31 +360,9 @@ class Agent:
 
     def _presence(self) -> Presence:
         birth = build_birth(self._profile)
-        return Presence(self._settings.device_id, self._boot_id, birth, self._model.version, self._now)
+        return Presence(self._settings.device_id, self.boot_id, birth, self._model.version, self._now)
 
     def _now(self) -> datetime:
         """The device's clock: the newest window's event time; before the first window, the wall's."""
         last_s = self._last_s
         return to_datetime(time.time() if last_s is None else last_s)
-
-    def _dropped(self) -> dict[str, int]:
-        if self._outbox is None:
-            return {}
-        gone = {kind: count - self._dropped_before.get(kind, 0) for kind, count in self._outbox.drops.items()}
-        return {kind: count for kind, count in gone.items() if count}
-
-    def _opened_outbox(self) -> Outbox:
-        if self._outbox is None:
-            raise RuntimeError("step() before start()")
-        return self._outbox
-
-    def _supervise(self, uplink: Uplink) -> None:
-        """The one supervisor of this process: a defect in the uplink must not stop the machine's watch."""
-        while True:
-            try:
-                uplink.run(self._stop_uplink)
-            except Exception:  # noqa: BLE001 - logged with its traceback, and the uplink is started again
-                _LOG.exception("uplink failed unexpectedly; starting it again")
-                if not self._stop_uplink.wait(self._settings.max_backoff_s):
-                    continue
-            return

@@ -53,6 +53,8 @@ class Comparison:
         self._distance = 0.0
         self._anomalous = self._slow = self._compared = 0
         self._errors: tuple[list[float], list[float]] = ([], [])
+        self.is_current = False
+        """Whether the newest window counted."""
         self.failure: Failed | None = None
         """Why the new one is not fit; None: nothing was found so far."""
 
@@ -77,6 +79,7 @@ class Comparison:
         """
         if self.failure is not None:
             return
+        before = self._compared
         if new.error is not None and not math.isfinite(new.error):
             self.failure = Failed(Reason.NOT_A_NUMBER, "its error on a window of this machine is no number")
         elif new.score is not None:
@@ -86,6 +89,7 @@ class Comparison:
             elif old is None:
                 self._compared += not is_alarming
             self.failure = self._judge()
+        self.is_current = self._compared > before
 
     def _compare(
         self, new: Verdict, old: Verdict, new_score: float, old_score: float, is_alarming: bool

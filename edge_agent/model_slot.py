@@ -11,22 +11,24 @@ import hashlib
 import logging
 import math
 import queue
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
+from contract.archive import write_atomically
 from contract.bundle import Bundle, format_bundle, parse_bundle
+from contract.durable import make_folder
 from contract.errors import IndustrialGuardError
 from contract.features import FeatureVector
 from edge_agent.comparison import PROBATION_WINDOWS, SHADOW_WINDOWS, Comparison
+from edge_agent.hearing import find_deafness
 from edge_agent.running_model import RunningModel, open_model
 from edge_agent.scorer import Verdict
 from edge_agent.self_test import ChildTest
 from edge_agent.settings import AcceleratorChoice
-from edge_agent.slot_disk import Disk
-from edge_agent.slot_keeper import SelfTest, SlotKeeper
+from edge_agent.slot_keeper import SlotKeeper
+from edge_agent.slot_parts import SlotParts, SlowWork
 from edge_agent.slot_rules import (
     Action,
     Broken,
@@ -47,43 +49,6 @@ _LOG = logging.getLogger(__name__)
 _FAILURES = (IndustrialGuardError, ValueError, ArithmeticError, RuntimeError)
 """What a model that does not fit this machine may raise while it scores."""
 
-Opener = Callable[[Bundle, Path], RunningModel]
-Job = Callable[[], None]
-
-
-def _start_thread(work: Job) -> threading.Thread:
-    thread = threading.Thread(target=work, name="model-slot", daemon=True)
-    thread.start()
-    return thread
-
-
-@dataclass(frozen=True, slots=True)
-class SlotParts:
-    """What the slots work with."""
-
-    open_model: Opener
-    self_test: SelfTest
-    stop_test: Callable[[], None] = lambda: None
-    disk: Disk = field(default_factory=Disk)
-    clock: Callable[[], float] = time.time
-    start: Callable[[Job], threading.Thread | None] = _start_thread
-    """Runs slow work; None: it is done."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """Slow work under way; its result is set by another thread, once."""
-
-    action: Action
-    offer: Offer | None
-    thread: threading.Thread | None = None
-    passed: Passed | Failed | None = None
-    model: RunningModel | None = None
-
-    @property
-    def is_over(self) -> bool:
-        return self.thread is None or not self.thread.is_alive()
-
 
 class ModelSlots:
     """The models of one agent.
@@ -103,7 +68,7 @@ class ModelSlots:
         self._store = SlotStore(folder, parts.disk)
         self._keeper = SlotKeeper(self._store, release_of(factory), parts.self_test, parts.clock)
         self._wishes: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._work: _Work | None = None
+        self._work: SlowWork | None = None
         self._model = self._open_in_charge()
         self._other: RunningModel | None = None
         """The candidate in its shadow run; the old model in a probation."""
@@ -139,6 +104,19 @@ class ModelSlots:
     def cancel(self) -> None:
         """Whoever assigned a release calls it off; one that is confirmed stays."""
         self._wishes.put(Cancelled())
+
+    def lend(self) -> Path | None:
+        """The file of the bundle in charge, to make the next one of; None: the disk does not take it."""
+        slot = self._keeper.state.in_charge
+        path = self._store.bundle_path(slot)
+        if slot is Slot.FACTORY:
+            try:
+                make_folder(path.parent)
+                write_atomically(path, format_bundle(self._factory))
+            except OSError as error:
+                _LOG.warning("the bundle in charge cannot be lent", extra={"reason": str(error)})
+                return None
+        return path
 
     # -- window by window --------------------
 
@@ -179,9 +157,8 @@ class ModelSlots:
         elif comparison is not None and comparison.is_passed:
             if self._keeper.state.stage is Stage.PROBATION:
                 self._take(Passed())
-            elif other is not None and is_boundary and not is_alarming:
-                is_saved = save(other)
-                self._take(Passed() if is_saved else Failed(Reason.DISK, "what it learned was not saved"))
+            elif other is not None and is_boundary and not is_alarming and comparison.is_current:
+                self._take(self._last_look(other, save))
         self.poll()
 
     def poll(self) -> None:
@@ -198,9 +175,8 @@ class ModelSlots:
 
     def wait(self) -> None:
         """Wait until no slow work is under way; for tests, and before the end."""
-        work = self._work
-        if work is not None and work.thread is not None:
-            work.thread.join()
+        if self._work is not None:
+            self._work.wait()
 
     def close(self) -> None:
         """The agent ends because it was told to."""
@@ -244,6 +220,16 @@ class ModelSlots:
         self._take(said)
         return old or self._model.scorer.score(vector, is_alarming)
 
+    def _last_look(self, new: RunningModel, save: Callable[[RunningModel], bool]) -> Event:
+        """Before a switch."""
+        try:
+            deafness = find_deafness(new.scorer, self._model.scorer, self._model.bundle.profile)
+        except _FAILURES as error:
+            return Failed(Reason.RUNTIME, f"it failed on what was imagined of this machine: {error}")
+        if deafness is not None:
+            return deafness
+        return Passed() if save(new) else Failed(Reason.DISK, "what it learned was not saved")
+
     def _score_by_old(self, vector: FeatureVector, is_alarming: bool) -> Verdict | None:
         if self._other is None:
             return None
@@ -273,6 +259,11 @@ class ModelSlots:
             self._run_in_charge()
         elif self._keeper.state.stage is not Stage.PROBATION and self._keeper.state.stage is not Stage.SHADOW:
             self._stand_alone()
+        state = self._keeper.state
+        if (
+            self._model.version != state.held[state.in_charge].version
+        ):  # the same bytes, assigned by this name
+            self._model = replace(self._model, name=state.held[state.in_charge].version)
 
     def _run_in_charge(self) -> None:
         """From now on another model is in charge: the one beside it, where there is one."""
@@ -322,7 +313,7 @@ class ModelSlots:
         if action is None or self._work is not None or self._comparison is not None:
             return
         state = self._keeper.state
-        work = _Work(action, state.offer)
+        work = SlowWork(action, state.offer)
 
         def run() -> None:
             if action is Action.SHADOW:
@@ -346,7 +337,7 @@ class ModelSlots:
         else:
             self._take(work.passed or Failed(Reason.RUNTIME, "its test ended without an answer; see the log"))
 
-    def _open_candidate(self, work: _Work, state: SlotState) -> None:
+    def _open_candidate(self, work: SlowWork, state: SlotState) -> None:
         try:
             work.model = self._open(state.candidate, state)
         except IndustrialGuardError as error:
@@ -356,7 +347,8 @@ class ModelSlots:
         bundle = self._factory
         if slot is not Slot.FACTORY:
             bundle = parse_bundle(self._store.read(slot, state.held[slot]))
-        return self._parts.open_model(bundle, self._store.learned_path(slot))
+        model = self._parts.open_model(bundle, self._store.learned_path(slot))
+        return replace(model, name=state.held[slot].version)
 
     def _open_in_charge(self) -> RunningModel:
         """Open the first that can be: the one in charge, the one before it, the factory's."""

@@ -60,7 +60,7 @@ class MqttLink:
         self._settings = settings
         self._version = version
         self._is_version_refused = False
-        self._inbox: list[bytes] = []
+        self._inbox: list[tuple[str, bytes]] = []
         self._refusal = ""
         self._is_accepted = False
         self._subscribed: set[int] = set()
@@ -116,11 +116,11 @@ class MqttLink:
             raise LinkError(f"publish failed: {paho.error_string(sent.rc)}")
         self._unsettled.add(sent.mid)
 
-    def poll(self, timeout_s: float) -> list[bytes]:
+    def poll(self, timeout_s: float) -> list[tuple[str, bytes]]:
         """Move bytes both ways for at most `timeout_s`.
 
         Returns:
-            Payloads of the messages that arrived, in order.
+            Topics and payloads of the messages that arrived, in order.
 
         Raises:
             LinkError: the link broke.
@@ -234,7 +234,7 @@ class MqttLink:
             self._subscribed.add(mid)
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        self._inbox.append(bytes(message.payload))
+        self._inbox.append((message.topic, bytes(message.payload)))
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
         self._unsettled.discard(mid)

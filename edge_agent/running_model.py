@@ -27,11 +27,13 @@ class RunningModel:
     runner: ModelRunner
     scorer: Scorer
     learned: StateFile
+    name: str = ""
+    """The version that it was released as; empty: what the bundle calls itself."""
 
     @property
     def version(self) -> str:
         """Travels in every message."""
-        return self.bundle.manifest.version
+        return self.name or self.bundle.manifest.version
 
     def restore(self) -> tuple[AlarmWatch, SymptomLog]:
         """Go on from what was learned and saved.

@@ -22,6 +22,7 @@ from contract.features import FeatureVector, feature_specs
 from contract.messages import MAX_CONTRIBUTIONS, Contribution, MachineState
 from contract.scoring import (
     JUDGED_WINDOWS,
+    Z_CLIP,
     Baseline,
     error_shares,
     feature_errors,
@@ -123,6 +124,26 @@ class Scorer:
         if step is not Step.READY:
             return self._verdict(vector, _STATES.get(step, self._unjudged_state))
         return self._run_model(vector, is_alarming)
+
+    def imagine(self, deviations: npt.NDArray[np.float32]) -> float:
+        """The score that the last window would have had with the machine so far off; nothing is learned.
+
+        Args:
+            deviations: float32 (n_features,), in standard deviations, added to each window of the context.
+
+        Raises:
+            ValueError: it had none.
+            ModelError: the model failed.
+        """
+        if self._reconstructed is None or not self._calibration.is_ready():
+            raise ValueError("the last window was not scored; imagine() follows a verdict with a score")
+        valid = self._context.valid
+        off = np.where(
+            valid, np.clip(self._context.standardised + deviations, -Z_CLIP, Z_CLIP), np.float32(0)
+        )
+        judged = slice(-JUDGED_WINDOWS, None)
+        expected = self._creep.forgive(off[judged], self._runner.reconstruct(off)[judged])
+        return self._calibration.score(model_error(off[judged], expected, valid[judged], self._yardstick))
 
     def explain(self) -> Evidence:
         """Why the window judged last got its score.

@@ -148,10 +148,9 @@ def examine(order: Order) -> Passed | Failed:
         bundle = parse_bundle(data)
     except IndustrialGuardError as error:
         return Failed(Reason.BUNDLE, str(error))
-    said = order.release.family, order.release.version
-    is_ = bundle.profile.name, bundle.manifest.version
-    if said != is_:
-        return Failed(Reason.BUNDLE, f"it was said to be {said[0]} {said[1]} and is {is_[0]} {is_[1]}")
+    if bundle.profile.name != order.release.family:
+        sentence = f"it was said to be for {order.release.family} and is for {bundle.profile.name}"
+        return Failed(Reason.BUNDLE, sentence)
     machine = parse_profile(order.profile)
     if not fits(bundle.profile, machine):
         return Failed(

@@ -7,7 +7,7 @@ nothing reads the environment later. A password never shows in a `repr`, a log o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -51,6 +51,51 @@ class MqttSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdatePace:
+    """How often to look for updates; times in s.
+
+    Raises:
+        ConfigError: values with which it would look without a pause, or never.
+    """
+
+    poll_s: float = 900.0
+    """Between two looks."""
+    first_s: float = 60.0
+    """The first look comes within this, so that a fleet does not come at once."""
+    least_s: float = 10.0
+    """Between two looks, whatever is hinted at."""
+    hint_spread_s: float = 5.0
+    """A look that was hinted at comes within this."""
+    first_retry_s: float = 30.0
+    """Bound of the first wait after a look in vain; it doubles, and each wait is drawn below it."""
+    last_retry_s: float = 6 * 3600.0
+
+    def __post_init__(self) -> None:
+        _require(0 < self.least_s <= self.poll_s < math.inf, "updates: needs 0 < least_s <= poll_s")
+        _require(
+            0 < self.first_retry_s <= self.last_retry_s < math.inf,
+            "updates: needs 0 < first_retry_s <= last_retry_s",
+        )
+        _require(0 <= self.first_s < math.inf, "updates: first_s must not be negative")
+        _require(0 <= self.hint_spread_s < math.inf, "updates: hint_spread_s must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSettings:
+    """Where signed releases come from."""
+
+    address: str
+    """Of the repository's web server: `https://HOST/PATH`."""
+    root: bytes = field(repr=False)
+    """The repository's root that the device is shipped with, `1.root.json`."""
+    api: str = ""
+    """Of the cloud, which tells assignments; empty: they lie in the repository."""
+    stick: Path | None = None
+    """A folder where a copy of the repository may turn up, as on a USB stick; it is looked at first."""
+    pace: UpdatePace = UpdatePace()
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSettings:
     """One agent's settings; times in s, sizes in bytes.
 
@@ -88,6 +133,8 @@ class AgentSettings:
     accelerator: AcceleratorChoice = "auto"
     """`auto`: an Edge TPU where the bundle has a model for it and one answers; `cpu`: never, for instance
     because another agent on this machine has it: one process at a time can hold a stick."""
+    updates: UpdateSettings | None = None
+    """None: the device keeps the model that it is started with."""
 
     def __post_init__(self) -> None:
         is_id = bool(DEVICE_ID_PATTERN.fullmatch(self.device_id))

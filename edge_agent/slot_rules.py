@@ -187,7 +187,9 @@ def _offered(state: SlotState, offer: Offer) -> Step:
     if state.offer is not None:
         return _offered_meanwhile(state, state.offer, offer)
     if release.sha256 == state.held[state.in_charge].sha256:
-        return replace(state, outcome=_about(state, Result.CONFIRMED, release)), ()
+        held = {**state.held, state.in_charge: release}  # the same bytes, by the name they are assigned under
+        outcome = Outcome(Result.CONFIRMED, release.version, attempt=offer.attempt, rollout=offer.rollout)
+        return replace(state, held=held, outcome=outcome, attempt=offer.attempt, rollout=offer.rollout), ()
     family = state.held[Slot.FACTORY].family
     if release.family != family:
         sentence = f"it is for {release.family}, this machine is a {family}"
@@ -201,7 +203,8 @@ def _offered(state: SlotState, offer: Offer) -> Step:
 def _offered_meanwhile(state: SlotState, tried: Offer, offer: Offer) -> Step:
     """While another release, or the same one, is being tried."""
     if offer.release.sha256 == tried.release.sha256:
-        return state, ()
+        asked_anew = replace(tried, attempt=offer.attempt, rollout=offer.rollout)
+        return (replace(state, offer=asked_anew) if offer.attempt > tried.attempt else state), ()
     if state.stage is not Stage.PROBATION:
         given_up, actions = _give_up(state, Reason.REPLACED, "another release was assigned")
         begun, more = _offered(given_up, offer)
@@ -211,19 +214,17 @@ def _offered_meanwhile(state: SlotState, tried: Offer, offer: Offer) -> Step:
     return state, ()  # it is offered again when this one's probation is over
 
 
-def _about(state: SlotState, result: Result, release: Release) -> Outcome:
-    """That outcome, or the present one where it says so already."""
-    said = state.outcome
-    is_said = said.result is result and said.version == release.version
-    return said if is_said else Outcome(result, release.version)
-
-
 def _decline(state: SlotState, offer: Offer, reason: Reason, sentence: str) -> Step:
     if state.offer is not None:
         return state, ()
-    outcome = Outcome(Result.REFUSED, offer.release.version, reason, sentence)
-    is_known = state.outcome.result is Result.ROLLED_BACK and state.outcome.version == outcome.version
-    return (state if is_known else replace(state, outcome=outcome)), ()
+    outcome = _outcome(Result.REFUSED, offer, reason, sentence)
+    said = state.outcome
+    is_known = said.result is Result.ROLLED_BACK and said.version == outcome.version
+    return (state if is_known and said.attempt >= offer.attempt else replace(state, outcome=outcome)), ()
+
+
+def _outcome(result: Result, offer: Offer, reason: Reason = Reason.NONE, sentence: str = "") -> Outcome:
+    return Outcome(result, offer.release.version, reason, sentence, offer.attempt, offer.rollout)
 
 
 def _enter(state: SlotState, stage: Stage) -> Step:
@@ -248,8 +249,8 @@ def _passed(state: SlotState) -> Step:
             state, in_charge=state.candidate, fallback=state.in_charge, stage=Stage.PROBATION, starts=1
         )
         return switched, (Action.RUN,)
-    outcome = Outcome(Result.CONFIRMED, offer.release.version)
-    return replace(_idle(state, outcome), attempt=offer.attempt), (Action.CLEAN_UP,)
+    confirmed = _idle(state, _outcome(Result.CONFIRMED, offer))
+    return replace(confirmed, attempt=offer.attempt, rollout=offer.rollout), (Action.CLEAN_UP,)
 
 
 def _give_up(state: SlotState, reason: Reason, sentence: str) -> Step:
@@ -261,7 +262,7 @@ def _give_up(state: SlotState, reason: Reason, sentence: str) -> Step:
     result = Result.ROLLED_BACK if is_back else Result.REFUSED
     if reason in (Reason.CANCELLED, Reason.REPLACED):
         result = Result.CANCELLED
-    outcome = Outcome(result, offer.release.version, reason, sentence)
+    outcome = _outcome(result, offer, reason, sentence)
     before = _remember(state, offer.release.sha256, offer.attempt, outcome)
     # Until it is staged, its slot holds what was there before.
     held = before.held if state.stage is Stage.VERIFYING else _without(before, state.candidate)
@@ -284,18 +285,18 @@ def _take_back(state: SlotState, reason: Reason, sentence: str) -> Step:
     if state.in_charge is Slot.FACTORY:
         return state, ()
     gone = state.held[state.in_charge]
-    outcome = Outcome(Result.ROLLED_BACK, gone.version, reason, sentence)
+    outcome = Outcome(Result.ROLLED_BACK, gone.version, reason, sentence, state.attempt, state.rollout)
     before = _remember(state, gone.sha256, state.attempt, outcome)
     kept = [Slot.FACTORY, state.way_back]
     held = {slot: release for slot, release in state.held.items() if slot in kept}
-    back = replace(before, held=held, in_charge=state.way_back, fallback=None, attempt=1)
+    back = replace(before, held=held, in_charge=state.way_back, fallback=None, attempt=1, rollout="")
     return _idle(back, outcome), (Action.RUN, Action.CLEAN_UP)
 
 
 def _booted(state: SlotState, factory: Release, intact: frozenset[Slot]) -> Step:
     if any(release.family != factory.family for release in state.held.values()):
         return SlotState({Slot.FACTORY: factory}), (Action.CLEAN_UP,)
-    state = replace(state, held={**state.held, Slot.FACTORY: factory})
+    state = _take_in_factory(state, factory)
     state, actions = _drop_damaged(state, intact | {Slot.FACTORY})
     if state.offer is None:
         return state, actions
@@ -305,6 +306,15 @@ def _booted(state: SlotState, factory: Release, intact: frozenset[Slot]) -> Step
         return _give_up(state, Reason.CRASH_LOOP, sentence)
     work = work_of(state.stage)
     return replace(state, starts=state.starts + 1), () if work is None else (work,)
+
+
+def _take_in_factory(state: SlotState, factory: Release) -> SlotState:
+    """The same bytes keep the name that they were assigned under; others were confirmed by nobody."""
+    if state.held[Slot.FACTORY].sha256 == factory.sha256:
+        return state
+    is_said = state.in_charge is Slot.FACTORY and state.outcome.result is Result.CONFIRMED
+    outcome = Outcome() if is_said else state.outcome
+    return replace(state, held={**state.held, Slot.FACTORY: factory}, outcome=outcome)
 
 
 def _drop_damaged(state: SlotState, intact: frozenset[Slot]) -> Step:

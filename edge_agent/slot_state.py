@@ -75,6 +75,8 @@ class Reason(StrEnum):
     DISAGREES = "disagrees"
     """Its scores are not the old model's: one of the two alarms, or they lie far apart."""
     ALL_ANOMALOUS = "all_anomalous"
+    DEAF = "deaf"
+    """Would not alarm where the old model would."""
     CRASH_LOOP = "crash_loop"
     """The agent ended again and again while it was tried."""
     DISK = "disk"
@@ -111,7 +113,10 @@ class Offer:
     path: str
     """Where the file lies; it is copied, never run from there."""
     attempt: int = 1
-    """A release that was refused is tried again only under a higher number: then it was asked for."""
+    """The assignment's number. A release that was refused is tried again only under a higher one: then it was
+    asked for."""
+    rollout: str = ""
+    """Id of the rollout that asks for it; empty: none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,10 @@ class Outcome:
     reason: Reason = Reason.NONE
     sentence: str = ""
     """For people; empty when there is nothing to explain."""
+    attempt: int = 0
+    """The assignment's number; 0: none asked for it."""
+    rollout: str = ""
+    """Id of the rollout that asked for it; empty: none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +154,9 @@ class SlotState:
     fallback: Slot | None = None
     """What goes in charge when this one is taken back; None: the factory's."""
     attempt: int = 1
-    """Under which the release in charge was handed over."""
+    """Under which the release in charge was handed over last."""
+    rollout: str = ""
+    """For which rollout that was."""
     stage: Stage = Stage.IDLE
     offer: Offer | None = None
     """What is being tried; None when idle."""
@@ -175,13 +186,23 @@ class SlotState:
         way_back = self.held.get(self.way_back)
         has_previous = way_back is not None and self.way_back is not self.in_charge
         previous = way_back.version if has_previous and way_back is not None else ""
-        running = self.held[self.in_charge].version
-        if self.offer is not None:
-            wanted = self.offer.release.version
-            return SlotReport(self.stage.value, running, previous, wanted, Reason.NONE, "", self.since_s)
+        running, family = self.held[self.in_charge], self.held[Slot.FACTORY].family
         said = self.outcome
+        if self.offer is not None:
+            tried = self.offer
+            said = Outcome(version=tried.release.version, attempt=tried.attempt, rollout=tried.rollout)
         return SlotReport(
-            said.result.value, running, previous, said.version, said.reason, said.sentence, self.since_s
+            state=said.result.value if self.offer is None else self.stage.value,
+            version=running.version,
+            previous=previous,
+            wanted=said.version,
+            reason=said.reason,
+            sentence=said.sentence,
+            since_s=self.since_s,
+            attempt=said.attempt,
+            rollout=said.rollout,
+            family=family,
+            sha256=running.sha256,
         )
 
 
@@ -201,3 +222,16 @@ class SlotReport:
     sentence: str
     since_s: float
     """When this state began, s since the Unix epoch."""
+    attempt: int = 0
+    """Number of the assignment that `state` and `reason` speak of; 0: none asked for this."""
+    rollout: str = ""
+    """Id of the rollout that asked for it; empty: none did."""
+    family: str = ""
+    """What kind of machine this is."""
+    sha256: str = ""
+    """Of the bundle in charge."""
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether a release is being tried."""
+        return self.state in list(Stage)

@@ -210,6 +210,7 @@ def parse_state(content: Mapping[str, Any]) -> SlotState:
         in_charge=Slot(content["in_charge"]),
         fallback=None if fallback is None else Slot(fallback),
         attempt=int(content["attempt"]),
+        rollout=str(content.get("rollout", "")),
         stage=Stage(content["stage"]),
         offer=None if offer is None else replace(Offer(**offer), release=_release(offer["release"])),
         starts=int(content["starts"]),

@@ -18,7 +18,7 @@ from datetime import datetime
 from contract.codec import decode_ack, encode
 from contract.errors import MessageError
 from contract.messages import Birth, Death, Kind, Message
-from contract.topics import AckTopic, UpTopic
+from contract.topics import AckTopic, UpdateTopic, UpTopic
 from edge_agent.errors import LinkError, VersionRefusedError
 from edge_agent.mqtt import MQTT5, MQTT311, MqttLink, Will
 from edge_agent.outbox import Outbox, OutboxEntry
@@ -66,7 +66,16 @@ class UplinkCounters:
 
 
 class Uplink:
-    """Pumps the outbox through one connection after the other until it is told to stop."""
+    """Pumps the outbox through one connection after the other until it is told to stop.
+
+    Args:
+        settings: This device.
+        mqtt: Its broker.
+        outbox: What is sent.
+        presence: Who it is.
+        on_hint: Called with what is said of a new assignment; None: nobody wants to know.
+        clock: Seconds, never backwards.
+    """
 
     def __init__(
         self,
@@ -74,6 +83,7 @@ class Uplink:
         mqtt: MqttSettings,
         outbox: Outbox,
         presence: Presence,
+        on_hint: Callable[[bytes], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -82,6 +92,8 @@ class Uplink:
         self._presence = presence
         self._introduced: Presence | None = None
         """What the broker was told over this connection."""
+        self._on_hint = on_hint
+        self._hint_topic = str(UpdateTopic(presence.device_id))
         self._clock = clock
         self._schedule = Schedule(
             SendLimits(
@@ -124,6 +136,8 @@ class Uplink:
         try:
             link.open()
             link.subscribe(str(AckTopic(self._presence.device_id)))
+            if self._on_hint is not None:
+                link.subscribe(self._hint_topic)
             self._say_who(link)
             self.counters.connects += 1
             _LOG.info("uplink up", extra={"broker": str(self._mqtt.broker), "waiting": self._outbox.depth})
@@ -161,8 +175,11 @@ class Uplink:
             for entry in entries:
                 self._publish(link, entry)
                 self._schedule.note_sent(entry, lane, now_s)
-        for payload in link.poll(POLL_S):
-            self._take_acknowledgement(payload)
+        for topic, payload in link.poll(POLL_S):
+            if topic != self._hint_topic:
+                self._take_acknowledgement(payload)
+            elif self._on_hint is not None:
+                self._on_hint(payload)
 
     def _publish(self, link: MqttLink, entry: OutboxEntry) -> None:
         link.publish(self._presence.topic(entry.kind), entry.payload)

@@ -58,37 +58,49 @@ def make_aware(student: Any, contexts: Values) -> Any:
         student: From `build_model`, trained.
         contexts: float32 (n, T, F), from `representative_set`.
     """
+    aware, convolutions = wrap(student), convolutions_of(student)
+    probe = keras.Model(student.input, [layer.output for layer in convolutions])
+    for layer, values in zip(convolutions, probe(contexts[:, np.newaxis], training=False), strict=True):
+        set_range(aware, f"{layer.name}/post_activation", min(np.min(values), 0.0), max(np.max(values), 0.0))
+    _pin_ranges(aware)
+    return aware
+
+
+def wrap(student: Any) -> Any:
+    """Wrap every layer in the rounding of int8; its ranges are still to be set."""
     optimization = load_optimization()
     keras.backend.reset_uids()  # TFMOT numbers its layers on, and their names end up in the file
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # tf_keras 2.16 draws its seeds up to a float
-        aware = optimization.quantization.keras.quantize_model(student)
-    convolutions = [layer for layer in student.layers if isinstance(layer, keras.layers.Conv2D)]
-    probe = keras.Model(student.input, [layer.output for layer in convolutions])
-    for layer, values in zip(convolutions, probe(contexts[:, np.newaxis], training=False), strict=True):
-        _set(aware, f"{layer.name}/post_activation_min", min(float(np.min(values)), 0.0))
-        _set(aware, f"{layer.name}/post_activation_max", max(float(np.max(values)), 0.0))
-    _pin_ranges(aware)
-    return aware
+        return optimization.quantization.keras.quantize_model(student)
+
+
+def convolutions_of(student: Any) -> list[Any]:
+    """The layers of a network from `build_model` that have weights, in the order in which they run."""
+    return [layer for layer in student.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
+def set_input_range(aware: Any) -> None:
+    """A standardised feature never leaves ±`Z_CLIP`."""
+    set_range(aware, "quantize_layer/quantize_layer", -Z_CLIP, Z_CLIP)
+
+
+def set_range(aware: Any, name: str, least: Any, most: Any) -> None:
+    """Set from where to where a layer's kernel or output is rounded."""
+    for end, value in (("min", least), ("max", most)):
+        wanted = f"{name}_{end}:0"
+        (variable,) = [v for v in aware.non_trainable_variables if v.name.removeprefix(PREFIX) == wanted]
+        variable.assign(value)
 
 
 def _pin_ranges(aware: Any) -> None:
     """Set what needs no moving average.
 
-    A standardised feature never leaves ±`Z_CLIP`; a kernel's range is that of its present weights, not of
-    those before the last step.
+    A kernel's range is that of its present weights, not of those before the last step.
     """
-    _set(aware, "quantize_layer/quantize_layer_min", -Z_CLIP)
-    _set(aware, "quantize_layer/quantize_layer_max", Z_CLIP)
+    set_input_range(aware)
     for layer in aware.layers:
         for variable in layer.trainable_variables:
             if variable.name.endswith("kernel:0"):
                 largest = np.abs(variable.numpy()).max(axis=(0, 1, 2))  # one range for each channel
-                name = layer.name.removeprefix(PREFIX)
-                _set(aware, f"{name}/kernel_min", -largest)
-                _set(aware, f"{name}/kernel_max", largest)
-
-
-def _set(aware: Any, name: str, value: Any) -> None:
-    (variable,) = [v for v in aware.non_trainable_variables if v.name.removeprefix(PREFIX) == f"{name}:0"]
-    variable.assign(value)
+                set_range(aware, f"{layer.name.removeprefix(PREFIX)}/kernel", -largest, largest)

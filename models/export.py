@@ -39,6 +39,8 @@ class TrainedModel:
     fleet_error: FleetError
     metrics: Mapping[str, float]
     lineage: Mapping[str, Any]
+    golden: Int8 | None = field(default=None, repr=False)
+    """Inputs of the bundle that it was adapted from, which devices need not fetch again."""
 
 
 def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: int) -> Bundle:
@@ -50,11 +52,11 @@ def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: 
         seed: Which of them.
     """
     device = DeviceModel(trained.model)
-    golden_input = _golden_inputs(trained.model, device, representative_set(contexts, seed))
+    golden_input = _golden_inputs(trained, device, representative_set(contexts, seed))
     profile = trained.profile
     manifest = Manifest(
         name=profile.name,
-        version=f"{profile.version}.{profile.feature_version}-{hashlib.sha256(trained.model).hexdigest()[:10]}",
+        version=f"{profile.version}.{profile.feature_version}-{_digest(trained)}",
         profile_name=profile.name,
         profile_version=profile.version,
         feature_version=profile.feature_version,
@@ -71,8 +73,17 @@ def make_bundle(trained: TrainedModel, contexts: npt.NDArray[np.float32], seed: 
     return Bundle(manifest, profile, trained.model, golden_input, device.run(golden_input))
 
 
-def _golden_inputs(model: bytes, device: DeviceModel, contexts: npt.NDArray[np.float32]) -> Int8:
-    """The first contexts, widened ones among them, that every runtime answers alike.
+def _digest(trained: TrainedModel) -> str:
+    """Of all that scores depend on: a network that is calibrated anew is another model."""
+    digest = hashlib.sha256(trained.model)
+    errors = (trained.fleet_error.location, trained.fleet_error.spread)
+    for numbers in (trained.fleet_spread, trained.fleet_residual, np.array(errors)):
+        digest.update(np.asarray(numbers, np.float32).tobytes())
+    return digest.hexdigest()[:10]
+
+
+def _golden_inputs(trained: TrainedModel, device: DeviceModel, contexts: npt.NDArray[np.float32]) -> Int8:
+    """The first contexts, those of before and widened ones among them, that every runtime answers alike.
 
     A self-test with them finds a broken device on any board. It says nothing of how far sound runtimes differ
     on other contexts: `industrialguard train check` does.
@@ -84,7 +95,9 @@ def _golden_inputs(model: bytes, device: DeviceModel, contexts: npt.NDArray[np.f
     half = len(contexts) // 2
     in_turns = np.stack([contexts[:half], contexts[::-1][:half]], axis=1).reshape(-1, *contexts.shape[1:])
     candidates = device.input.quantise(in_turns[:, np.newaxis])
-    chosen = candidates[agreeing(model, candidates)][:GOLDEN_CONTEXTS]
+    if trained.golden is not None:
+        candidates = np.concatenate([trained.golden, candidates])
+    chosen = candidates[agreeing(trained.model, candidates)][:GOLDEN_CONTEXTS]
     if len(chosen) < min(GOLDEN_CONTEXTS, len(candidates)):
         raise NotReleasableError(
             f"runtimes agree on {len(chosen)} of {len(candidates)} contexts only, {GOLDEN_CONTEXTS} are "

@@ -52,6 +52,8 @@ class Lesson:
     """Runs the network in training mode."""
     beside: Sequence[Any] = ()
     """Variables that are learned together with the network and thrown away afterwards."""
+    taught: Sequence[Any] = ()
+    """The variables of the network that learn; none: all."""
     is_widened: bool = False
     """Whether a tenth of what the network sees is scaled up to `Z_CLIP`: for ranges, it teaches nothing."""
     settle: Callable[[], None] = lambda: None
@@ -93,16 +95,13 @@ def learn(
     """Train until the held-out machines gain nothing any more; what comes out is no worse than what came."""
     clean, valid = stack(training)
     healthy = healthy_range(clean, valid, config)
-    exam = _draw(*stack(held_out), healthy, config, np.random.default_rng(config.seed))
-    step, judge = _compile(lesson, config.learning_rate)
+    step, model = _compile(lesson, config.learning_rate), lesson.model
+    examine = _set_exam(model, held_out, healthy, config)
     random = np.random.default_rng(config.seed)
-    model = lesson.model
 
     def ask() -> float:
         lesson.settle()
-        firsts = range(0, len(exam[0]), JUDGED_AT_ONCE)
-        parts = ([part[first : first + JUDGED_AT_ONCE] for part in exam] for first in firsts)
-        return sum(float(judge(*part)) for part in parts) / len(exam[0])
+        return examine()
 
     best, best_epoch, weights = ask(), 0, model.get_weights()
     progress = Progress(f"{lesson.label}: round", config.epochs)
@@ -122,27 +121,52 @@ def learn(
     return FitResult(model, epoch, best)
 
 
-def _compile(lesson: Lesson, learning_rate: float) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """One step of learning, and the sum of errors on given targets, as compiled graphs."""
-    optimizer = keras.optimizers.Adam(learning_rate)
-    model = lesson.model
-    (_, _, length, width) = model.input_shape
+def exam_error(
+    model: Any, training: Sequence[Contexts], held_out: Sequence[Contexts], config: FitConfig
+) -> float:
+    """The error of a network on the held-out machines, asked exactly as `learn` asks with these arguments."""
+    return _set_exam(model, held_out, healthy_range(*stack(training), config), config)()
 
-    seen = tf.TensorSpec((None, 1, length, width), tf.float32)
-    wanted = tf.TensorSpec((None, 1, length, 2 * width), tf.float32)
 
-    @tf.function(input_signature=[seen, wanted])  # type: ignore[untyped-decorator]
-    def step(inputs: Any, targets: Any) -> None:
-        with tf.GradientTape() as tape:
-            loss = lesson.loss(inputs, targets)
-        variables = [*model.trainable_variables, *lesson.beside]
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+def _set_exam(
+    model: Any, held_out: Sequence[Contexts], healthy: HealthyRange, config: FitConfig
+) -> Callable[[], float]:
+    """What asks a network the same whenever it is called: its error, as in `FitResult`."""
+    exam = _draw(*stack(held_out), healthy, config, np.random.default_rng(config.seed))
 
-    @tf.function(input_signature=[seen, wanted])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=_signature(model))  # type: ignore[untyped-decorator]
     def judge(inputs: Any, targets: Any) -> Any:
         return tf.reduce_sum(masked_error(targets, model(inputs, training=False)))
 
-    return step, judge
+    def ask() -> float:
+        firsts = range(0, len(exam[0]), JUDGED_AT_ONCE)
+        parts = ([part[first : first + JUDGED_AT_ONCE] for part in exam] for first in firsts)
+        return sum(float(judge(*part)) for part in parts) / len(exam[0])
+
+    return ask
+
+
+def _compile(lesson: Lesson, learning_rate: float) -> Callable[..., Any]:
+    """One step of learning as a compiled graph."""
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model = lesson.model
+
+    @tf.function(input_signature=_signature(model))  # type: ignore[untyped-decorator]
+    def step(inputs: Any, targets: Any) -> None:
+        with tf.GradientTape() as tape:
+            loss = lesson.loss(inputs, targets)
+        variables = [*(lesson.taught or model.trainable_variables), *lesson.beside]
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+    teach: Callable[..., Any] = step
+    return teach
+
+
+def _signature(model: Any) -> list[Any]:
+    """Of inputs and targets, whatever their number."""
+    (_, _, length, width) = model.input_shape
+    shapes = (None, 1, length, width), (None, 1, length, 2 * width)
+    return [tf.TensorSpec(shape, tf.float32) for shape in shapes]
 
 
 def stack(machines: Sequence[Contexts]) -> tuple[Values, Mask]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from models.errors import ModelFileError
@@ -78,18 +80,73 @@ class Network:
     n_subgraphs: int = 1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Convolution:
+    """An int8 convolution with what it learned."""
+
+    kernel: npt.NDArray[np.int8] = field(repr=False)
+    """(channels out, height, width, channels in)."""
+    bias: npt.NDArray[np.int32] = field(repr=False)
+    """(channels out,)."""
+    kernel_scales: npt.NDArray[np.float32] = field(repr=False)
+    """(channels out,); zero points are 0."""
+    bias_scales: npt.NDArray[np.float32] = field(repr=False)
+    """(channels out,); zero points are 0."""
+    scale: float
+    """Of its output."""
+    zero_point: int
+    """Of its output."""
+
+
 def read_network(model: bytes) -> Network:
     """Read the graph of a `.tflite` file.
 
     Raises:
         ModelFileError: it is none, or damaged.
     """
+    with _reading(model) as root:
+        return _network(root)
+
+
+def read_convolutions(model: bytes) -> tuple[Convolution, ...]:
+    """Read the weights of an int8 `.tflite` file, in the order in which they are used.
+
+    Raises:
+        ModelFileError: it is none, or damaged, or a convolution is not int8 with a bias.
+    """
+    with _reading(model) as root:
+        graph = root.subgraphs[0]
+        return tuple(
+            _convolution(operator, graph.tensors, root.buffers)
+            for operator in _each(graph.operators)
+            if _operation_name(root.operatorCodes[operator.opcodeIndex]) == "CONV_2D"
+        )
+
+
+@contextmanager
+def _reading(model: bytes) -> Iterator[Any]:
     if model[4:8] != _MARK:
         raise ModelFileError("no TFLite model: its mark TFL3 is missing")
     try:
-        return _network(schema.ModelT.InitFromPackedBuf(model, 0))
+        yield schema.ModelT.InitFromPackedBuf(model, 0)
     except _DAMAGE as error:
         raise ModelFileError(f"the TFLite model is damaged: {' '.join(str(error).split())[:120]}") from error
+
+
+def _convolution(operator: Any, tensors: list[Any], buffers: list[Any]) -> Convolution:
+    _, kernel, bias = (tensors[index] for index in operator.inputs)
+    output = tensors[operator.outputs[0]].quantization
+    if (_DTYPES[kernel.type], _DTYPES[bias.type]) != ("INT8", "INT32"):
+        raise ModelFileError("the TFLite model has a convolution that is not int8")
+    raw_kernel, raw_bias = (np.asarray(buffers[each.buffer].data, np.uint8) for each in (kernel, bias))
+    return Convolution(
+        raw_kernel.view(np.int8).reshape(_ints(kernel.shape)),
+        raw_bias.view("<i4").astype(np.int32),
+        np.asarray(kernel.quantization.scale, np.float32),
+        np.asarray(bias.quantization.scale, np.float32),
+        float(output.scale[0]),
+        int(output.zeroPoint[0]),
+    )
 
 
 def _network(root: Any) -> Network:
@@ -124,8 +181,7 @@ def _tensor(tensor: Any, buffers: list[Any]) -> Tensor:
 
 def _operation(operator: Any, codes: list[Any], tensors: list[Tensor]) -> Operation:
     code = codes[operator.opcodeIndex]
-    # Codes above 127 do not fit into the older field; the newer one is 0 in files of older converters.
-    name = _BUILTINS[max(code.deprecatedBuiltinCode, code.builtinCode)]
+    name = _operation_name(code)
     is_custom = name == "CUSTOM"
     options = vars(operator.builtinOptions) if operator.builtinOptions else {}
     return Operation(
@@ -136,6 +192,11 @@ def _operation(operator: Any, codes: list[Any], tensors: list[Tensor]) -> Operat
         options={key: int(value) for key, value in options.items() if isinstance(value, int)},
         is_custom=is_custom,
     )
+
+
+def _operation_name(code: Any) -> str:
+    """Codes above 127 do not fit into the older field; the newer one is 0 in files of older converters."""
+    return _BUILTINS[max(code.deprecatedBuiltinCode, code.builtinCode)]
 
 
 def _pick(tensors: list[Tensor], index: int) -> Tensor:

@@ -1,11 +1,11 @@
-"""The story of a bundle: read, standardise, train, quantise, calibrate, measure, write.
+"""The story of a bundle: read, standardise, train or adapt, quantise, calibrate, measure, write.
 
 Rule: each step is a module of its own; this one only says the order, and what is too little to go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from contract.bundle import Bundle, write_bundle
+from contract.bundle import Bundle, load_bundle, write_bundle
 from contract.creep import Creep
 from contract.errors import ConfigError, DataError
 from contract.profiles import MachineProfile, load_profile
@@ -34,8 +34,9 @@ from models.dataset import (
 from models.errors import TooLittleDataError
 from models.export import TrainedModel, code_version, data_digest, make_bundle
 from models.metrics import Healthy, measure
-from models.parity import DeviceModel
+from models.parity import DeviceModel, Int8
 from models.progress import Progress
+from models.recorded import fingerprint
 from models.recordings import Recording, open_recordings
 from models.release import require_releasable
 from models.wander import Wander
@@ -127,8 +128,10 @@ def train(config: TrainConfig) -> Bundle:
     Raises:
         ConfigError, DataError: as `prepare`.
         NotReleasableError: the model does not fit a device.
-        BundleError: the file cannot be written.
+        BundleError: the file cannot be written, or there is no bundle to start from.
     """
+    if config.fit.start_from:  # before minutes are spent on the recordings
+        open_start(config.fit.start_from, load_profile(config.profile))
     data = prepare(config)
     bundle = require_releasable(build_bundle(data, config.fit, _lineage(config, data.machines)))
     write_bundle(config.out, bundle)
@@ -136,10 +139,18 @@ def train(config: TrainConfig) -> Bundle:
 
 
 def build_bundle(data: TrainingData, config: FitConfig, lineage: Mapping[str, Any]) -> Bundle:
-    """Teacher, student, int8, calibration, figures: everything from the data to a bundle."""
+    """Everything from the data to a bundle: taught from scratch, or adapted from another bundle.
+
+    Raises:
+        ConfigError: the bundle to start from is another profile's, or of another shape.
+        BundleError: there is none.
+        TooLittleDataError, NotReleasableError: as `assemble`.
+    """
+    if config.start_from:
+        return adapt_bundle(data, config, lineage)
     from models.student import learn_student
 
-    student = learn_student(data.learning, data.held_out, replace(config, wander=data.wander.offsets))
+    student = learn_student(data.learning, data.held_out, with_wander(data, config))
     metrics = {
         "teacher_error": round(student.teacher_error, 4),
         "student_error": round(student.error, 4),
@@ -148,10 +159,72 @@ def build_bundle(data: TrainingData, config: FitConfig, lineage: Mapping[str, An
     return assemble(data, student.int8, config.seed, metrics, {**lineage, "epochs": list(student.epochs)})
 
 
+def adapt_bundle(
+    data: TrainingData, config: FitConfig, lineage: Mapping[str, Any], layers: Collection[str] = ()
+) -> Bundle:
+    """Adapt the bundle that the configuration names, and calibrate it anew.
+
+    Args:
+        data: Best the machines that it knows, and new ones.
+        config: How, and which bundle.
+        lineage: Of the result.
+        layers: The only ones that may change; none: all.
+
+    Raises:
+        ConfigError, BundleError, TooLittleDataError, NotReleasableError: as `build_bundle`.
+    """
+    from models.adapt import adapt
+
+    begun = open_start(config.start_from, data.profile)
+    adapted = adapt(begun.model, data.learning, data.held_out, with_wander(data, config), layers)
+    metrics = {
+        "start_error": round(adapted.start_error, 4),
+        "float_error": round(adapted.float_error, 4),
+        "student_error": round(adapted.error, 4),
+        "model_bytes": float(len(adapted.int8)),
+    }
+    told = {**lineage, "epochs": [adapted.epochs], "start_from": begun.manifest.version}
+    return assemble(data, adapted.int8, config.seed, metrics, told, begun.golden_input)
+
+
+def open_start(name: str, profile: MachineProfile) -> Bundle:
+    """Read the bundle that training starts from.
+
+    Raises:
+        ConfigError: it is another profile's, or of another state of it.
+        BundleError: there is none, or it is damaged.
+    """
+    begun = load_bundle(name)
+    if fingerprint(begun.profile) != fingerprint(profile):
+        raise ConfigError(
+            f"--start-from {name} is of {fingerprint(begun.profile)}, not {fingerprint(profile)}: its "
+            "network reads other numbers; train from scratch"
+        )
+    return begun
+
+
+def with_wander(data: TrainingData, config: FitConfig) -> FitConfig:
+    """The configuration for machines that wander as these do."""
+    return replace(config, wander=data.wander.offsets)
+
+
 def assemble(
-    data: TrainingData, model: bytes, seed: int, metrics: Mapping[str, float], lineage: Mapping[str, Any]
+    data: TrainingData,
+    model: bytes,
+    seed: int,
+    metrics: Mapping[str, float],
+    lineage: Mapping[str, Any],
+    golden: Int8 | None = None,
 ) -> Bundle:
     """Calibrate an int8 file on the machines as a device would meet them, and put a bundle together.
+
+    Args:
+        data: The machines.
+        model: The file.
+        seed: Which contexts become golden inputs.
+        metrics: What training measured.
+        lineage: Of the bundle.
+        golden: Inputs that become golden ones if runtimes agree on them; None: new ones are drawn.
 
     Raises:
         TooLittleDataError: no machine was recorded beyond its warm-up.
@@ -166,7 +239,7 @@ def assemble(
     measured = measure(data.held_out, device, Healthy(data.profile, yardstick, errors), seed)
     spread = data.wander.spread.astype(np.float32)
     trained = TrainedModel(
-        data.profile, model, spread, yardstick.residual, errors, {**measured, **metrics}, lineage
+        data.profile, model, spread, yardstick.residual, errors, {**measured, **metrics}, lineage, golden
     )
     contexts = np.concatenate([m.standardised for m in data.held_out])
     return make_bundle(trained, contexts, seed)

@@ -40,8 +40,6 @@ class Action(StrEnum):
 
     INSTALL = "install"
     """Fetch the release and put it through its trial."""
-    HOLD = "hold"
-    """Stay as it is, and begin nothing."""
     CANCEL = "cancel"
     """Give up what is under way and stay with, or go back to, what is confirmed."""
 
@@ -126,11 +124,27 @@ def sign_assignment(assignment: Assignment, signers: Sequence[Signer]) -> bytes:
     Raises:
         KeyUriError: a key does not sign.
     """
-    envelope = Envelope(format_assignment(assignment), PAYLOAD_TYPE, {})
-    for signer in signers:
-        signature = sign(signer, envelope.pae())
-        envelope.signatures[signature.keyid] = signature
-    return json.dumps(envelope.to_dict(), sort_keys=True, separators=(",", ":")).encode()
+    return _sign(format_assignment(assignment), signers)
+
+
+def sign_anew(data: bytes, signers: Sequence[Signer]) -> bytes | None:
+    """The same assignment, signed by these keys and no others.
+
+    Args:
+        data: An envelope, believed because of where it was kept.
+        signers: All the keys.
+
+    Returns:
+        None: it is signed so already.
+
+    Raises:
+        UntrustedError: it is damaged.
+        KeyUriError: a key does not sign.
+    """
+    envelope = _parse_envelope(data)
+    if envelope.signatures.keys() == {signer.public_key.keyid for signer in signers}:
+        return None
+    return _sign(format_assignment(parse_assignment(envelope.payload)), signers)
 
 
 def verify_assignment(data: bytes, director: Director) -> Assignment:
@@ -182,6 +196,14 @@ def is_news(
     if now is not None and assignment.expires <= now:
         raise ExpiredError(f"assignment {assignment.number} ended {assignment.expires.isoformat()}")
     return True
+
+
+def _sign(payload: bytes, signers: Sequence[Signer]) -> bytes:
+    envelope = Envelope(payload, PAYLOAD_TYPE, {})
+    for signer in signers:
+        signature = sign(signer, envelope.pae())
+        envelope.signatures[signature.keyid] = signature
+    return json.dumps(envelope.to_dict(), sort_keys=True, separators=(",", ":")).encode()
 
 
 def _parse_envelope(data: bytes) -> Envelope:

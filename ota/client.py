@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ from ota.errors import (
     UntrustedError,
 )
 from ota.fetcher import Progress, Remembered, WebFetcher
-from ota.layout import DIRECTOR, bundle_target, family_of
+from ota.layout import DIRECTOR, bundle_target, family_of, family_role, parse_target
 from ota.places import MEMORY, MemoryFetcher
 from ota.shelf import Shelf
 from ota.sources import Carrier, ClientSettings, carry_from_stick, carry_from_web
@@ -170,6 +170,20 @@ class UpdateClient:
         target = self._known().find(bundle_target(family, version))
         return SignedRelease(family, version, digest_of(target), target.length, facts_of(target))
 
+    def versions(self, family: str) -> list[str]:
+        """The versions of a family's bundle that are listed, the newest last.
+
+        Raises:
+            RepositoryError: not a family's name.
+            UpdateError: the family's list did not come, or is not to be believed.
+        """
+        repository = self._known()
+        with suppress(MissingError):
+            repository.find(bundle_target(family, _ANY_VERSION))
+        listed = (parse_target(path) for path in repository.listed(family_role(family)))
+        versions = {each.version for each in listed if not each.delta_from}
+        return sorted(versions, key=_release_order)
+
     def fetch(self, release: SignedRelease, held: Path | None = None) -> Path:
         """Bring a release's bundle, verified on disk; one that is there already costs no transfer.
 
@@ -304,6 +318,12 @@ def open_stick(settings: ClientSettings, now: datetime | None, stick: Path) -> I
     store = TrustStore(settings.folder)
     with store.held():
         yield UpdateClient(settings, store, carry_from_stick(settings, stick), now)
+
+
+def _release_order(version: str) -> tuple[int, str]:
+    """As the registry numbers them: what stands before the first dash rises."""
+    number = version.partition("-")[0]
+    return (int(number) if number.isdecimal() else 0), version
 
 
 def _families(known: Knowledge) -> list[str]:

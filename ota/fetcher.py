@@ -30,7 +30,7 @@ from ota.errors import (
     WrongServerError,
 )
 from ota.parts import CHUNK_BYTES, Part, PartFolder
-from ota.web import Answer, Web, name_of
+from ota.web import Answer, Asks, name_of
 
 LARGEST_DOCUMENT_BYTES = 64 * 1024
 _WHOLE, _RESUMED, _UNCHANGED = 200, 206, 304
@@ -79,17 +79,20 @@ class WebFetcher(FetcherInterface):
         limits: How patient to be.
         cancelled: Once set, whatever is under way ends and leaves nothing behind.
         progress: Told how far a file is; None: nobody is.
+        clock: Seconds from any one moment, by which a speed is taken.
     """
 
     def __init__(
         self,
-        web: Web,
+        web: Asks,
         parts: PartFolder,
         limits: Limits,
         cancelled: threading.Event,
         progress: Progress | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._web = web
+        self._clock = clock
         self._parts = parts
         self._limits = limits
         self._cancelled = cancelled
@@ -192,17 +195,17 @@ class WebFetcher(FetcherInterface):
             raise _refusal(url, answer)
 
     def _read_all(self, url: str, answer: Answer, part: Part, max_length: int) -> None:
-        n_window, since_s = 0, time.monotonic()
+        n_window, since_s = 0, self._clock()
         while chunk := answer.read(_READ_BYTES):
             self._require_wanted()
             self._require_room(url, part.size + len(chunk), max_length)
             part.write(chunk)
             n_window += len(chunk)
-            passed_s = time.monotonic() - since_s
+            passed_s = self._clock() - since_s
             if passed_s >= self._limits.window_s:
                 if n_window < self._limits.slowest_bytes_per_s * passed_s:
                     raise TooSlowError(f"{name_of(url)}: {n_window / passed_s:.0f} bytes/s is too slow")
-                n_window, since_s = 0, time.monotonic()
+                n_window, since_s = 0, self._clock()
 
     def _require_wanted(self, wait_s: float = 0.0) -> None:
         if self._cancelled.wait(wait_s) if wait_s else self._cancelled.is_set():

@@ -32,6 +32,31 @@ class RolloutState(StrEnum):
     ABORTED = "aborted"
 
 
+class Awaited(StrEnum):
+    """What kind of thing a rollout waits for (`ota.waiting`)."""
+
+    NOTHING = "nothing"
+    """It is over."""
+    APPROVAL = "approval"
+    START = "start"
+    PAUSE = "pause"
+    """Whoever paused it."""
+    HALT = "halt"
+    """Somebody who looks at why it halted."""
+    UPDATES = "updates"
+    """Devices that are at it."""
+    HOURS = "hours"
+    """Machines whose hours or whose alarm do not let them."""
+    SILENCE = "silence"
+    """Devices that are not heard."""
+    FAILURES = "failures"
+    """Nobody is at it, and too many have failed to go on, yet too few to halt."""
+    NOBODY = "nobody"
+    """No device matches, or none is left."""
+    SOAK = "soak"
+    """Time, during which success must last."""
+
+
 LIVE = frozenset(
     {
         RolloutState.RUNNING,
@@ -81,6 +106,12 @@ class Rollout:
     """Every group went through; for ever."""
     is_returning: bool = False
     """It was aborted, and devices that run the release are sent back."""
+    is_calling_off: bool = False
+    """It was halted by what was seen of the release: who has not switched to it is told to leave it."""
+    waits_for: Awaited = Awaited.START
+    """As of its last step."""
+    waits_since: datetime | None = None
+    """Since when it waits for that; None: it took no step since it was started or resumed."""
     members: Mapping[str, Member] = field(default_factory=dict, repr=False)
 
 
@@ -190,6 +221,8 @@ def resume(rollout: Rollout, why: str, now: datetime, deadline: datetime | None 
         rollout,
         state=RolloutState.COMPLETED if rollout.is_through else RolloutState.RUNNING,
         why="",
+        is_calling_off=False,
+        waits_since=None,
         deadline=deadline,
         good_since=None,
         watch_since=now if is_halted else rollout.watch_since,

@@ -27,6 +27,7 @@ from ota.member import (
 )
 from ota.rollout import LIVE, SERVING, Event, Rollout, RolloutState, tallies
 from ota.rollout_plan import ReleaseRef
+from ota.waiting import explain
 
 Facts = Mapping[str, DeviceFacts]
 """Of every device of the release's family, by its id."""
@@ -34,6 +35,8 @@ MOST_ORDERS = 500
 """In one step, so that signing them takes a moment; the rest follow in the next."""
 MIN_EVENTS = 2
 """Updated machines that must have alarmed before a comparison may halt anything."""
+NOT_SWITCHED = UNDER_WAY - {MemberState.PROBATION}
+"""States in which the old model is in charge still."""
 _HASH = 2.0**64
 
 
@@ -85,7 +88,10 @@ def step(rollout: Rollout, facts: Facts, now: datetime, most_orders: int = MOST_
             work.assign(most_orders)
     elif rollout.state is RolloutState.ABORTED:
         work.recall(most_orders)
-    return Step(replace(work.rollout, members=work.members), tuple(work.orders), tuple(work.events))
+    if work.rollout.is_calling_off:
+        work.call_off(most_orders)
+    work.tell_wait()
+    return Step(work.rollout, tuple(work.orders), tuple(work.events))
 
 
 class _Work:
@@ -142,7 +148,6 @@ class _Work:
             taken = {each.device for each in groups[-1]}
             waiting = [each for each in waiting if each.device not in taken]
         if not groups[0]:
-            self.rollout = replace(self.rollout, why="no device matches its first group yet")
             return
         for number, dealt in enumerate(groups):
             for facts in dealt:
@@ -183,10 +188,11 @@ class _Work:
         groups = self._plan.groups
         for number, (count, group) in enumerate(zip(counts, groups, strict=True)):
             if number <= self.rollout.group and count.is_bad(group):
-                self._halt(f"group {group.name}: {count.failed} of {count.counted} reachable devices failed")
+                why = f"group {group.name}: {count.failed} of {count.counted} reachable devices failed"
+                self._halt(why, is_calling_off=True)
                 return
         if reason := self._compare():
-            self._halt(reason)
+            self._halt(reason, is_calling_off=True)
             return
         if self.rollout.is_through:
             return
@@ -213,8 +219,14 @@ class _Work:
         self.rollout = replace(self.rollout, group=number, good_since=None, why="")
         self.events.append(Event("group opened", self._plan.groups[number].name))
 
-    def _halt(self, why: str) -> None:
-        self.rollout = replace(self.rollout, state=RolloutState.HALTED, why=why, good_since=None)
+    def _halt(self, why: str, *, is_calling_off: bool = False) -> None:
+        self.rollout = replace(
+            self.rollout,
+            state=RolloutState.HALTED,
+            why=why,
+            good_since=None,
+            is_calling_off=is_calling_off,
+        )
         self.events.append(Event("halted", why))
 
     def _compare(self) -> str:
@@ -312,6 +324,31 @@ class _Work:
             else:
                 continue
             self._put(device, replace(member.turn(told, self._now, "", note), number=number))
+
+    def call_off(self, most: int) -> None:
+        """Keep what halted this from devices that have not switched to it; they are pending again.
+
+        Those on probation go on: their old model waits beside the new one, and comes back by itself.
+        """
+        expires = self._now + timedelta(seconds=self._plan.assignment_s)
+        for device, member in self.members.items():
+            facts = self._facts.get(device)
+            if member.state not in NOT_SWITCHED or facts is None or len(self.orders) >= most:
+                continue
+            self._order(facts, OrderKind.CANCEL, self._plan.release, expires)
+            called = member.turn(MemberState.PENDING, self._now, "halted", "called off by the halt")
+            self._put(device, replace(called, number=0, expires=None, wanted_since=None))
+
+    def tell_wait(self) -> None:
+        """Note what it waits for now, and tell of it where that is something else than before."""
+        before = self.rollout
+        self.rollout = replace(before, members=self.members, waits_since=before.waits_since or self._now)
+        wait = explain(self.rollout, self._now)
+        if wait.kind is before.waits_for and before.waits_since is not None:
+            return
+        self.rollout = replace(self.rollout, waits_for=wait.kind, waits_since=self._now)
+        if self.rollout.state is RolloutState.RUNNING:  # any other state has told of itself
+            self.events.append(Event("waits", wait.sentence))
 
     def _order(self, facts: DeviceFacts, kind: OrderKind, release: ReleaseRef, expires: datetime) -> int:
         number = facts.held.number + 1 if facts.held else 1

@@ -65,16 +65,25 @@ def carry_from_web(
     Raises:
         ConfigError: the address, the identity or the authorities cannot be right.
     """
+    web = Web(settings.web, is_clock_believed=is_clock_believed)
+    fetcher = WebFetcher(web, settings.parts, settings.limits, cancelled, progress)
+    try:
+        yield carrier_of(settings, fetcher)
+    finally:
+        web.close()
+
+
+def carrier_of(settings: ClientSettings, fetcher: FetcherInterface) -> Carrier:
+    """Where a device's files are on the web, with whoever brings them.
+
+    Raises:
+        ConfigError: an address cannot be right.
+    """
     address = require_address(settings.address)
     base = require_address(settings.api) if settings.api else ""
     name = settings.device_id
     assignment = f"{base}api/v1/devices/{name}/assignment" if base else f"{address}assignments/{name}.json"
-    web = Web(settings.web, is_clock_believed=is_clock_believed)
-    fetcher = WebFetcher(web, settings.parts, settings.limits, cancelled, progress)
-    try:
-        yield Carrier(fetcher, Addresses(f"{address}metadata/", f"{address}targets/"), assignment)
-    finally:
-        web.close()
+    return Carrier(fetcher, Addresses(f"{address}metadata/", f"{address}targets/"), assignment)
 
 
 def carry_from_stick(settings: ClientSettings, stick: Path) -> Carrier:

@@ -14,9 +14,10 @@ import threading
 import urllib.request
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 import urllib3
@@ -64,6 +65,14 @@ class Answer:
     Raises:
         DownloadError: it broke off.
     """
+
+
+class Asks(Protocol):
+    """Whoever can be asked for a file."""
+
+    def get(self, url: str, headers: Mapping[str, str]) -> AbstractContextManager[Answer]:
+        """See `Web.get`."""
+        ...
 
 
 class Web:

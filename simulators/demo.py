@@ -20,10 +20,11 @@ from typing import Any
 
 from contract.errors import ConfigError
 from simulators.broker import broker_command
-from simulators.demo_options import DemoOptions, parse_options
+from simulators.demo_options import RELEASE_PARTS, DemoOptions, parse_options
 from simulators.demo_plan import DemoMachine, plan_machines
+from simulators.demo_release import ReleaseShow
 from simulators.demo_report import DemoReport, build_report, write_report
-from simulators.fleet import FleetMachine, FleetPlan
+from simulators.fleet import FleetMachine, FleetPlan, FleetUpdates
 from simulators.processes import (
     PartError,
     PartSpec,
@@ -32,6 +33,8 @@ from simulators.processes import (
     module_command,
     raise_interrupt_on_sigterm,
 )
+from simulators.publisher import Shelf
+from simulators.release_plan import ReleasePlan, plan_release
 from simulators.terminal import Progress, Terminal, format_duration
 
 HOST = "127.0.0.1"
@@ -52,11 +55,19 @@ BACKDATED_S = 86_400.0
 class Demo:
     """One run of the demo; the parts live in `folder`."""
 
-    def __init__(self, options: DemoOptions, machines: tuple[DemoMachine, ...], folder: Path) -> None:
+    def __init__(
+        self,
+        options: DemoOptions,
+        machines: tuple[DemoMachine, ...],
+        folder: Path,
+        release: ReleasePlan | None = None,
+    ) -> None:
         self._options = options
         self._machines = machines
         self._folder = folder
-        self._mqtt_port = _free_port()
+        self._release = release
+        self._shelf = Shelf(folder / "release")
+        self._mqtt_port, self._web_port = _free_port(), _free_port()
         self._http_port = options.http_port or _first_free_port(FIRST_HTTP_PORT)
         self._kills = sorted(options.kills, key=lambda kill: kill.at_s)
         self._started = time.monotonic()
@@ -75,6 +86,7 @@ class Demo:
         """Start everything, watch it, stop it, and count."""
         with Supervisor() as parts, Terminal() as terminal:
             began = time.monotonic()
+            self._start_web(parts)
             self._start_cloud(parts)
             self._start_fleet(parts)
             terminal.say(f"{len(self._machines)} machines, up in {time.monotonic() - began:.1f} s.")
@@ -82,24 +94,50 @@ class Demo:
             interrupted = self._watch(parts, terminal)
             self._stop(parts, terminal, interrupted)
             usage = parts.peak_rss_bytes, parts.restarts()
-        return build_report(self._options, self._machines, self._folder, usage, is_interrupted=interrupted)
+        return build_report(
+            self._options,
+            self._machines,
+            self._folder,
+            usage,
+            is_interrupted=interrupted,
+            plan=self._release,
+        )
 
     # -- starting --------------------
+
+    def _start_web(self, parts: Supervisor) -> None:
+        """Sign and publish beside all else that starts; machines are born with the repository's root."""
+        if self._release is None:
+            return
+        how = [] if self._release.spoil is None else [str(self._release.spoil)]
+        arguments = [str(self._shelf.folder), str(self._web_port), self._release.family, *how]
+        command = module_command(sys.executable, "simulators.publisher", arguments)
+        parts.start(self._part("web", command, lambda: _answers(self._web_port)))
+
+    def _start_releases(self, parts: Supervisor) -> None:
+        """Start the scheduler; nobody waits for it."""
+        director = ["--director-key", self._shelf.director_key]
+        releases = _industrialguard(["cloud", "releases", *self._common, *director])
+        parts.start(self._part("releases", releases, lambda: _has_logged(self._log("releases"), READY)))
 
     def _start_cloud(self, parts: Supervisor) -> None:
         broker = broker_command(self._mqtt_port, self._folder, self._options.broker)
         parts.start(self._part("broker", broker, self._is_broker_up))
         parts.wait_ready("broker", READY_TIMEOUT_S)
-        common = ["--data", str(self._folder / "cloud"), "--mqtt", self._mqtt_url]
-        ingest = _industrialguard(["cloud", "ingest", *common])
+        ingest = _industrialguard(["cloud", "ingest", *self._common])
         parts.start(self._part("ingest", ingest, lambda: _has_logged(self._log("ingest"), READY)))
-        self._start_page(parts, common)
+        if self._release is not None:
+            parts.wait_ready("web", READY_TIMEOUT_S)
+            self._start_releases(parts)
+        self._start_page(parts)
         parts.wait_ready("ingest", READY_TIMEOUT_S)
 
-    def _start_page(self, parts: Supervisor, common: Sequence[str]) -> None:
+    def _start_page(self, parts: Supervisor) -> None:
         """Serve the page; where nobody chose its port, at the first that nobody else takes meanwhile."""
+        root = ["--repository", self._web_address, "--repository-root", str(self._shelf.root)]
+        catalogue = root if self._release is not None else []
         while True:
-            serve = ["cloud", "serve", *common, "--http", f"{HOST}:{self._http_port}"]
+            serve = ["cloud", "serve", *self._common, *catalogue, "--http", f"{HOST}:{self._http_port}"]
             parts.start(self._part("serve", _industrialguard(serve), self._is_page_up))
             try:
                 parts.wait_ready("serve", READY_TIMEOUT_S)
@@ -120,6 +158,7 @@ class Demo:
             machine_seconds=self._options.machine_seconds,
             start_s=time.time() - (self._options.machine_seconds or BACKDATED_S),
             drain_s=DRAIN_S if self._options.seconds is not None else INTERRUPT_DRAIN_S,
+            updates=self._updates(),
         )
         path = self._folder / "plan.json"
         plan.write(path)
@@ -128,11 +167,27 @@ class Demo:
         parts.start(self._part("fleet", command, progress.exists, restarts=False))
         parts.wait_ready("fleet", READY_TIMEOUT_S)
 
+    def _updates(self) -> FleetUpdates | None:
+        if self._release is None:
+            return None
+        root = str(self._shelf.root)
+        return FleetUpdates(self._release.machines, root, self._web_address, self.address)
+
     def _part(self, name: str, command: Sequence[str], is_ready: Any, *, restarts: bool = True) -> PartSpec:
         return PartSpec(name, tuple(command), self._log(name), is_ready, restarts)
 
     def _log(self, name: str) -> Path:
         return self._folder / "logs" / f"{name}.log"
+
+    @property
+    def _common(self) -> tuple[str, ...]:
+        """What every part of the cloud is told."""
+        return "--data", str(self._folder / "cloud"), "--mqtt", self._mqtt_url
+
+    @property
+    def _web_address(self) -> str:
+        """Of the repository of releases."""
+        return f"http://{HOST}:{self._web_port}/"
 
     @property
     def _mqtt_url(self) -> str:
@@ -154,6 +209,7 @@ class Demo:
     def _watch(self, parts: Supervisor, terminal: Terminal) -> bool:
         """Until the fleet has covered its time (False) or a person stops it (True)."""
         self._started = time.monotonic()
+        show = self._show(terminal)
         try:
             while parts.is_running("fleet"):
                 self._kill_when_due(parts, terminal)
@@ -161,13 +217,27 @@ class Demo:
                     terminal.say(event, style="yellow")
                 self._say_new_alerts(terminal)
                 self._say_who_ended(terminal)
-                terminal.show(self._progress(parts))
+                progress = self._progress(parts)
+                if show is not None:
+                    show.look(progress.machine_s)
+                terminal.show(progress)
                 time.sleep(REFRESH_S)
         except KeyboardInterrupt:
             return True
         if parts.exit_code("fleet") != 0:
             raise PartError(f"the fleet ended: {last_lines(self._log('fleet'))}")
         return False
+
+    def _show(self, terminal: Terminal) -> ReleaseShow | None:
+        if self._release is None:
+            return None
+        return ReleaseShow(
+            self._release,
+            self._shelf.read(),
+            self.address,
+            lambda path, body: self._ask(f"api/v1/{path}", body),
+            lambda line: terminal.say(line.text, line.style),
+        )
 
     def _kill_when_due(self, parts: Supervisor, terminal: Terminal) -> None:
         while self._kills and time.monotonic() - self._started >= self._kills[0].at_s:
@@ -211,10 +281,14 @@ class Demo:
             memory_bytes=self._memory_bytes,
         )
 
-    def _ask(self, path: str) -> dict[str, Any] | None:
-        """One question to the API; None while it cannot answer."""
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """One question to the API, or one wish; None while it cannot answer."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(  # noqa: S310 - our own address
+            f"{self.address}{path}", data, {"Content-Type": "application/json"}
+        )
         try:
-            with urllib.request.urlopen(f"{self.address}{path}", timeout=2.0) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=2.0) as answer:  # noqa: S310
                 content: dict[str, Any] = json.load(answer)
                 return content
         except (urllib.error.URLError, OSError, ValueError):
@@ -227,7 +301,8 @@ class Demo:
         if interrupted:
             terminal.say("Stopping: the agents hand over what they have …")
         parts.stop("fleet", timeout_s=DRAIN_S + 5.0)
-        for name in ("ingest", "serve", "broker"):
+        release_parts = RELEASE_PARTS if self._release is not None else ()
+        for name in (*release_parts, "ingest", "serve", "broker"):
             parts.stop(name, timeout_s=10.0)
 
 
@@ -235,10 +310,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the demo; returns 0 when every message was stored exactly once, or, after Ctrl-C, still waits."""
     options = parse_options(argv)
     machines = plan_machines(options)
+    release = plan_release(options, machines)
     raise_interrupt_on_sigterm()
     folder = _open_folder(options)
     try:
-        report = Demo(options, machines, folder).run()
+        report = Demo(options, machines, folder, release).run()
         write_report(report, options.json_path)
     finally:
         if options.data_dir is None:
@@ -252,7 +328,7 @@ def _open_folder(options: DemoOptions) -> Path:
         raise ConfigError(
             f"--data {folder} is not empty: give a new folder, so that old counts do not mix with new ones"
         )
-    for name in ("cloud", "devices", "logs"):
+    for name in ("cloud", "devices", "logs", "release"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     return folder
 

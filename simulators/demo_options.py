@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import ConfigError
+from simulators.spoil import Spoil
 
 DEFAULT_MACHINES = 16
 MAX_SPEED = 10_000.0
@@ -26,6 +27,8 @@ examples:
       50 machines, 30 s on the wall = 10 minutes of machine time, then a summary for scripts
   industrialguard demo --machines 50 --speed 20 --seconds 30 --kill ingest@8+20
       the same with ingest killed (SIGKILL) after 8 s and kept down for 20 s: the counts do not change
+  industrialguard demo --bad-release
+      a spoiled model is released: the first machines that try it go back by themselves, nobody else gets it
   industrialguard demo --replay femto:DIR --speed 200
       recorded bearings instead of simulated machines: raw bursts through the device's own code
   industrialguard demo --machines 10 --replay cmapss:DIR/train_FD001.txt.gz
@@ -36,7 +39,9 @@ examples:
 recordings: femto:DIR  skab:DIR  cwru:DIR  cmapss:DIR  npz:DIR  csv:FILE
 """
 
-KILLABLE = ("broker", "ingest", "serve")
+RELEASE_PARTS = ("releases", "web")
+"""Parts of a run that shows a release, beside the others."""
+KILLABLE = ("broker", "ingest", "serve", *RELEASE_PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,10 @@ class DemoOptions:
     """Model and profile of the replayed recordings, where none that ships fits."""
     broker: str
     """`auto`: Mosquitto where it is installed, else the embedded one."""
+    has_release: bool = True
+    """Whether an improved model is released to the machines."""
+    spoil: Spoil | None = None
+    """What is wrong with it; None: nothing."""
 
     @property
     def machine_seconds(self) -> float | None:
@@ -132,6 +141,18 @@ FLAGS: tuple[tuple[str, dict[str, Any]], ...] = (
             "help": "auto: Mosquitto where it is installed, else the embedded one",
         },
     ),
+    ("--no-release", {"action": "store_true", "help": "release no new model while the machines run"}),
+    (
+        "--bad-release",
+        {
+            "nargs": "?",
+            "const": Spoil.ALARM.value,
+            "choices": [how.value for how in Spoil],
+            "metavar": "HOW",
+            "help": "release a spoiled model: `alarm`, found once it is in charge (default), or `answers`, "
+            "found in its self-test",
+        },
+    ),
 )
 
 
@@ -167,6 +188,9 @@ def parse_options(argv: Sequence[str]) -> DemoOptions:
     _require(seconds is None or 0 < seconds < math.inf, f"--seconds must be positive, not {seconds}")
     _require(arguments.seed >= 0, f"--seed must not be negative: {arguments.seed}")
     _require(0 <= arguments.port <= 65_535, f"--port must lie between 0 and 65535, not {arguments.port}")
+    _require(
+        not (arguments.no_release and arguments.bad_release), "--no-release and --bad-release: choose one"
+    )
     _require(folder.is_dir(), f"--json: there is no folder {folder}; make it first")
     return DemoOptions(
         machines=machines,
@@ -180,6 +204,8 @@ def parse_options(argv: Sequence[str]) -> DemoOptions:
         http_port=arguments.port,
         bundle=arguments.bundle,
         broker=arguments.broker,
+        has_release=not arguments.no_release,
+        spoil=Spoil(arguments.bad_release) if arguments.bad_release else None,
     )
 
 

@@ -19,9 +19,12 @@ from cloud.store.rows import AlertRow
 from contract.errors import DataError
 from simulators.demo_options import DemoOptions
 from simulators.demo_plan import DemoMachine
+from simulators.release_plan import ReleasePlan
+from simulators.release_report import ReleaseReport, build_release_report, describe_release
 
 MAX_ALERTS = 10_000
-EXIT_OK, EXIT_LOSS = 0, 1
+EXIT_OK, EXIT_LOSS, EXIT_SPREAD = 0, 1, 3
+"""All is well; a message is lost or there twice; a spoiled release went further than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +72,22 @@ class DemoReport:
     """How often each part had to be started again."""
     is_interrupted: bool = False
     """Somebody pressed Ctrl-C, and the agents had little time to hand over what they had."""
+    release: ReleaseReport | None = None
+    """None: the run showed none."""
 
     @property
     def exit_code(self) -> int:
-        """0 when every message sent is stored exactly once, or, after Ctrl-C, still waits in its outbox."""
+        """0 when every message sent is stored exactly once, or, after Ctrl-C, still waits in its outbox.
+
+        And when a spoiled release went no further than it may.
+        """
         counts = self.messages
         late = counts.waiting if self.is_interrupted else 0
         is_whole = counts.stored <= counts.sent <= counts.stored + late
         is_clean = not (counts.duplicated or counts.dead_lettered)
-        return EXIT_OK if is_whole and is_clean else EXIT_LOSS
+        if not (is_whole and is_clean):
+            return EXIT_LOSS
+        return EXIT_OK if self.release is None or self.release.is_contained else EXIT_SPREAD
 
 
 def build_report(
@@ -87,6 +97,7 @@ def build_report(
     usage: tuple[int, dict[str, int]],
     *,
     is_interrupted: bool = False,
+    plan: ReleasePlan | None = None,
 ) -> DemoReport:
     """Collect the counts once everything has stopped.
 
@@ -96,6 +107,7 @@ def build_report(
         folder: Where the agents' and the cloud's files are.
         usage: Peak memory in bytes, restarts by part.
         is_interrupted: Whether somebody pressed Ctrl-C.
+        plan: The run's release; None: it had none.
 
     Raises:
         DataError: the fleet left no counts.
@@ -107,6 +119,7 @@ def build_report(
     with database.session() as session:
         stored = queries.message_counts(session).total
         alerts = queries.list_alerts(session, limit=MAX_ALERTS, kind=AlertKind.ANOMALY)
+    release = None if plan is None else build_release_report(database, folder, plan)
     database.close()
     return DemoReport(
         machines=len(machines),
@@ -132,6 +145,7 @@ def build_report(
         peak_rss_bytes=usage[0],
         restarts=usage[1],
         is_interrupted=is_interrupted,
+        release=release,
     )
 
 
@@ -184,5 +198,7 @@ def format_report(report: DemoReport) -> str:
         "peak memory": f"{report.peak_rss_bytes / 1e6:.0f} MB in all processes",
         "restarts": ", ".join(f"{name} {n}" for name, n in report.restarts.items()) or "none",
     }
+    if report.release is not None:
+        rows |= describe_release(report.release)
     width = max(map(len, rows))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())

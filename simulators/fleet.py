@@ -29,7 +29,7 @@ from contract.logs import configure_logging
 from contract.profiles import MachineProfile
 from edge_agent.agent import Agent
 from edge_agent.sensors import SensorSource, open_source
-from edge_agent.settings import AgentSettings, MqttSettings
+from edge_agent.settings import AgentSettings, MqttSettings, UpdatePace, UpdateSettings
 from models.recordings import Recording
 from simulators.replay import ReplaySource, replay_recordings
 
@@ -40,6 +40,9 @@ LEAST_SLEEP_S = 0.005
 """Shorter waits cost more than they keep pace."""
 MOST_PER_S = 10_000.0
 """Messages of the backlog in a second, where machine time has no pace."""
+LOOK_S = 0.6
+"""Wall time for each machine over which hints are heeded: self-tests, each in a process of its own, take
+about that long on a small computer, and should not all be in its memory at once."""
 RECORDING_ENDED = "its recording has ended"
 
 
@@ -57,6 +60,20 @@ class FleetMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetUpdates:
+    """Where machines get new models from."""
+
+    machines: tuple[str, ...]
+    """Which ones; the others keep what they have."""
+    root: str
+    """File with the root that they are born with."""
+    repository: str
+    """URL of the repository's web server."""
+    api: str
+    """URL of the cloud, which says who is assigned what."""
+
+
+@dataclass(frozen=True, slots=True)
 class FleetPlan:
     """Everything the fleet process needs to know."""
 
@@ -71,6 +88,8 @@ class FleetPlan:
     """Event time at which every machine starts, s since the Unix epoch."""
     drain_s: float
     """How long to wait at the end for the cloud's acknowledgements."""
+    updates: FleetUpdates | None = None
+    """None: every machine keeps its model."""
 
     def write(self, path: Path) -> None:
         """Store the plan for the fleet process."""
@@ -81,7 +100,10 @@ class FleetPlan:
         """Read what `write` stored."""
         table: dict[str, Any] = json.loads(path.read_text("utf-8"))
         machines = tuple(FleetMachine(**machine) for machine in table.pop("machines"))
-        return FleetPlan(machines=machines, **table)
+        updates = table.pop("updates")
+        if updates is not None:
+            updates = FleetUpdates(**updates | {"machines": tuple(updates["machines"])})
+        return FleetPlan(machines=machines, updates=updates, **table)
 
 
 class Fleet:
@@ -125,8 +147,16 @@ class Fleet:
             mqtt=MqttSettings(parse_broker_url(self._plan.mqtt_url)),
             drain_s=self._plan.drain_s,
             replay_per_s=self._replay_per_s(),
+            updates=self._updates(machine.device_id),
         )
         return Agent(settings, source, bundle)
+
+    def _updates(self, device_id: str) -> UpdateSettings | None:
+        updates = self._plan.updates
+        if updates is None or device_id not in updates.machines:
+            return None
+        root = Path(updates.root).read_bytes()
+        return UpdateSettings(updates.repository, root, updates.api, pace=_pace(len(updates.machines)))
 
     def _replay_per_s(self) -> float:
         """As fast as on a device, in machine time."""
@@ -191,6 +221,18 @@ class Fleet:
         ahead_s = wall_start + elapsed_s / self._plan.speed - time.monotonic()
         if ahead_s > LEAST_SLEEP_S:
             stop.wait(ahead_s)
+
+
+def _pace(machines: int) -> UpdatePace:
+    """How often machines look for updates, wall time: somebody watches."""
+    return UpdatePace(
+        poll_s=20.0,
+        first_s=5.0,
+        least_s=1.0,
+        hint_spread_s=LOOK_S * machines,
+        first_retry_s=2.0,
+        last_retry_s=10.0,
+    )
 
 
 def _count(agent: Agent) -> dict[str, float]:

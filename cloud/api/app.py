@@ -13,16 +13,20 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from cloud.api import alerts, devices, forecasts, machines, rollouts, system
+from cloud.api.deps import utc_now
 from cloud.api.live import LiveFeed
 from cloud.api.problems import install_problems
 from cloud.api.security import SecurityHeaders
 from cloud.api.settings import ApiSettings
+from cloud.catalogue import Catalogue
 from cloud.store import queries
 from cloud.store.database import Database
+from cloud.web import rollout_pages
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
 from cloud.web.reading import PageReader
 from cloud.web.render import Renderer
+from cloud.web.rollout_reading import RolloutReader
 
 API_PREFIX = "/api/v1"
 _DESCRIPTION = """Machines, their scores and trends, and the alerts about them.
@@ -33,12 +37,13 @@ unless told otherwise, and changes are accepted from its own pages or from progr
 site's pages."""
 
 
-def create_app(settings: ApiSettings, database: Database) -> FastAPI:
+def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue | None = None) -> FastAPI:
     """The API and the page over one store.
 
     Args:
         settings: How to pace what is live, and which host names to answer.
         database: An open store; whoever opened it closes it.
+        catalogue: The releases that can be rolled out; None: no rollout can be planned.
     """
 
     def read_marker() -> str:
@@ -58,9 +63,11 @@ def create_app(settings: ApiSettings, database: Database) -> FastAPI:
     renderer = Renderer(settings.operator)
     app.state.settings = settings
     app.state.database = database
+    app.state.catalogue = catalogue
     app.state.feed = feed
     app.state.renderer = renderer
     app.state.reader = PageReader(database)
+    app.state.rollout_reader = RolloutReader(database, utc_now)
     app.add_middleware(SecurityHeaders, hosts=settings.hosts)
     install_problems(app, renderer.error_page)
     api = APIRouter(prefix=API_PREFIX)
@@ -76,6 +83,7 @@ def create_app(settings: ApiSettings, database: Database) -> FastAPI:
     app.include_router(api)
     app.include_router(system.probes)
     app.include_router(web_router)
+    app.include_router(rollout_pages.router)
     mount_static(app)
     return app
 

@@ -12,6 +12,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime
 
 from cloud.api.live import LiveFeed
+from cloud.catalogue import Catalogue
 from cloud.store.database import Database
 from contract.messages import DEVICE_ID_PATTERN
 
@@ -19,6 +20,11 @@ from contract.messages import DEVICE_ID_PATTERN
 def _database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
+
+
+def _catalogue(request: Request) -> Catalogue | None:
+    catalogue: Catalogue | None = request.app.state.catalogue
+    return catalogue
 
 
 def _feed(request: Request) -> LiveFeed:
@@ -32,6 +38,7 @@ def utc_now() -> datetime:
 
 
 StoreDep = Annotated[Database, Depends(_database)]
+CatalogueDep = Annotated[Catalogue | None, Depends(_catalogue)]
 FeedDep = Annotated[LiveFeed, Depends(_feed)]
 DeviceId = Annotated[
     str,

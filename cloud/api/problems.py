@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from cloud.errors import AlreadyClearedError, NotFoundError, StaleError
 from contract.errors import IndustrialGuardError
-from ota.errors import RolloutError
+from ota.errors import RolloutError, UpdateError
 
 PROBLEM_JSON = "application/problem+json"
 _E = TypeVar("_E", bound=Exception)
@@ -96,7 +96,7 @@ def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
 
     async def failed(request: Request, error: Exception) -> Response:
         status = _status_of(error)
-        if status != HTTPStatus.SERVICE_UNAVAILABLE:
+        if status != HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, UpdateError):
             return refuse(request, status, sentence(error))
         _LOG.error("request failed", extra={"path": request.url.path, "reason": str(error)})
         return refuse(request, status, _UNAVAILABLE, {"Retry-After": "5"})

@@ -5,6 +5,7 @@ Rule: a plan is judged by `ota.rollout_plan`, once; what stands here only gives 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, time
 from typing import Annotated, Any
 
@@ -13,13 +14,18 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from cloud.store.rollout_facts import Place
 from ota.maintenance import EVERY_DAY, MaintenanceWindow
 from ota.member import Member, MemberState
-from ota.rollout import Rollout, RolloutState, tallies
+from ota.rollout import Awaited, Rollout, RolloutState, tallies
 from ota.rollout_plan import Filter, Group, Plan, ReleaseRef, Timeouts
+from ota.waiting import explain, explain_briefly
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)]
 Where = dict[str, list[str]]
 _WHERE = "Attributes (device, version, agent_version, accelerator, or a label) with the patterns that do"
+
+
+FindReleases = Callable[..., Sequence[ReleaseRef]]
+"""Family and versions to what they are made of."""
 
 
 class _In(BaseModel):
@@ -28,19 +34,6 @@ class _In(BaseModel):
 
 class _Out(BaseModel):
     model_config = ConfigDict(from_attributes=True)
-
-
-class ReleaseIn(_In):
-    """A published release."""
-
-    family: str = Field(description="Machine profile's name", examples=["pump"])
-    version: str = Field(description="In the registry", examples=["7-0a1b2c3d4e5f"])
-    sha256: str = Field(description="Of the whole bundle, hexadecimal", examples=["ab" * 32])
-    length: int = Field(ge=1, description="Of the whole bundle, in bytes", examples=[20480])
-
-    def build(self) -> ReleaseRef:
-        """As the rules know it."""
-        return ReleaseRef(self.family, self.version, self.sha256, self.length)
 
 
 class WindowIn(_In):
@@ -87,7 +80,10 @@ class GroupIn(_In):
 class PlanIn(_In):
     """A rollout to be written down; nothing begins before it is started."""
 
-    release: ReleaseIn
+    family: str = Field(description="Machine profile's name", max_length=60, examples=["pump"])
+    version: str = Field(
+        description="Of the release, as the repository lists it", max_length=60, examples=["7-0a1b2c3d4e5f"]
+    )
     groups: list[GroupIn] = Field(
         description="In this order; the first is the canary",
         examples=[
@@ -97,7 +93,12 @@ class PlanIn(_In):
     author: Name = Field(description="Who writes it down", examples=["Aylin Kaya"])
     where: Where = Field(default={}, description=_WHERE, examples=[{"site": ["north"]}])
     needs_approval: bool = Field(default=False, description="By somebody else than its author")
-    back_to: ReleaseIn | None = Field(default=None, description="What an abort may send devices back to")
+    back_to: str | None = Field(
+        default=None,
+        description="The version that an abort may send devices back to; null: none",
+        max_length=60,
+        examples=["6-112233445566"],
+    )
     reachable_s: float = Field(default=900.0, description="Heard within so many s is reachable")
     not_while_alarming: bool = Field(default=True, description="Leave machines with an open alarm alone")
     timeouts_s: dict[str, float] = Field(
@@ -109,19 +110,23 @@ class PlanIn(_In):
         description="Chance that comparing alarms halts a release that changes nothing; null: do not compare",
     )
 
-    def build(self) -> Plan:
+    def build(self, find: FindReleases) -> Plan:
         """As the rules know it.
 
+        Args:
+            find: Looks a family's versions up.
+
         Raises:
-            UpdateError: it could not be carried out.
+            UpdateError: it could not be carried out, or a version is not to be found.
         """
+        release, *others = find(self.family, self.version, *([self.back_to] if self.back_to else []))
         return Plan(
-            release=self.release.build(),
+            release=release,
             groups=tuple(group.build() for group in self.groups),
             author=self.author,
             where=_filter(self.where),
             needs_approval=self.needs_approval,
-            back_to=self.back_to.build() if self.back_to else None,
+            back_to=others[0] if others else None,
             reachable_s=self.reachable_s,
             not_while_alarming=self.not_while_alarming,
             timeouts=Timeouts.usual_but(self.timeouts_s),
@@ -169,9 +174,12 @@ class RolloutOut(BaseModel):
 
     id: str = Field(examples=["r-1a2b3c4d5e"])
     state: RolloutState
-    why: str = Field(description="It stands as it does, where that needs saying")
+    why: str = Field(description="What it waits for now, or why it ended")
+    waits_for: Awaited = Field(description="The kind of thing that it waits for, as of its last step")
+    waits_since: datetime | None = Field(description="Since when it waits for that kind of thing")
     family: str = Field(examples=["pump"])
     version: str = Field(examples=["7-0a1b2c3d4e5f"])
+    back_to: str | None = Field(description="The version that an abort may send devices back to")
     author: str
     approved_by: str
     created_at: datetime
@@ -275,10 +283,14 @@ def rollout_out(rollout: Rollout, now: datetime | None) -> RolloutOut:
         )
         for number, (group, count) in enumerate(counts)
     ]
-    own = ("id", "state", "why", "approved_by", "created_at", "started_at", "deadline")
-    release = rollout.plan.release
+    own = ("id", "state", "approved_by", "created_at", "started_at", "deadline", "waits_since")
+    release, back_to = rollout.plan.release, rollout.plan.back_to
+    wait = explain(rollout, now) if now else explain_briefly(rollout)
     return RolloutOut(
         **{name: getattr(rollout, name) for name in own},
+        why=wait.sentence,
+        waits_for=wait.kind,
+        back_to=back_to.version if back_to else None,
         family=release.family,
         version=release.version,
         author=rollout.plan.author,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from cloud.api.deps import StoreDep, utc_now
+from cloud.api.deps import CatalogueDep, StoreDep, utc_now
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.rollout_schemas import (
     Abort,
@@ -25,7 +25,7 @@ from cloud.api.schemas import Problem, Responses
 from cloud.api.security import require_same_origin
 from cloud.releases import Releases
 from cloud.store.rollouts import list_events, list_rollouts, read_rollout
-from ota.errors import UpdateError
+from ota.errors import RepositoryError, RolloutError
 from ota.member import MemberState
 from ota.rollout import Rollout
 
@@ -39,6 +39,15 @@ _REFUSALS: Responses = {
     **_FOREIGN,
     409: {"model": Problem, "description": "Its state does not allow that; the detail says why"},
 }
+_LOOKED_UP: Responses = {
+    **_FOREIGN,
+    409: {"model": Problem, "description": "This cloud was told of no repository"},
+    503: {"model": Problem, "description": "The repository does not answer, or is not to be believed"},
+}
+_NO_REPOSITORY = (
+    "This cloud does not know which releases there are: start it with --repository URL and "
+    "--repository-root FILE."
+)
 _CHANGE = [Depends(require_same_origin)]
 
 
@@ -49,12 +58,14 @@ def list_all(store: StoreDep, limit: Limit = 100) -> RolloutList:
         return RolloutList(rollouts=[rollout_out(each, None) for each in list_rollouts(session, limit)])
 
 
-@router.post("", status_code=201, dependencies=_CHANGE, responses=_FOREIGN)
-def create(body: PlanIn, store: StoreDep) -> RolloutOut:
+@router.post("", status_code=201, dependencies=_CHANGE, responses=_LOOKED_UP)
+def create(body: PlanIn, store: StoreDep, catalogue: CatalogueDep) -> RolloutOut:
     """Write a rollout down; start it, after approval where it needs that, to begin."""
+    if catalogue is None:
+        raise ProblemError(409, _NO_REPOSITORY)
     try:
-        plan = body.build()
-    except UpdateError as error:
+        plan = body.build(catalogue.find)
+    except (RolloutError, RepositoryError) as error:
         raise ProblemError(422, sentence(error)) from error
     return _out(Releases(store).create(plan))
 
@@ -72,10 +83,10 @@ def approve(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
     return _out(Releases(store).approve(rollout_id, body.who))
 
 
-@router.post("/{rollout_id}/start", dependencies=_CHANGE, responses=_REFUSALS)
-def start(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
-    """Begin with the first group."""
-    return _out(Releases(store).start(rollout_id, body.who))
+@router.post("/{rollout_id}/start", dependencies=_CHANGE, responses=_LOOKED_UP | _REFUSALS)
+def start(rollout_id: RolloutId, body: Who, store: StoreDep, catalogue: CatalogueDep) -> RolloutOut:
+    """Begin with the first group; refused where its release is not listed any more."""
+    return _out(Releases(store, catalogue=catalogue).start(rollout_id, body.who))
 
 
 @router.post("/{rollout_id}/pause", dependencies=_CHANGE, responses=_REFUSALS)
@@ -84,10 +95,10 @@ def pause(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
     return _out(Releases(store).pause(rollout_id, body.who, body.why))
 
 
-@router.post("/{rollout_id}/resume", dependencies=_CHANGE, responses=_REFUSALS)
-def resume(rollout_id: RolloutId, body: Resume, store: StoreDep) -> RolloutOut:
+@router.post("/{rollout_id}/resume", dependencies=_CHANGE, responses=_LOOKED_UP | _REFUSALS)
+def resume(rollout_id: RolloutId, body: Resume, store: StoreDep, catalogue: CatalogueDep) -> RolloutOut:
     """Go on, knowing what has failed: that is excused, and alarms are compared anew."""
-    return _out(Releases(store).resume(rollout_id, body.who, body.why, body.deadline))
+    return _out(Releases(store, catalogue=catalogue).resume(rollout_id, body.who, body.why, body.deadline))
 
 
 @router.post("/{rollout_id}/abort", dependencies=_CHANGE, responses=_REFUSALS)

@@ -29,7 +29,10 @@ _FACTS = [_MACHINE.c[name] for name in _NAMES]
 
 def make_machines(session: Session, device_ids: Collection[str]) -> None:
     """Make the rows of machines that have none; to be done before any lock is taken."""
-    empty = {column.name: getattr(Machine(device_id=""), column.name) for column in _MACHINE.columns}
+    if not device_ids:
+        return
+    first = Machine(device_id="")
+    empty = {column.name: getattr(first, column.name) for column in _MACHINE.columns}
     insert_new_rows(session, _MACHINE, [empty | {"device_id": device} for device in sorted(device_ids)])
 
 

@@ -6,7 +6,7 @@ Rule: whoever saves a rollout says which version of it was read; another one's c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,12 +21,13 @@ from cloud.store.rows import AssignmentRecord, RolloutEvent
 from cloud.store.statements import insert_new, insert_rows, update_rows
 from cloud.store.tables import table_of
 from cloud.store.writer import mark_change
-from ota.member import Member
-from ota.rollout import Event, Rollout
+from ota.member import Member, MemberState
+from ota.rollout import Event, Rollout, RolloutState
 
 _ROLLOUT, _MEMBER = table_of(RolloutRow), table_of(RolloutMemberRow)
 _EVENT, _ASSIGNMENT = table_of(RolloutEventRow), table_of(AssignmentRow)
 _ROLLOUTS, _MEMBERS = TypeAdapter(Rollout), TypeAdapter(Member)
+_FILTERS = TypeAdapter(dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,18 @@ class StoredRollout:
 
     rollout: Rollout
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRollout:
+    """As much of a rollout as tells whether there is anything to do about it."""
+
+    id: str
+    version: int
+    state: RolloutState
+    family: str
+    where: Mapping[str, tuple[str, ...]]
+    """Of its plan's filter."""
 
 
 def add_rollout(session: Session, rollout: Rollout) -> None:
@@ -67,11 +80,30 @@ def list_rollouts(session: Session, limit: int = 100) -> list[Rollout]:
     return [_ROLLOUTS.validate_python(row.body) for row in session.connection().execute(query)]
 
 
-def rollouts_in(session: Session, states: Collection[str]) -> list[tuple[str, str]]:
-    """Id and state of those in some states, in the order in which they were started."""
-    query = select(_ROLLOUT.c.id, _ROLLOUT.c.state).where(_ROLLOUT.c.state.in_(states))
-    rows = session.connection().execute(query.order_by(_ROLLOUT.c.rank, _ROLLOUT.c.id))
-    return [(row.id, row.state) for row in rows]
+def count_members(session: Session, rollout_ids: Sequence[str]) -> dict[str, dict[MemberState, int]]:
+    """How many devices of each of these rollouts are in which state."""
+    columns = _MEMBER.c
+    query = select(columns.rollout_id, columns.state, func.count()).where(columns.rollout_id.in_(rollout_ids))
+    found: dict[str, dict[MemberState, int]] = {}
+    for rollout_id, state, count in session.connection().execute(
+        query.group_by(columns.rollout_id, columns.state)
+    ):
+        found.setdefault(rollout_id, {})[MemberState(state)] = count
+    return found
+
+
+def rollouts_in(session: Session, states: Collection[str]) -> list[ListedRollout]:
+    """Those in some states, in the order in which they were started."""
+    columns = _ROLLOUT.c
+    where = columns.body["plan"]["where"]["where"].label("filter")
+    query = select(columns.id, columns.version, columns.state, columns.family, where)
+    query = query.where(columns.state.in_(states)).order_by(columns.rank, columns.id)
+    return [
+        ListedRollout(
+            row.id, row.version, RolloutState(row.state), row.family, _FILTERS.validate_python(row.filter)
+        )
+        for row in session.connection().execute(query)
+    ]
 
 
 def next_rank(session: Session) -> int:
@@ -140,11 +172,35 @@ def list_events(
     return [RolloutEvent(row.id, row.time, row.who, row.what, row.why, row.device_id) for row in rows]
 
 
+def newest_events(session: Session, rollout_id: str, limit: int) -> list[RolloutEvent]:
+    """The newest entries about a rollout as a whole, the newest first."""
+    columns = _EVENT.c
+    query = select(_EVENT).where(columns.rollout_id == rollout_id, columns.device_id == "")
+    rows = session.connection().execute(query.order_by(columns.id.desc()).limit(limit))
+    return [RolloutEvent(row.id, row.time, row.who, row.what, row.why, row.device_id) for row in rows]
+
+
 def find_assignment(session: Session, device_id: str) -> AssignmentRecord | None:
     """The newest assignment of a device; None: it has none."""
     query = select(_ASSIGNMENT).where(_ASSIGNMENT.c.device_id == device_id)
     row = session.connection().execute(query).first()
     return None if row is None else AssignmentRecord(**row._mapping)
+
+
+def assignments_after(session: Session, device_id: str, limit: int) -> list[AssignmentRecord]:
+    """The newest assignments of devices whose ids come after one, in order; at most so many."""
+    query = select(_ASSIGNMENT).where(_ASSIGNMENT.c.device_id > device_id)
+    rows = session.connection().execute(query.order_by(_ASSIGNMENT.c.device_id).limit(limit))
+    return [AssignmentRecord(**row._mapping) for row in rows]
+
+
+def put_envelopes(session: Session, signed: Sequence[tuple[AssignmentRecord, AssignmentRecord]]) -> None:
+    """Store other envelopes of the same assignments, each before and after; one that has changed is left."""
+    columns = _ASSIGNMENT.c
+    for before, after in signed:
+        is_same = (columns.device_id == before.device_id, columns.tag == before.tag)
+        change = update(_ASSIGNMENT).where(*is_same).values(envelope=after.envelope, tag=after.tag)
+        session.connection().execute(change)
 
 
 def put_assignment(session: Session, assignment: AssignmentRecord) -> None:

@@ -1,7 +1,8 @@
 """What devices say of their updates: every report, and which is the newest.
 
 Rule: a report on a later assignment is newer than one on an earlier; on the same one, sequence decides within
-a boot and time between boots. A report that arrives late is kept and changes nothing.
+a boot. Between boots, what the one says that is connected now is newest, since a clock that nobody has set
+begins anew with each start; else time decides. A report that arrives late is kept and changes nothing.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from cloud.clocks import believe
 from cloud.store.release_tables import NewestReport, UpdateReportRow
 from cloud.store.rows import ReportRow
 from cloud.store.statements import insert_new_rows, insert_rows, is_one_of, update_rows
-from cloud.store.tables import table_of
+from cloud.store.tables import Machine, table_of
 from contract.messages import Message
 from contract.updates import UpdateReport, UpdateState
 
-_REPORT, _NEWEST = table_of(UpdateReportRow), table_of(NewestReport)
+_REPORT, _NEWEST, _MACHINE = table_of(UpdateReportRow), table_of(NewestReport), table_of(Machine)
 
 
 def store_reports(session: Session, reports: Sequence[tuple[Message, UpdateReport, datetime]]) -> None:
@@ -32,14 +33,14 @@ def store_reports(session: Session, reports: Sequence[tuple[Message, UpdateRepor
     devices = {message.device_id for message, _, _ in reports}
     known = _newest(session, devices)
     keys = {(message.device_id, message.boot_id, message.sequence) for message, _, _ in reports}
-    newest = dict(known)
+    newest, present = dict(known), _present_boots(session, devices)
     boots = {message.boot_id for message, _, _ in reports}
     fresh = select(_REPORT).where(
         is_one_of(session, _REPORT.c.device_id, devices), is_one_of(session, _REPORT.c.boot_id, boots)
     )
     for row in session.connection().execute(fresh.order_by(_REPORT.c.id)):
         is_fresh = (row.device_id, row.boot_id, row.sequence) in keys
-        if is_fresh and _is_newer(row, newest.get(row.device_id)):
+        if is_fresh and _is_newer(row, newest.get(row.device_id), present.get(row.device_id)):
             newest[row.device_id] = row
     changed = {d: row for d, row in newest.items() if d not in known or row.id != known[d].id}
     rows = [{"device_id": device, "report_id": row.id} for device, row in sorted(changed.items())]
@@ -67,18 +68,28 @@ def _newest(session: Session, devices: Collection[str] | None) -> dict[str, Row[
     return {row.device_id: row for row in session.connection().execute(query)}
 
 
-def _is_newer(row: Row[Any], known: Row[Any] | None) -> bool:
+def _present_boots(session: Session, devices: Collection[str]) -> dict[str, int | None]:
+    """Which start of each device told its Birth last."""
+    columns = _MACHINE.c
+    query = select(columns.device_id, columns.presence_boot_id)
+    query = query.where(is_one_of(session, columns.device_id, devices))
+    return {row.device_id: row.presence_boot_id for row in session.connection().execute(query)}
+
+
+def _is_newer(row: Row[Any], known: Row[Any] | None, present_boot: int | None) -> bool:
     if known is None:
         return True
     if row.assignment and known.assignment and row.assignment != known.assignment:
         return bool(row.assignment > known.assignment)
     if row.boot_id == known.boot_id:
         return bool(row.sequence > known.sequence)
+    if row.boot_id == present_boot:
+        return True
     return bool(row.event_time >= known.event_time)
 
 
 def _values(message: Message, report: UpdateReport, ingest_time: datetime) -> dict[str, Any]:
-    when = believe(message.event_time, ingest_time, None)
+    when = believe(message.event_time, ingest_time, ingest_time)
     names = ("assignment", "rollout", "in_charge", "under_way", "previous", "reason_code", "reason", "since")
     return {
         "device_id": message.device_id,

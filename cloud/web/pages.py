@@ -120,7 +120,7 @@ async def acknowledge(
     alert_id: AlertId, request: Request, store: StoreDep, reader: Reader, render: Render
 ) -> HTMLResponse:
     """Note who has seen an alert; answers with the alert as it now stands."""
-    who = await _who(request)
+    who = await read_who(request)
 
     def note() -> None:
         with store.transaction() as session:
@@ -131,7 +131,7 @@ async def acknowledge(
     return render.page("parts/alert_line", alert=view)
 
 
-async def _who(request: Request) -> str:
+async def read_who(request: Request) -> str:
     """The name in a small urlencoded form.
 
     Raises:

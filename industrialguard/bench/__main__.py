@@ -28,6 +28,7 @@ KINDS = {
     "ingest": Kind(
         "industrialguard.bench.ingest.command", "what the road from device to store bears, and its ceilings"
     ),
+    "ota": Kind("industrialguard.bench.ota.command", "what releases cost to fetch and to follow"),
     "pretraining": Kind(
         "industrialguard.bench.pretraining", "what rows alone teach, where few ends are known"
     ),

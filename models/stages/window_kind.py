@@ -1,7 +1,8 @@
 """The pipeline of edge models: its examples are machines' windows, its models run on devices.
 
 Rule: only names and words stand here; each decision is a function of its own module. Training starts from
-scratch: it takes minutes, and what it comes to does not depend on what was in charge before.
+scratch: it takes minutes, and what it comes to does not depend on what was in charge before; unless somebody
+names a bundle in the settings (`models.config.FitConfig.start_from`), whose network is adapted then.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def replay(folder: Path, examples: str, training: str) -> Mapping[str, Any]:
     report = examine(bundle.model, (bundle.golden_input, bundle.golden_output))
     require_no_problems(report)
     steps = max(row.max_steps for row in report.parities)
+    metrics = bundle.manifest.metrics
     n_golden, operations = len(bundle.golden_input), report.edge_tpu.operations
     return {
         "told": f"Replayed on {n_golden} golden windows in {len(report.parities)} runtimes, it is off by at "
@@ -81,8 +83,8 @@ def replay(folder: Path, examples: str, training: str) -> Mapping[str, Any]:
         "model_sha256": sha256(bundle.model).hexdigest(),
         "operations": len(operations),
         "mapped_operations": report.edge_tpu.mapped,
-        "float_error": bundle.manifest.metrics.get("teacher_error"),
-        "int8_error": bundle.manifest.metrics.get("student_error"),
+        "float_error": metrics.get("teacher_error", metrics.get("float_error")),  # taught, or adapted
+        "int8_error": metrics.get("student_error"),
     }
 
 

@@ -57,7 +57,7 @@ CONTRACT_MAY_IMPORT = ("contract", "numpy", "google.protobuf")
 # Broad excepts that are right: the one place per process that must outlive whatever its work throws.
 # Key: `path:qualified function`; value: why it must go on.
 SUPERVISORS: Mapping[str, str] = {
-    "edge_agent/agent.py:Agent._supervise": "a defect in the uplink must not stop the machine's watch",
+    "edge_agent/supervised.py:_supervise": "a defect in uplink or updates must not stop the machine's watch",
 }
 
 

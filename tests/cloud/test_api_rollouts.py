@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +13,21 @@ from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
 from cloud.store.database import Database
 from contract.updates import UpdateState
+from tests.cloud.listed_releases import Listed, open_listed
 from tests.cloud.release_samples import NEW, OLD, Plant
+from tests.ota.devices import TIMESTAMP
+from tests.ota.fault_server import say
+from tests.ota.small_repository import new_keys
 
 OWN = "http://127.0.0.1"
 IDLE_POLL_BYTES = 600
 AUTHOR, OTHER = {"who": "Aylin Kaya"}, {"who": "Jo Brandt", "why": "because"}
 
 
-def release(ref: Any) -> dict[str, Any]:
-    return {"family": ref.family, "version": ref.version, "sha256": ref.sha256, "length": ref.length}
-
-
 PLAN: dict[str, Any] = {
-    "release": release(NEW),
-    "back_to": release(OLD),
+    "family": NEW.family,
+    "version": NEW.version,
+    "back_to": OLD.version,
     "author": "Aylin Kaya",
     "groups": [{"name": "canary", "share": 0.25, "success_share": 1, "error_share": 0}, {"name": "rest"}],
 }
@@ -37,8 +39,15 @@ def plant(database: Database) -> Plant:
 
 
 @pytest.fixture
-def client(database: Database) -> Iterator[TestClient]:
-    with TestClient(create_app(ApiSettings(), database), base_url=f"{OWN}/api/v1") as opened:
+def listed(tmp_path: Path) -> Iterator[Listed]:
+    with open_listed(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(database: Database, listed: Listed) -> Iterator[TestClient]:
+    app = create_app(ApiSettings(), database, listed.catalogue())
+    with TestClient(app, base_url=f"{OWN}/api/v1") as opened:
         yield opened
 
 
@@ -87,6 +96,47 @@ def test_from_plan_to_everybody(client: TestClient, plant: Plant) -> None:
     people = [(event["who"], event["what"]) for event in trail if event["who"] != "scheduler"]
     assert people[:3] == [("Aylin Kaya", "created"), ("Jo Brandt", "approved"), ("Aylin Kaya", "started")]
     assert people[-1] == ("Jo Brandt", "aborted, devices go back") and trail[-1]["why"] == "because"
+
+
+def test_a_release_that_is_not_listed_any_more_is_not_begun(
+    client: TestClient, plant: Plant, listed: Listed
+) -> None:
+    paused, ready = begin(client), ask(client, "", PLAN, 201)["id"]
+    ask(client, f"/{paused}/pause", OTHER)
+    listed.remove(OLD.version)
+    for asked in (f"/{ready}/start", f"/{paused}/resume"):
+        detail = ask(client, asked, AUTHOR, 409)["detail"]
+        assert f"{OLD.version}, or not any more" in detail
+    listed.server.always[TIMESTAMP] = say(503)
+    assert "cannot be reached" in ask(client, f"/{ready}/start", AUTHOR, 503)["detail"]
+    assert ask(client, f"/{paused}/abort", OTHER)["state"] == "aborted", "that needs no repository"
+
+
+def test_without_a_repository_nothing_can_be_planned(database: Database) -> None:
+    with TestClient(create_app(ApiSettings(), database), base_url=f"{OWN}/api/v1") as client:
+        assert "--repository" in ask(client, "", PLAN, 409)["detail"]
+
+
+def test_a_repository_that_lies_is_not_believed(client: TestClient, listed: Listed) -> None:
+    listed.repository.keys["timestamp"] = new_keys()
+    listed.repository.publish("timestamp")
+    assert "not to be believed: timestamp" in ask(client, "", PLAN, 503)["detail"]
+
+
+def test_it_says_what_it_waits_for_at_every_moment(client: TestClient, plant: Plant) -> None:
+    rollout_id = ask(client, "", PLAN, 201)["id"]
+    assert client.get(f"/rollouts/{rollout_id}").json()["why"] == "waits to be started"
+    ask(client, f"/{rollout_id}/start", AUTHOR)
+    plant.go()
+    plant.say(plant.assigned()[:1], UpdateState.CONFIRMED)
+    plant.go()
+    found = client.get(f"/rollouts/{rollout_id}").json()
+    assert found["why"].startswith("waits for canary: 1 of 2 confirmed, 2 must be; 1 under way")
+    assert (found["waits_for"], found["back_to"]) == ("updates", OLD.version)
+    (short,) = client.get("/rollouts").json()["rollouts"]
+    assert short["why"] == "devices are being updated" and short["waits_since"]
+    trail = client.get(f"/rollouts/{rollout_id}/audit").json()["events"]
+    assert [event["what"] for event in trail].count("waits") == 1
 
 
 def test_pages_of_devices_and_of_the_audit_trail(client: TestClient, plant: Plant) -> None:
@@ -158,14 +208,19 @@ def test_where_a_device_stands_is_kept_and_chooses_it(client: TestClient, plant:
     [
         ({"groups": []}, "1 to 20 groups"),
         ({"timeouts_s": {"coffee": 1}}, "coffee"),
-        ({"release": release(NEW) | {"sha256": "x"}}, "sha256"),
-        ({"release": release(NEW) | {"family": "../etc"}}, "achine family"),
-        ({"release": release(NEW) | {"length": 0}}, "length"),
+        ({"version": "9-dddddddddddd"}, f"not any more; choose one of {OLD.version}, {NEW.version}."),
+        ({"back_to": "9-dddddddddddd"}, "9-dddddddddddd"),
+        ({"family": "fan"}, "nothing of fan"),
+        ({"family": "../etc"}, "achine family"),
+        ({"sha256": "a" * 64}, "sha256"),
         ({"groups": [{"name": "a", "share": 2}]}, "share"),
         ({"author": " "}, "author"),
         ({"surprise": 1}, "surprise"),
     ],
-    ids=["groups", "timeout", "sha256", "family", "length", "share", "author", "unknown"],
+    ids=[
+        *("groups", "timeout", "version", "back_to", "family", "path", "sha256", "share", "author"),
+        "unknown",
+    ],
 )
 def test_a_plan_that_cannot_be_is_refused_in_a_sentence(
     client: TestClient, changes: dict[str, Any], words: str
@@ -184,7 +239,7 @@ def test_there_is_no_such_rollout_and_no_other_site_may_ask(client: TestClient, 
 
 def test_the_description_has_an_example_for_everything_that_is_asked(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
-    for name in ("ReleaseIn", "GroupIn", "Who", "WindowIn"):
+    for name in ("PlanIn", "GroupIn", "Who", "WindowIn"):
         fields = described["components"]["schemas"][name]["properties"].values()
         assert any("examples" in field for field in fields), name
     assert "/api/v1/rollouts/{rollout_id}/retry-failed" in described["paths"]

@@ -13,7 +13,7 @@ from cloud.dead_letters import write_letter
 from cloud.delivery import Delivery
 from cloud.kafka_settings import KafkaAddress
 from cloud.keeping import Keeping
-from cloud.settings import CloudSettings, sqlite_url
+from cloud.settings import CloudSettings, RepositorySettings, sqlite_url
 from cloud.store.database import open_database
 from cloud.store.writer import StoreWriter
 from contract.codec import encode
@@ -112,6 +112,16 @@ def test_probes_and_names_are_told_by_flag_or_environment() -> None:
         settings("--metrics", "9100")
 
 
+def test_the_repository_is_told_with_whom_to_believe() -> None:
+    given = settings("--repository", "https://updates.plant/", "--repository-root", "root.json")
+    assert given.repository == RepositorySettings("https://updates.plant/", Path("root.json"))
+    told = {"INDUSTRIALGUARD_REPOSITORY": "repo", "INDUSTRIALGUARD_REPOSITORY_ROOT": "root.json"}
+    assert settings(**told).repository == RepositorySettings("repo", Path("root.json"))
+    assert settings().repository is None
+    with pytest.raises(ConfigError, match="go together"):
+        settings("--repository", "repo")
+
+
 def test_only_an_embedded_store_needs_a_folder(tmp_path: Path) -> None:
     outside = CloudSettings(tmp_path / "none", store="postgresql://db/guard")
     assert outside.prepare_store() == "postgresql://db/guard"
@@ -132,7 +142,7 @@ def test_help_has_examples_for_every_command(capsys: pytest.CaptureFixture[str])
         main(["--help"])
     assert left.value.code == 0
     shown = capsys.readouterr().out
-    for command in ("ingest", "sink", "api", "serve", "all", "replay-dead-letters"):
+    for command in ("ingest", "sink", "api", "serve", "all", "releases", "rollout", "replay-dead-letters"):
         assert f"industrialguard cloud {command}" in shown
     assert "INDUSTRIALGUARD_MQTT" in shown
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cloud.metrics import GROUPS, IngestMetrics, LinkMetrics, count_of, expose, metric_names, process_registry
 
 UNITS = ("_total", "_seconds", "_messages", "_records", "_connected", "_paused")
-LABELS = {"error", "group", "topic", "link", "status", "le"}
+LABELS = {"error", "group", "topic", "link", "status", "kind", "le"}
 
 
 class Link:

@@ -59,7 +59,7 @@ def test_alert_rules_ask_for_what_exists() -> None:
 
 def test_labels_in_rules_are_those_that_are_counted() -> None:
     named = {name for rule in rules() for name in re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))}
-    assert named <= {"instance", "link", "error"}
+    assert named <= {"instance", "link", "error", "kind"}
 
 
 def test_every_alert_stands_in_the_operations_page() -> None:

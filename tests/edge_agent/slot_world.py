@@ -15,10 +15,11 @@ from typing import Any, cast
 from contract.bundle import Bundle, format_bundle
 from contract.messages import MachineState
 from edge_agent.errors import ModelError
-from edge_agent.model_slot import ModelSlots, SlotParts
+from edge_agent.model_slot import ModelSlots
 from edge_agent.running_model import RunningModel
 from edge_agent.scorer import Verdict
 from edge_agent.slot_disk import Disk
+from edge_agent.slot_parts import SlotParts
 from edge_agent.slot_rules import Failed, Passed
 from edge_agent.slot_state import Offer, Reason, Release, SlotReport, Stage
 from edge_agent.state import StateFile, StateStamp
@@ -57,6 +58,9 @@ class NamedScorer:
         score = 1.0 if is_off else 0.04
         error = 1.0 + self._seen % 3 / 10
         return Verdict(float(self._world.windows), MachineState.WATCHING, score, 1.0, "running", error, 0.0)
+
+    def imagine(self, _: object) -> float:
+        return 0.0
 
     def inherit(self, _: object) -> None: ...
     def worsening(self, _: object) -> float:

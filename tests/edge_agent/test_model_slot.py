@@ -151,7 +151,7 @@ def test_a_restart_in_the_middle_finds_its_way(
     if is_clean:
         agent.close()
     else:
-        agent._opened_outbox().close()
+        agent._outgoing.outbox.close()
     again = found.start()
     assert again.slots.report.version == ("test-rig-8" if stage is Stage.PROBATION else "test-rig-7")
     found.run(again)
@@ -174,6 +174,20 @@ def test_a_model_that_fails_on_this_machine_is_refused_in_its_shadow(bundle: Bun
     assert (said.state, said.version, said.wanted) == ("refused", "test-rig-7", "fragile")
     assert said.reason in (Reason.SELF_TEST, Reason.RUNTIME) and said.sentence
     assert agent.counters.scored == 200 - WARM
+
+
+def test_a_model_that_would_not_hear_a_fault_is_never_in_charge(bundle: Bundle, tmp_path: Path) -> None:
+    found = device(tmp_path, bundle, rig_readings(200))
+    is_vibration = np.array([name.startswith("vib") for name in bundle.manifest.features])
+    residual = np.where(is_vibration, np.float32(1e4), np.float32(1)) * bundle.manifest.fleet_residual
+    found.offer_at, found.release = 40, renamed(bundle, "deaf", fleet_residual=residual)
+    agent = found.run(found.start())
+    agent.close()
+
+    said = agent.slots.report
+    assert (said.state, said.version, said.reason) == ("refused", "test-rig-7", Reason.DEAF)
+    assert "would stay silent" in said.sentence
+    assert "probation" not in found.states
 
 
 def test_a_model_that_breaks_in_its_probation_costs_no_window(bundle: Bundle, tmp_path: Path) -> None:

@@ -146,12 +146,10 @@ def test_another_alarm_rule_is_none(bundle: Bundle, tmp_path: Path) -> None:
     assert run(tmp_path, bundle, other) == Passed()
 
 
-def test_a_bundle_that_is_not_the_version_it_was_said_to_be_is_a_refusal(
-    bundle: Bundle, tmp_path: Path
-) -> None:
+def test_a_bundle_for_another_machine_than_was_said_is_a_refusal(bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "a.igb"
     path.write_bytes(format_bundle(bundle))
-    release = dataclasses.replace(release_of(bundle), version="9")
+    release = dataclasses.replace(release_of(bundle), family="fan")
     assert reason_of(ChildTest(bundle.profile, "cpu").run(path, release)) is Reason.BUNDLE
 
 

@@ -48,7 +48,7 @@ def collect(link: MqttLink, count: int, timeout_s: float = 10.0) -> list[bytes]:
     arrived: list[bytes] = []
 
     def has_all() -> bool:
-        arrived.extend(link.poll(0.05))
+        arrived.extend(payload for _, payload in link.poll(0.05))
         return len(arrived) >= count
 
     wait_until(has_all, f"{count} messages", timeout_s)

@@ -48,7 +48,7 @@ class Device:
         presence = Presence(
             "press-7", 1, Birth("1", format_profile(load_profile("pump"))), "m", lambda: START
         )
-        self.uplink = Uplink(settings, mqtt, self.outbox, presence, self.clock)
+        self.uplink = Uplink(settings, mqtt, self.outbox, presence, clock=self.clock)
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.uplink.run, args=(self.stop,), daemon=True)
         self.sequence = 0

@@ -30,6 +30,14 @@ class RunningDemo:
         """Everything printed so far."""
         return self.log_path.read_text("utf-8")
 
+    def wait_for(self, text: str, timeout_s: float) -> None:
+        """Until it has printed that."""
+        deadline = time.monotonic() + timeout_s
+        while text not in self.output():
+            assert self.process.poll() is None, f"the demo ended: {self.output()}"
+            assert time.monotonic() < deadline, f"no {text!r} within {timeout_s} s: {self.output()}"
+            time.sleep(0.2)
+
     def interrupt(self, timeout_s: float = 60.0) -> int:
         """Ctrl-C; returns the exit code, and shows what was printed where that is not 0."""
         self.process.send_signal(signal.SIGINT)

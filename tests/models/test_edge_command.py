@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 
 from contract.errors import ConfigError
 from contract.profiles import format_profile
+from contract.registry import ModelKind, ModelLine, Note, Papers, Registry
 from contract.snapshot import Split
 from models.__main__ import main
 from models.config import TrainConfig
-from models.edge_command import keep_schema, write_span
+from models.edge_command import add_edge, find_start, keep_schema, write_span
 from models.errors import TooLittleDataError
 from models.recordings import write_recording
 from models.stages.schema import read_schema, write_schema
@@ -54,6 +56,37 @@ def command(plant: Path, *more: str) -> list[str]:
 def test_it_must_be_said_where_the_model_goes(tmp_path: Path, more: tuple[str, ...], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         main(command(tmp_path, *more))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--out", "a.igb"), "needs --registry DIR"),
+        (("--registry", "empty", "--root", "r"), "empty has no model in charge of small-fan"),
+    ],
+    ids=["no registry", "no champion"],
+)
+def test_a_champion_to_start_from_must_be_there(
+    plant: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(plant)
+    with pytest.raises(ConfigError, match=message):
+        main(command(plant, *more, "--start-from", "champion"))
+
+
+def test_the_champion_is_found_in_the_registry(plant: Path) -> None:
+    line = ModelLine(PROFILE.name, ModelKind.EDGE)
+    registry = Registry(plant / "registry")
+    version = registry.publish(line, b"a bundle", Papers("", True, {}, {}), Note("test", "first"))
+    registry.promote(line, version, Note("test", "first"))
+    parser = argparse.ArgumentParser()
+    add_edge(parser)
+    words = command(plant, "--registry", str(plant / "registry"), "--start-from")[1:]
+    assert find_start(parser.parse_args([*words, "champion"])) == str(
+        registry.version(line, version).bundle_path
+    )
+    assert find_start(parser.parse_args([*words, "./mine.igb"])) == "./mine.igb"
+    assert find_start(parser.parse_args(words[:-1])) == ""
 
 
 def test_without_tfx_nothing_is_read_or_written(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:

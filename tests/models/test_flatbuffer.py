@@ -10,7 +10,7 @@ from contract.bundle import load_bundle
 from contract.errors import BundleError
 from models.edge_tpu import check_network
 from models.errors import ModelFileError
-from models.flatbuffer import read_network
+from models.flatbuffer import read_convolutions, read_network
 from tests.tflite_files import fragile_identity_model, identity_model, repack, unpacked
 
 MODELS = Path(__file__).resolve().parents[1] / "golden" / "models"
@@ -30,6 +30,28 @@ def test_a_convolution_is_read_with_all_that_is_judged() -> None:
     assert (bias.dtype, bias.size, bias.is_constant, bias.is_zero) == ("INT32", 17, True, True)
     assert convolution.outputs == network.outputs and network.inputs == (data,)
     assert convolution.options["dilationWFactor"] == convolution.options["strideH"] == 1
+
+
+def test_weights_are_read_as_the_runtime_uses_them() -> None:
+    (convolution,) = read_convolutions(TINY)
+    described = read_network(TINY).operations[0]
+    _, weights, _ = described.inputs
+    assert weights is not None
+    assert convolution.kernel.shape == weights.shape
+    assert convolution.kernel_scales.tolist() == pytest.approx(weights.scales)
+    assert convolution.bias.shape == convolution.bias_scales.shape == (17,) and not convolution.bias.any()
+    assert np.abs(convolution.kernel).max(axis=(1, 2, 3)).tolist() == [127] * 17, "a range for each channel"
+    (output,) = described.outputs
+    assert ((convolution.scale,), (convolution.zero_point,)) == (output.scales, output.zero_points)
+    names = [op.name for op in read_network(load_bundle("pump").model).operations]
+    assert len(read_convolutions(load_bundle("pump").model)) == names.count("CONV_2D")
+
+
+def test_a_damaged_file_has_no_weights_to_read() -> None:
+    with pytest.raises(ModelFileError, match="mark TFL3 is missing"):
+        read_convolutions(TINY[:4] + b"????" + TINY[8:])
+    with pytest.raises(ModelFileError, match="damaged"):
+        read_convolutions(TINY[:200])
 
 
 def test_operations_stand_in_the_order_in_which_they_run() -> None:

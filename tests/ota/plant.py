@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,15 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.api.metadata import TargetFile
 from tuf.ngclient import FetcherInterface, Updater
 
-from contract.bundle import Bundle, format_bundle, load_bundle
-from contract.registry import Papers
+from contract.bundle import load_bundle
 from ota import rotation
 from ota.keys import KeyRing
 from ota.releases import Release
 from ota.repository import Outcome, Repository
+from simulators.ota import models
 
 PUMP = load_bundle("pump")
+good_papers = models.good_papers
 ROOTS = ("root-1", "root-2", "root-3")
 OFFLINE, ONLINE = (*ROOTS, "targets"), ("snapshot", "timestamp")
 
@@ -91,30 +91,7 @@ def make_plant(folder: Path, now: datetime | None = None) -> Plant:
 
 def make_release(number: int, family: str = "pump", **changes: Any) -> Release:
     """The pump's model, tuned a little for each number."""
-    lineage = {**PUMP.manifest.lineage, "number": number}
-    bundle = replace(PUMP, manifest=replace(PUMP.manifest, lineage=lineage))
-    data = format_bundle(bundle)
-    version = f"{number}-{sha256(data).hexdigest()[:12]}"
-    return replace(Release(family, version, data, good_papers(bundle)), **changes)
-
-
-def good_papers(bundle: Bundle = PUMP, **replay: Any) -> Papers:
-    """What the pipeline records of a model that passed every gate."""
-    facts = {
-        "kind": "edge",
-        "told": "It was replayed.",
-        "golden_windows": 8,
-        "runtimes": ["ai-edge-litert 2.3"],
-        "largest_difference": 0,
-        "model_sha256": sha256(bundle.model).hexdigest(),
-        "operations": 15,
-        "mapped_operations": 15,
-        "float_error": 0.2851,
-        "int8_error": 0.2859,
-    }
-    blessing = {"results": [{"model": "candidate"}], "refused_because": [], "replay": facts | replay}
-    lineage = {"snapshot": "pump-20261101", "span": "3", "code_version": "4a1b2c3", "model_artifact": 17}
-    return Papers("# card", True, blessing, lineage)
+    return replace(models.make_release(number, family=family), **changes)
 
 
 class FolderFetcher(FetcherInterface):

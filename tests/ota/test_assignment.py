@@ -20,6 +20,7 @@ from ota.assignment import (
     format_assignment,
     is_news,
     parse_assignment,
+    sign_anew,
     sign_assignment,
     verify_assignment,
 )
@@ -71,6 +72,17 @@ def test_what_is_signed_is_what_is_read(assignment: Assignment) -> None:
     data = sign_assignment(assignment, SIGNERS[:1])
     assert verify_assignment(data, DIRECTOR) == assignment
     assert len(data) < 2_000
+
+
+def test_signed_anew_it_is_the_same_for_whoever_believes_the_new_keys() -> None:
+    data = sign_assignment(ONE, SIGNERS[1:2])
+    anew = sign_anew(data, SIGNERS[:1])
+    assert anew is not None and verify_assignment(anew, DIRECTOR) == ONE
+    assert sign_anew(anew, SIGNERS[:1]) is None
+    both = sign_anew(anew, SIGNERS[:2])
+    assert both is not None and verify_assignment(both, TWO_OF_THREE) == ONE
+    with pytest.raises(UntrustedError):
+        sign_anew(b"{}", SIGNERS)
 
 
 def test_a_target_is_named_as_the_repository_names_it() -> None:

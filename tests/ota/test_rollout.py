@@ -13,6 +13,7 @@ from ota.maintenance import MaintenanceWindow
 from ota.member import TIMED, UNDER_WAY, Held, MemberState
 from ota.rollout import RolloutState, resume, retry_failed, tally
 from ota.rollout_plan import Filter, Group, Timeouts
+from ota.waiting import explain
 from tests.ota.rollout_world import CANARY, NEW, NOON, OLD, REST, World, plan
 
 
@@ -93,10 +94,9 @@ def test_who_is_not_heard_neither_holds_a_group_nor_counts_as_done() -> None:
 def test_no_time_passes_for_a_device_that_is_not_heard() -> None:
     world = World(plan())
     world.go()
-    away, _ = world.of(MemberState.ASSIGNED)
-    world.say(away, UpdateState.DOWNLOADING)
+    away, other = world.say_all(UpdateState.DOWNLOADING)
     world.go()
-    world.silent.add(away)
+    world.silent |= {away, other}
     world.go(86_400, steps=30)
     assert world.member(away).state is MemberState.DOWNLOADING
     world.silent.clear()
@@ -250,7 +250,7 @@ def test_filters_choose_devices_and_groups() -> None:
 def test_it_waits_for_a_first_group_that_has_nobody_yet() -> None:
     world = World(plan(), n_devices=0)
     world.go(steps=2)
-    assert world.rollout.group == -1 and "no device" in world.rollout.why
+    assert world.rollout.group == -1 and "no device" in explain(world.rollout, world.now).sentence
     world.add("d1")
     world.go()
     assert world.told() == ["d1"]

@@ -14,9 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from contract.updates import UpdateState
 from ota.errors import RolloutError
 from ota.member import UNDER_WAY, MemberState
-from ota.rollout import SERVING, Change, RolloutState, abort, pause, resume, retry_failed, tallies
+from ota.rollout import SERVING, Awaited, Change, RolloutState, abort, pause, resume, retry_failed, tallies
 from ota.rollout_plan import Group
-from ota.rollout_step import Order, OrderKind, step
+from ota.rollout_step import NOT_SWITCHED, Order, OrderKind, step
+from ota.waiting import explain
 from tests.ota.rollout_world import CANARY, NEW, NOON, OLD, REST, World, plan
 
 DEVICES = [f"d{number:02}" for number in range(14)]
@@ -132,6 +133,24 @@ class AnyCourse(RuleBasedStateMachine):
             assert parts == count.counted <= count.members
 
     @invariant()
+    def it_says_what_it_waits_for(self) -> None:
+        world = self.world
+        wait = explain(world.rollout, world.now)
+        assert wait.sentence
+        if world.rollout.waits_since is None or not world.is_now(RolloutState.RUNNING):
+            return
+        last = next((event for event in reversed(world.events) if event.what == "waits"), None)
+        assert last is not None
+        if wait.kind is Awaited.SILENCE:
+            group = [m for m in world.rollout.members.values() if m.group == world.rollout.group]
+            assert not any(m.is_reachable and m.state in UNDER_WAY for m in group)
+
+    @invariant()
+    def who_was_called_off_by_a_halt_is_pending(self) -> None:
+        if self.world.is_now(RolloutState.HALTED) and self.world.rollout.is_calling_off:
+            assert not any(self.world.of(state) for state in NOT_SWITCHED)
+
+    @invariant()
     def the_same_step_twice_tells_nobody_twice(self) -> None:
         world = self.world
         again = step(world.rollout, world.facts, world.now)
@@ -146,6 +165,8 @@ class AnyCourse(RuleBasedStateMachine):
         assert max(Counter(order.device for order in orders).values(), default=0) <= 1
         if before not in SERVING and before is not RolloutState.ABORTED:
             assert orders == []
+        if self.world.is_now(RolloutState.HALTED):
+            assert not any(is_new(order) for order in orders)
         if before is RolloutState.ABORTED:
             assert all(order.release != NEW or order.kind is OrderKind.CANCEL for order in orders)
         for order in orders:

@@ -5,6 +5,7 @@ import pytest
 
 from contract.errors import ConfigError
 from simulators.demo_options import DEFAULT_MACHINES, Kill, parse_kill, parse_options
+from simulators.spoil import Spoil
 
 
 def test_defaults_need_no_argument() -> None:
@@ -69,3 +70,12 @@ def test_paths_are_paths(tmp_path: Path) -> None:
 
     assert options.json_path == tmp_path / "out.json"
     assert options.data_dir == tmp_path / "new"
+
+
+def test_a_release_is_shown_unless_told_not_to_and_may_be_spoiled() -> None:
+    assert (parse_options([]).has_release, parse_options([]).spoil) == (True, None)
+    assert not parse_options(["--no-release"]).has_release
+    assert parse_options(["--bad-release"]).spoil is Spoil.ALARM
+    assert parse_options(["--bad-release", "answers"]).spoil is Spoil.ANSWERS
+    with pytest.raises(ConfigError, match="choose one"):
+        parse_options(["--no-release", "--bad-release"])

@@ -63,7 +63,7 @@ def read_all(link: MqttLink, last: bytes) -> list[bytes]:
     arrived: list[bytes] = []
 
     def has_last() -> bool:
-        arrived.extend(link.poll(0.05))
+        arrived.extend(payload for _, payload in link.poll(0.05))
         return last in arrived
 
     wait_until(has_last, "the last message")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -20,8 +21,9 @@ from ota.errors import KeyUriError, RolloutError
 from ota.member import MemberState
 from ota.rollout import RolloutState
 from ota.rollout_plan import Filter
-from tests.cloud.release_samples import NEW, NOON, OLD, Hints, PlainSigner, Plant, plan
-from tests.cloud.samples import alarm, arrive
+from ota.rollout_step import Order
+from tests.cloud.release_samples import NEW, NOON, OLD, PUMP, Hints, PlainSigner, Plant, plan
+from tests.cloud.samples import alarm, arrive, birth
 
 N_STEPPERS = 4
 
@@ -161,6 +163,9 @@ def test_a_key_that_does_not_sign_leaves_everything_as_it_was(plant: Plant) -> N
         def sign(self, assignment: object) -> bytes:
             raise KeyUriError("the token is locked")
 
+        def sign_anew(self, envelope: bytes) -> bytes | None:
+            return None
+
     plant.now += timedelta(minutes=1)
     scheduler = Scheduler(plant.database, Locked(), Hints(), lambda: plant.now)
     with pytest.raises(KeyUriError):
@@ -184,6 +189,7 @@ def test_who_did_what_and_why_is_kept(plant: Plant) -> None:
         ("Jo Brandt", "approved", ""),
         ("Aylin Kaya", "started", ""),
         (SCHEDULER, "group opened", "canary"),
+        (SCHEDULER, "waits", "waits for canary: 0 of 2 confirmed, 2 must be; 2 under way (2 assigned)"),
         ("Jo Brandt", "aborted", "wrong family"),
     ]
 
@@ -240,3 +246,40 @@ def test_a_change_that_always_comes_too_late_says_so(plant: Plant, monkeypatch: 
     monkeypatch.setattr("cloud.releases.save_rollout", come_late)
     with pytest.raises(StaleError):
         plant.people.pause(rollout_id, "Jo Brandt", "")
+
+
+def go_through(plant: Plant, rollout_id: str) -> None:
+    for _ in range(4):
+        plant.go()
+        for device in plant.assigned():
+            held = plant.assignment(device)
+            assert held is not None
+            plant.say([device], UpdateState.CONFIRMED, in_charge=held.version)
+    assert plant.rollout(rollout_id).state is RolloutState.COMPLETED
+
+
+def test_rollouts_that_are_over_are_left_to_a_later_one_that_went_through(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = plant.begin()
+    go_through(plant, first)
+    second = plant.begin(release=OLD, back_to=None)
+    go_through(plant, second)
+    stepped: list[str] = []
+    take_step = plant.scheduler.take_step
+
+    def step_noted(rollout_id: str) -> Sequence[Order]:
+        stepped.append(rollout_id)
+        return take_step(rollout_id)
+
+    monkeypatch.setattr(plant.scheduler, "take_step", step_noted)
+    late = "pump-90"
+    plant.devices.append(late)
+    plant.writer.write(arrive(birth(late, profile=PUMP), ingest_time=plant.now))
+    plant.go(rounds=13)
+    assert set(stepped) == {second} and len(stepped) <= 3
+    held = plant.assignment(late)
+    assert held is not None and held.version == OLD.version, "who comes late is served"
+    plant.people.abort(first, "Jo Brandt", "over")
+    plant.go(rounds=3)
+    assert first in stepped, "what somebody changes is looked at"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from cloud.store import queries
 from cloud.store.database import Database
 from cloud.store.update_reports import list_reports, newest_reports
 from contract.updates import UpdateReport, UpdateState
-from tests.cloud.release_samples import Plant
-from tests.cloud.samples import arrive
+from tests.cloud.release_samples import PUMP, Plant
+from tests.cloud.samples import arrive, birth
 
 BOOT_2 = 0x2F00D
+UNSET = datetime(2000, 1, 1, tzinfo=UTC)
+"""What a clock says that nobody has set."""
 
 
 def newest(database: Database, device: str = "pump-00") -> UpdateState | None:
@@ -50,6 +52,32 @@ def test_between_boots_time_decides_and_a_wrong_clock_does_not(database: Databas
     plant.now += timedelta(minutes=1)
     plant.say(["pump-00"], UpdateState.PROBATION, boot_id=BOOT_2, assignment=3)
     assert newest(database) is UpdateState.PROBATION
+
+
+def test_a_clock_that_begins_anew_with_each_start_does_not_hide_what_the_device_says(
+    database: Database,
+) -> None:
+    plant = Plant(database, 1)
+    first = plant.report("pump-00", UpdateState.SHADOW, assignment=3)
+    plant.writer.write(arrive(replace(first, event_time=UNSET + timedelta(hours=9)), ingest_time=plant.now))
+    plant.now += timedelta(minutes=1)
+    again = plant.report("pump-00", UpdateState.PROBATION, assignment=3, boot_id=BOOT_2)
+    plant.writer.write(arrive(replace(again, event_time=UNSET), ingest_time=plant.now))
+    assert newest(database) is UpdateState.PROBATION
+
+
+def test_what_the_present_boot_says_is_newest_however_its_clock_stands(database: Database) -> None:
+    plant = Plant(database, 1)
+    plant.say(["pump-00"], UpdateState.SHADOW, assignment=3)
+    plant.writer.write(arrive(birth("pump-00", BOOT_2, PUMP), ingest_time=plant.now))
+    behind = plant.report("pump-00", UpdateState.PROBATION, assignment=3, boot_id=BOOT_2)
+    behind = replace(behind, event_time=plant.now - timedelta(days=90))
+    plant.writer.write(arrive(behind, ingest_time=plant.now))
+    assert newest(database) is UpdateState.PROBATION
+    plant.say(["pump-00"], UpdateState.CONFIRMED, assignment=3, boot_id=BOOT_2)
+    late = plant.report("pump-00", UpdateState.SELF_TEST, assignment=3)
+    plant.writer.write(arrive(replace(late, event_time=plant.now - timedelta(1)), ingest_time=plant.now))
+    assert newest(database) is UpdateState.CONFIRMED
 
 
 def test_a_later_assignment_comes_before_everything(database: Database) -> None:

@@ -56,7 +56,7 @@ class TinyCloud:
                 link.subscribe(ALL_UP)
                 self.is_ready.set()
                 while not self._stop.is_set():
-                    for payload in link.poll(0.02):
+                    for _, payload in link.poll(0.02):
                         self._take(link, payload)
             except LinkError:
                 self._stop.wait(0.1)
