@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from contract.topics import ALL_ACKS, ALL_UP
+from contract.topics import ALL_ACKS, ALL_UP, ALL_UPDATES
 
 
 class Purpose(StrEnum):
@@ -34,7 +34,8 @@ class Rights:
 SERVICES = {
     "cloud.ingest": Rights(reads=(ALL_UP,)),
     "cloud.sink": Rights(writes=(ALL_ACKS,)),
-    "cloud.all": Rights(reads=(ALL_UP,), writes=(ALL_ACKS,)),
+    "cloud.releases": Rights(writes=(ALL_UPDATES,)),
+    "cloud.all": Rights(reads=(ALL_UP,), writes=(ALL_ACKS, ALL_UPDATES)),
 }
 """By name; the dot keeps every device from being called so."""
 

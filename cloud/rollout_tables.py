@@ -95,6 +95,8 @@ def group_words(group: Mapping[str, Any]) -> str:
         "away": "not heard",
         "deferred": "left for later",
     }
+    if not group["members"]:
+        return "no devices yet"
     words = [f"{group['confirmed']} of {group['members']} confirmed"]
     words += [f"{group[name]} {word}" for name, word in names.items() if group[name]]
     return ", ".join(words) + ("" if group["is_open"] else "; not open yet")

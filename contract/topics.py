@@ -25,6 +25,8 @@ ALL_PRESENCE = tuple(f"{PREFIX}/+/up/{kind}" for kind in (Kind.BIRTH, Kind.DEATH
 """Who is there; devices leave the newest of each with the broker."""
 ALL_ACKS = f"{PREFIX}/+/down/ack"
 """Where the sink acknowledges."""
+ALL_UPDATES = f"{PREFIX}/+/down/update"
+"""Where devices are told to look for their assignment."""
 OWN_UP = f"{PREFIX}/%u/up/#"
 """What a device may write, as a broker's ACL says it: `%u` stands for its name."""
 OWN_DOWN = f"{PREFIX}/%u/down/#"

@@ -174,6 +174,12 @@ def add_updates(parser: argparse.ArgumentParser) -> None:
         help="the cloud, which assigns releases (default: assignments lie in the repository)",
     )
     updates.add_argument(
+        "--updates-ca",
+        type=Path,
+        metavar="FILE",
+        help="whom to trust there, PEM (default: the identity's authority, or the system's)",
+    )
+    updates.add_argument(
         "--updates-stick",
         type=Path,
         metavar="DIR",
@@ -196,24 +202,23 @@ def build_settings(options: argparse.Namespace) -> AgentSettings:
         mqtt = MqttSettings(broker, identity)
     device = find_device(options.device, identity)
     state = options.state or Path("state") / device
-    updates = find_updates(options)
+    updates = find_updates(options, identity)
     settings = AgentSettings(device, state, mqtt, accelerator=options.accelerator, updates=updates)
     if options.replay_rate is None:
         return settings
     return dataclasses.replace(settings, replay_per_s=options.replay_rate)
 
 
-def find_updates(options: argparse.Namespace) -> UpdateSettings | None:
+def find_updates(options: argparse.Namespace, identity: IdentityFolder | None) -> UpdateSettings | None:
     """Where signed releases come from; None: nowhere.
 
     Raises:
         ConfigError: the root is missing, or what updates need is not installed.
     """
     if options.updates is None:
-        if options.updates_root or options.updates_api or options.updates_stick:
-            raise ConfigError(
-                "give --updates URL, the repository's web server, with the other --updates options"
-            )
+        more = (options.updates_root, options.updates_api, options.updates_ca, options.updates_stick)
+        if any(more):
+            raise ConfigError("give --updates URL, the repository, with the other --updates options")
         return None
     if options.updates_root is None:
         raise ConfigError("--updates needs --updates-root FILE: metadata/1.root.json of the repository")
@@ -227,7 +232,14 @@ def find_updates(options: argparse.Namespace) -> UpdateSettings | None:
         raise ConfigError(
             f"--updates-root {options.updates_root} cannot be read: {error.strerror}"
         ) from error
-    return UpdateSettings(options.updates, root, options.updates_api, options.updates_stick)
+    return UpdateSettings(
+        address=options.updates,
+        root=root,
+        api=options.updates_api,
+        stick=options.updates_stick,
+        identity=identity,
+        ca_file=options.updates_ca,
+    )
 
 
 def find_device(told: str | None, identity: IdentityFolder | None) -> str:

@@ -112,7 +112,9 @@ class ModelSlots:
         if slot is Slot.FACTORY:
             try:
                 make_folder(path.parent)
-                write_atomically(path, format_bundle(self._factory))
+                data = format_bundle(self._factory)
+                if not path.exists() or path.read_bytes() != data:
+                    write_atomically(path, data)
             except OSError as error:
                 _LOG.warning("the bundle in charge cannot be lent", extra={"reason": str(error)})
                 return None

@@ -92,6 +92,10 @@ class UpdateSettings:
     """Of the cloud, which tells assignments; empty: they lie in the repository."""
     stick: Path | None = None
     """A folder where a copy of the repository may turn up, as on a USB stick; it is looked at first."""
+    identity: IdentityFolder | None = None
+    """Who this device is, and whom it trusts; None: nobody in particular, and the system's authorities."""
+    ca_file: Path | None = None
+    """Whom to trust at both addresses instead, PEM."""
     pace: UpdatePace = UpdatePace()
 
 

@@ -98,8 +98,8 @@ class Updater:
         """The newest that was read since the start."""
         self._proven: datetime | None = None
         """A time that is over for sure: a release was signed then."""
-        self._brought = 0
-        """Number of the assignment whose release was brought since the start."""
+        self._begun = self._brought = 0
+        """Numbers of the assignments whose releases were begun and brought since the start."""
         self._vain = 0
         """Looks in a row that did not lead to where they shall."""
         self._told: tuple[object, ...] = ()
@@ -181,7 +181,6 @@ class Updater:
             return self._next_poll_s()
         if decision.todo is Todo.CALL_OFF:
             self._slots.cancel()
-            client.forget()
         elif decision.todo is Todo.CONFIRM:
             self._offer(assignment, Path())
         else:
@@ -189,13 +188,13 @@ class Updater:
         return self._retry_s()  # to see what has become of it
 
     def _bring(self, client: UpdateClient, assignment: Assignment, release: SignedRelease) -> Path:
-        is_first = self._brought != assignment.number
-        if is_first:
+        if self._begun != assignment.number:
+            self._begun = assignment.number
             self._say(Decision(Todo.BRING, UpdateState.DOWNLOADING))
         path = client.fetch(release, self._slots.lend())
-        if is_first:
+        if self._brought != assignment.number:
+            self._brought = assignment.number
             self._say(Decision(Todo.BRING, UpdateState.VERIFIED))
-        self._brought = assignment.number
         return path
 
     def _offer(self, assignment: Assignment, path: Path) -> None:
@@ -298,14 +297,13 @@ def open_updater(
     for address in (updates.address, updates.api):
         if address:
             require_address(address)
-    identity = settings.mqtt.identity if settings.mqtt else None
     client = ClientSettings(
         settings.state_dir / "updates",
         updates.root,
         settings.device_id,
         updates.address,
         updates.api,
-        WebSettings(identity),
+        WebSettings(updates.identity, updates.ca_file),
     )
     updater = Updater(slots, partial(open_web, client), tell, pace=updates.pace)
     if updates.stick is not None:

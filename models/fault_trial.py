@@ -71,7 +71,7 @@ def with_fault(machine: MachineVectors, profile: MachineProfile, begin_s: float)
     chosen = random.permutation(len(specs)) < max(1, round(FAULTY_SHARE * len(specs)))
     moved = FAULT_SPREADS * _own_spreads(rows, profile) * random.choice([-1.0, 1.0], len(specs)) * chosen
     is_log = np.array([spec.scale == "log" for spec in specs])
-    factor, offset = np.where(is_log, 10.0**moved, 1.0), np.where(is_log, 0.0, moved)
+    factor, offset = 10.0 ** np.where(is_log, moved, 0.0), np.where(is_log, 0.0, moved)
     vectors = [
         replace(vector, values=(vector.values * factor + offset).astype(np.float32))
         if vector.event_time_s >= begin_s

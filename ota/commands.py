@@ -36,7 +36,7 @@ from ota.proposals import describe, merge_proposal, read_proposal, sign_proposal
 from ota.publishing import publish as publish_release
 from ota.releases import from_files, from_registry
 from ota.repository import Outcome, Repository
-from ota.roles import DIRECTOR_ROLE, ONLINE, ROOT, ROOT_KEYS, TOP_ROLES, read_policy
+from ota.roles import DIRECTOR_ROLE, ONLINE, ROOT, ROOT_KEYS, TARGETS, TOP_ROLES, read_policy
 
 __all__ = ["PASSPHRASE", "PIN"]  # for the help text
 
@@ -67,7 +67,8 @@ def init(arguments: argparse.Namespace) -> int:
     repository = Repository(path, open_ring(uris))
 
     def edit(draft: Draft) -> None:
-        if not draft.in_force and not draft.proposed:
+        if not draft.in_force and not {ROOT, TARGETS} <= draft.proposed.keys():
+            draft.proposed.clear()  # one without the other was left by whoever was killed between the two
             rotation.found(draft, repository.folder, given)
         draft.to_sign |= draft.proposed.keys()
 

@@ -55,14 +55,20 @@ def found(draft: Draft, folder: RepositoryFolder, keys: Mapping[str, tuple[Key, 
 
 
 def delegate(draft: Draft, family: str, keys: tuple[Key, ...], threshold: int = 1) -> None:
-    """Give a machine family its own role and keys.
+    """Give a machine family its own role and keys; one that was begun with them is finished.
 
     Raises:
-        RepositoryError: it has them, or the keys cannot do.
+        RepositoryError: it has others, or the keys cannot do.
     """
     name, targets = family_role(family), draft.targets
     roles = targets.delegations.roles if targets.delegations else None
-    _require(name not in (roles or {}), f"{family} is delegated already; change its keys with `rotate`")
+    if known := (roles or {}).get(name):
+        is_same = (set(known.keyids), known.threshold) == ({key.keyid for key in keys}, threshold)
+        _require(is_same, f"{family} is delegated already; change its keys with `rotate`")
+        if name not in draft.in_force and name not in draft.proposed:
+            draft.edit(name)
+        draft.to_sign |= {TARGETS, name} & draft.proposed.keys()
+        return
     signed: Targets = draft.edit(TARGETS)
     role = DelegatedRole(name, [], threshold, terminating=True, paths=[family_pattern(family)])
     before = signed.delegations or Delegations({}, {})

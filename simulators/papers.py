@@ -17,6 +17,9 @@ from models.release import examine, require_no_problems
 def write_papers(bundle: Bundle) -> dict[str, Any]:
     """A record as the registry keeps it beside a model (`record.json`).
 
+    Args:
+        bundle: One that was trained, or tuned from another one.
+
     Raises:
         NotReleasableError: it fails here what the training must have proved.
         ModelFileError: its model is none.
@@ -34,7 +37,7 @@ def write_papers(bundle: Bundle) -> dict[str, Any]:
         "model_sha256": digest,
         "operations": len(found.edge_tpu.operations),
         "mapped_operations": found.edge_tpu.mapped,
-        "float_error": metrics["teacher_error"],
+        "float_error": metrics["float_error" if "float_error" in metrics else "teacher_error"],
         "int8_error": metrics["student_error"],
     }
     return {

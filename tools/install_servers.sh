@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests want from the system: Mosquitto, PostgreSQL, Java and Maven (which fetches Kafka), Chromium, SoftHSM.
+# Installs what the tests want from the system: Mosquitto, PostgreSQL, Java and Maven (which fetches Kafka), Chromium, nginx, SoftHSM.
 # Only root on a machine with apt-get is asked to do so; elsewhere, and when it fails, the tests that need them say so
 # themselves. Never leaves a server running.
 set -eu
@@ -12,6 +12,7 @@ has postgres || [ -n "$(find /usr/lib/postgresql -name postgres -type f 2>/dev/n
 has java || packages="$packages openjdk-17-jre-headless"
 [ -n "${KAFKA_HOME:-}" ] || has mvn || packages="$packages maven"
 has chromium || has chromium-browser || has google-chrome || packages="$packages chromium fonts-dejavu-core"
+has nginx || packages="$packages nginx-light"
 has softhsm2-util || packages="$packages softhsm2"
 [ -n "$packages" ] || exit 0
 

@@ -32,16 +32,19 @@ def store_reports(session: Session, reports: Sequence[tuple[Message, UpdateRepor
     insert_rows(session, _REPORT, [_values(*each) for each in reports])
     devices = {message.device_id for message, _, _ in reports}
     known = _newest(session, devices)
-    keys = {(message.device_id, message.boot_id, message.sequence) for message, _, _ in reports}
+    clocks = {
+        (message.device_id, message.boot_id, message.sequence): _when(message, heard) == message.event_time
+        for message, _, heard in reports
+    }
     newest, present = dict(known), _present_boots(session, devices)
     boots = {message.boot_id for message, _, _ in reports}
     fresh = select(_REPORT).where(
         is_one_of(session, _REPORT.c.device_id, devices), is_one_of(session, _REPORT.c.boot_id, boots)
     )
     for row in session.connection().execute(fresh.order_by(_REPORT.c.id)):
-        is_fresh = (row.device_id, row.boot_id, row.sequence) in keys
-        if is_fresh and _is_newer(row, newest.get(row.device_id), present.get(row.device_id)):
-            newest[row.device_id] = row
+        has_clock, device = clocks.get((row.device_id, row.boot_id, row.sequence)), row.device_id
+        if has_clock is not None and _is_newer(row, newest.get(device), present.get(device), has_clock):
+            newest[device] = row
     changed = {d: row for d, row in newest.items() if d not in known or row.id != known[d].id}
     rows = [{"device_id": device, "report_id": row.id} for device, row in sorted(changed.items())]
     insert_new_rows(session, _NEWEST, [row for row in rows if row["device_id"] not in known])
@@ -76,7 +79,7 @@ def _present_boots(session: Session, devices: Collection[str]) -> dict[str, int 
     return {row.device_id: row.presence_boot_id for row in session.connection().execute(query)}
 
 
-def _is_newer(row: Row[Any], known: Row[Any] | None, present_boot: int | None) -> bool:
+def _is_newer(row: Row[Any], known: Row[Any] | None, present_boot: int | None, has_clock: bool) -> bool:
     if known is None:
         return True
     if row.assignment and known.assignment and row.assignment != known.assignment:
@@ -85,17 +88,23 @@ def _is_newer(row: Row[Any], known: Row[Any] | None, present_boot: int | None) -
         return bool(row.sequence > known.sequence)
     if row.boot_id == present_boot:
         return True
+    if known.boot_id == present_boot and not has_clock:
+        return False
     return bool(row.event_time >= known.event_time)
 
 
+def _when(message: Message, heard: datetime) -> datetime:
+    """When it was said, as far as that can be believed."""
+    return believe(message.event_time, heard, newest=heard)
+
+
 def _values(message: Message, report: UpdateReport, ingest_time: datetime) -> dict[str, Any]:
-    when = believe(message.event_time, ingest_time, ingest_time)
     names = ("assignment", "rollout", "in_charge", "under_way", "previous", "reason_code", "reason", "since")
     return {
         "device_id": message.device_id,
         "boot_id": message.boot_id,
         "sequence": message.sequence,
-        "event_time": when,
+        "event_time": _when(message, ingest_time),
         "ingest_time": ingest_time,
         "state": int(report.state),
     } | {name: getattr(report, name) for name in names}

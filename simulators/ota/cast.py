@@ -48,6 +48,10 @@ class Part:
         """Whether it has no connection now."""
         return any(start <= now_s < end for start, end in self.away)
 
+    def is_gone(self, now_s: float) -> bool:
+        """Whether it is off for ever."""
+        return self.gone_at_s is not None and now_s >= self.gone_at_s
+
 
 @dataclass(frozen=True, slots=True)
 class Hardships:

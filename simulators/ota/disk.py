@@ -167,6 +167,8 @@ class ForgetfulDisk:
         if path is None:
             return file.safe
         now, share = path.read_bytes(), self._draw.choice(_SHARES)
-        if not now.startswith(file.safe):
-            return self._draw.choice((file.safe, now))
-        return file.safe + now[len(file.safe) :][: int(share * (len(now) - len(file.safe)))]
+        is_longer = now.startswith(file.safe)
+        if not is_longer and self._draw.random() < 0.5:
+            return file.safe
+        kept = len(file.safe) if is_longer else 0
+        return now[: kept + int(share * (len(now) - kept))]

@@ -96,6 +96,8 @@ class Link:
     latency_s: float
     is_up: bool = True
     traffic: Traffic = field(default_factory=Traffic)
+    answered: set[str] = field(default_factory=set)
+    """Paths that were answered in full since somebody cleared this."""
 
 
 class LinkedWeb:
@@ -130,7 +132,8 @@ class LinkedWeb:
         if not link.is_up or (is_lost and self._draw.random() < 0.5):
             link.traffic.failed += 1
             raise DownloadError(f"{name_of(url)}: the server cannot be reached")
-        whole = self._server.reply(urlsplit(url).path.lstrip("/"), headers.get("If-None-Match", ""))
+        path = urlsplit(url).path.lstrip("/")
+        whole = self._server.reply(path, headers.get("If-None-Match", ""))
         status, body, said = _ranged(whole, headers)
         if status == 206:
             link.traffic.resumed += 1
@@ -140,6 +143,8 @@ class LinkedWeb:
             link.traffic.failed += 1
             raise DownloadError(f"{name_of(url)}: the connection broke off")
         link.traffic.cut += ends_at is not None
+        if ends_at is None:
+            link.answered.add(path)
         yield Answer(status, said, self._reader(url, body, ends_at))
 
     def _reader(self, url: str, body: bytes, ends_at: int | None) -> Callable[[int], bytes]:

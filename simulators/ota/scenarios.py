@@ -14,11 +14,13 @@ from pathlib import Path
 
 from ota.roles import DIRECTOR_ROLE, SNAPSHOT, TIMESTAMP
 from ota.rollout import RolloutState
-from ota.rollout_plan import Group, Plan, ReleaseRef
+from ota.rollout_plan import Group, Plan, ReleaseRef, Timeouts
 from simulators.ota.audit import Expected, audit
 from simulators.ota.cast import DAY_S, HOUR_S, USUAL, Hardships, cast
+from simulators.ota.device import POLL_S
 from simulators.ota.models import Behaviour, make_release
 from simulators.ota.office import PERSON
+from simulators.ota.radio import CONTACT_S
 from simulators.ota.world import World
 
 BEGINS_S = DAY_S / 4
@@ -83,7 +85,7 @@ def play(scenario: Scenario, size: Size, folder: Path) -> Result:
         size: Of its world.
         folder: Empty; best in memory.
     """
-    started = time.perf_counter()
+    began = time.perf_counter(), time.process_time()
     parts = cast(size.n_devices, size.seed, scenario.days, size.hardships)
     world = World(folder, parts, size.seed)
     course = Course(world.factory)
@@ -92,7 +94,8 @@ def play(scenario: Scenario, size: Size, folder: Path) -> Result:
         world.run(scenario.days * DAY_S)
         expected = expect(world, course)
         findings = audit(world.ledger, expected)
-        figures = measure(world, expected) | {"wall_s": time.perf_counter() - started}
+        took = {"wall_s": time.perf_counter() - began[0], "cpu_s": time.process_time() - began[1]}
+        figures = measure(world, expected) | took
         return Result(tuple(findings), figures | {"violations": float(len(findings))}, expected, world)
     finally:
         world.office.close()
@@ -171,10 +174,17 @@ def plan(release: ReleaseRef, back_to: ReleaseRef, n_devices: int) -> Plan:
     """As a careful person writes it."""
     groups = (
         Group("canary", share=canary_share(n_devices), success_share=0.85, error_share=0.15, soak_s=DAY_S),
-        Group("early", share=0.25, success_share=0.9, error_share=0.1, soak_s=6 * HOUR_S),
-        Group("rest", success_share=0.9, error_share=0.1),
+        Group("early", share=0.25, success_share=0.85, error_share=0.15, soak_s=6 * HOUR_S),
+        Group("rest", success_share=0.85, error_share=0.15),
     )
-    return Plan(release, groups, PERSON, back_to=back_to, reachable_s=6 * HOUR_S)
+    return Plan(
+        release,
+        groups,
+        PERSON,
+        back_to=back_to,
+        reachable_s=3 * CONTACT_S,
+        timeouts=Timeouts.usual_but({"assigned": 4 * POLL_S}),
+    )
 
 
 def _good(world: World, course: Course) -> None:

@@ -6,8 +6,6 @@ other keys.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -22,6 +20,7 @@ from ota.releases import Release as Published
 from ota.rollout import RolloutState
 from ota.rollout_plan import Plan, ReleaseRef
 from ota.rollout_step import Order
+from simulators.ota.agenda import Agenda
 from simulators.ota.cast import DAY_S, Part
 from simulators.ota.device import Device
 from simulators.ota.ledger import Ledger, Told
@@ -51,12 +50,10 @@ class World:
     def __init__(self, folder: Path, parts: Sequence[Part], seed: int) -> None:
         self.ledger = Ledger()
         self.behaviours: dict[str, Behaviour] = {}
-        self.now_s = 0.0
         self.start = START
         self.profile = format_profile(load_profile(FAMILY))
         self._draw = Random(f"world {seed}")
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
+        self._agenda = Agenda()
         self._told: dict[str, int] = {}
         self.publisher = Publisher(folder, self.clock)
         self.root = self.publisher.first_root
@@ -71,34 +68,27 @@ class World:
 
     # -- time --------------------
 
+    @property
+    def now_s(self) -> float:
+        """Virtual."""
+        return self._agenda.now_s
+
     def clock(self) -> datetime:
         """Cloud time."""
         return START + timedelta(seconds=self.now_s)
 
     def at(self, time_s: float, work: Callable[[], None]) -> None:
         """Have something done then."""
-        heapq.heappush(self._queue, (max(time_s, self.now_s), next(self._numbers), work))
-
-    def every(self, period_s: float, work: Callable[[], None]) -> None:
-        """Have something done again and again."""
-
-        def do() -> None:
-            work()
-            self.at(self.now_s + period_s, do)
-
-        self.at(self.now_s + period_s, do)
+        self._agenda.at(time_s, work)
 
     def run(self, until_s: float) -> None:
         """Let time pass."""
         for device in self.devices:
             self.at(self._draw.uniform(0.0, ROUND_S), device.start)
-        self.every(ROUND_S, self._go_round)
-        self.every(DAY_S, self.publisher.refresh)
-        self.every(DAY_S, self.restart_scheduler)
-        while self._queue and self._queue[0][0] <= until_s:
-            self.now_s, _, work = heapq.heappop(self._queue)
-            work()
-        self.now_s = until_s
+        self._agenda.every(ROUND_S, self._go_round)
+        self._agenda.every(DAY_S, self.publisher.refresh)
+        self._agenda.every(DAY_S, self.restart_scheduler)
+        self._agenda.run(until_s)
         self._go_round()
         self.ledger.stored = self.office.stored
 
@@ -115,7 +105,7 @@ class World:
         """Write a rollout down and start it; a person looks after it from then on."""
         rollout = self.office.people.create(plan)
         self.office.people.start(rollout.id, PERSON)
-        self.every(PEOPLE_S, lambda: self._look_after(rollout.id))
+        self._agenda.every(PEOPLE_S, lambda: self._look_after(rollout.id))
         return rollout.id
 
     def restart_scheduler(self) -> None:

@@ -22,7 +22,17 @@ MAX_RSS_MB = 80
 MACHINE_SECONDS = (
     1200  # of machine time: the warm-up of a pump (36 windows of 5 s), and many windows after it
 )
-FORBIDDEN = ("aiokafka", "fastapi", "keras", "pydantic", "sqlalchemy", "sqlmodel", "tensorflow", "tf_keras")
+FORBIDDEN = (
+    "aiokafka",
+    "fastapi",
+    "keras",
+    "pydantic",
+    "sqlalchemy",
+    "sqlmodel",
+    "tensorflow",
+    "tf_keras",
+    "tuf",
+)
 
 LIST_INSTALLED = """
 import importlib.util, json, sys
@@ -111,6 +121,15 @@ def test_what_the_device_lacks_is_named_in_one_line(
     assert done.stderr.count("\n") == 1
     assert f"extra '{extra}'" in done.stderr
     assert f"pip install 'industrialguard[{extra}]'" in done.stderr
+
+
+def test_updates_name_what_they_need(device: BareDevice) -> None:
+    line = ("agent", "--profile", "pump", "--source", "sim:seed=1", "--device", "a", "--offline")
+    done = device.run(
+        "industrialguard", *line, "--updates", "https://releases", "--updates-root", "1.root.json"
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "pip install 'industrialguard[edge,ota]'" in done.stderr
 
 
 def test_the_agent_loads_nothing_heavy(device: BareDevice) -> None:

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from cloud.errors import LinkError, StoreUnavailableError
-from cloud.metrics import count_of
+from cloud.metrics import ReleaseMetrics, count_of
 from cloud.monitor import OK, Monitor
 from cloud.releases import Scheduler
 from cloud.releases_process import DirectorSigner, run_releases
@@ -20,6 +21,7 @@ from ota.assignment import verify_assignment
 from ota.director import Director
 from ota.errors import KeyUriError
 from ota.keys import make_key
+from ota.rollout import Awaited
 from tests.cloud.release_samples import Hints, PlainSigner, Plant
 
 
@@ -90,6 +92,27 @@ def test_the_directors_keys_sign_what_a_device_verifies(
     assert found is not None and json.loads(found.envelope)["payload"]
     told = verify_assignment(found.envelope, Director({key.keyid: key for key in keys}, 2))
     assert (told.device, told.rollout) == (found.device_id, rollout_id)
+
+
+def test_how_long_a_rollout_waits_is_measured_by_kind(database: Database) -> None:
+    plant = Plant(database)
+    registry = CollectorRegistry()
+    plant.scheduler = Scheduler(
+        database, PlainSigner(), plant.hints, lambda: plant.now, ReleaseMetrics(registry)
+    )
+
+    def waited(kind: Awaited) -> float:
+        name = "industrialguard_releases_longest_wait_seconds"
+        return registry.get_sample_value(name, {"kind": str(kind)}) or 0.0
+
+    plant.begin()
+    plant.go()
+    plant.go(600)
+    assert (waited(Awaited.UPDATES), waited(Awaited.SILENCE)) == (600, 0)
+    plant.devices = []
+    plant.go(1000)
+    plant.go(26 * 3600)
+    assert (waited(Awaited.UPDATES), waited(Awaited.SILENCE)) == (0, 26 * 3600)
 
 
 def test_without_a_key_the_process_says_which_flag_names_one(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def kubernetes_workloads() -> Iterator[Workload]:
 
 def workloads() -> list[Workload]:
     """All of them."""
-    return [*compose_workloads(), *kubernetes_workloads()]
+    return [*compose_workloads(), *compose_workloads("releases"), *kubernetes_workloads()]
 
 
 def variables_in(text: str) -> set[str]:

@@ -33,8 +33,9 @@ from tests.deploy.manifests import (
 )
 
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
-PROCESSES = {"ingest", "sink", "api", "rul", "enrol"}
-SPEAKING = {"ingest", "sink"}
+PROCESSES = {"ingest", "sink", "api", "rul", "enrol", "releases"}
+SHARING = {"ingest", "sink"}
+SPEAKING = {*SHARING, "releases"}
 """To the broker."""
 FOLDER = Path("/etc/industrialguard")
 every_workload = pytest.mark.parametrize("workload", workloads(), ids=lambda each: each.name)
@@ -73,6 +74,8 @@ def test_the_command_is_one_of_ours_and_its_settings_are_right(
     secrets = {
         "INDUSTRIALGUARD_STORE": "postgresql://guard:pw@postgresql:5432/guard",
         "INDUSTRIALGUARD_HOSTS": "localhost",
+        "INDUSTRIALGUARD_REPOSITORY": "",
+        "INDUSTRIALGUARD_REPOSITORY_ROOT": "",
     }
     environment = workload.environment | {
         name: secrets[name] for name in secrets if name in workload.environment
@@ -95,6 +98,9 @@ def test_the_command_is_one_of_ours_and_its_settings_are_right(
         assert settings.mqtt.identity is None
     if workload.name == "api":
         assert settings.api.port in workload.ports
+    if workload.name == "releases":
+        (key,) = settings.director_keys
+        assert Path(key.removeprefix("file:")).parent in mounts(workload)
 
 
 def test_the_desk_is_reached_where_it_listens_and_finds_its_key() -> None:
@@ -108,7 +114,11 @@ def test_the_desk_is_reached_where_it_listens_and_finds_its_key() -> None:
 
 @every_workload
 def test_nobody_has_the_keys_of_another(workload: Workload) -> None:
-    own = {"enrol": {FOLDER, FOLDER / "ca"}}.get(workload.name, {FOLDER / workload.name})
+    others = {
+        "enrol": {FOLDER, FOLDER / "ca"},
+        "releases": {FOLDER / "releases", FOLDER / "director"},
+    }
+    own = others.get(workload.name, {FOLDER / workload.name})
     found = {path for path in mounts(workload) if path.is_relative_to(FOLDER)}
     assert found <= own and bool(found) == (workload.name in {*SPEAKING, "enrol"})
 
@@ -133,7 +143,7 @@ def test_what_gives_certificates_in_compose_is_taken_by_its_command() -> None:
 
 def test_several_share_the_work_under_names_that_they_keep() -> None:
     for each in objects():
-        if "replicas" in each.get("spec", {}) and each["metadata"]["name"] in SPEAKING:
+        if "replicas" in each.get("spec", {}) and each["metadata"]["name"] in SHARING:
             assert (each["kind"], each["spec"]["replicas"]) == ("StatefulSet", 2)
             (container,) = each["spec"]["template"]["spec"]["containers"]
             member = next(one for one in container["env"] if one["name"] == places.MEMBER)
@@ -165,8 +175,10 @@ def test_metrics_are_looked_for_where_they_are() -> None:
             notes = template["metadata"]["annotations"]
             assert (notes["prometheus.io/port"], notes["prometheus.io/path"]) == ("9100", "/metrics")
     (scrape,) = load_all(DEPLOY / "prometheus" / "prometheus.yaml")
-    targets = scrape["scrape_configs"][0]["static_configs"][0]["targets"]
-    assert set(targets) == {f"{name}:9100" for name in PROCESSES}
+    always, sometimes = scrape["scrape_configs"]
+    targets = always["static_configs"][0]["targets"]
+    assert set(targets) == {f"{name}:9100" for name in PROCESSES - {"releases"}}
+    assert sometimes["dns_sd_configs"] == [{"names": ["releases"], "type": "A", "port": 9100}]
 
 
 def test_no_secret_stands_in_a_file() -> None:
@@ -207,10 +219,11 @@ def test_services_and_policies_name_pods_that_exist() -> None:
 def test_kustomize_takes_every_file() -> None:
     (content,) = load_all(KUBERNETES / "kustomization.yaml")
     files = {path.name for path in KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
-    assert set(content["resources"]) == files | {"../mosquitto"}
-    (generated,) = load_all(DEPLOY / "mosquitto" / "kustomization.yaml")
-    for name in generated["configMapGenerator"][0]["files"]:
-        assert (DEPLOY / "mosquitto" / name).is_file()
+    assert set(content["resources"]) == files | {"../mosquitto", "../nginx"}
+    for folder in ("mosquitto", "nginx"):
+        (generated,) = load_all(DEPLOY / folder / "kustomization.yaml")
+        for name in generated["configMapGenerator"][0]["files"]:
+            assert (DEPLOY / folder / name).is_file()
 
 
 def test_images_and_extras_are_those_of_this_version() -> None:

@@ -33,7 +33,7 @@ def test_every_run_is_of_a_service_and_a_command_that_there_is() -> None:
 
 def test_each_identity_is_made_before_its_process_starts() -> None:
     made = [words[-1] for words in typed() if "service-identity" in words]
-    mounted = [compose()["services"][name]["environment"] for name in ("ingest", "sink")]
+    mounted = [compose()["services"][name]["environment"] for name in ("ingest", "sink", "releases")]
     assert made == [each["INDUSTRIALGUARD_IDENTITY"] for each in mounted]
     assert HOUR.index("pc run --rm broker-files") < HOUR.index("pc up")
 

@@ -85,6 +85,8 @@ def test_every_secret_that_is_mounted_is_made() -> None:
         for volume in each.get("spec", {}).get("template", {}).get("spec", {}).get("volumes", [])
         if "secret" in volume
     }
-    assert mounted == named | {"ca"} and "create secret generic ca --from-file" in HEAD
+    assert mounted == named | {"ca", "director"}
+    for name in ("ca", "director"):
+        assert f"create secret generic {name} --from-file" in HEAD
     for words in lines_of_the_head("deploy/kubernetes/secrets.sh"):
         pki_commands.build_parser().parse_args([*words[1:], "--out", words[0]])

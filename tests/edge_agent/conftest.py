@@ -17,6 +17,7 @@ from edge_agent.settings import AgentSettings
 from tests.edge_agent.box import ROOMY
 from tests.edge_agent.releases import rig_bundle
 from tests.edge_agent.rig import ListSource
+from tests.edge_agent.update_site import Device, open_device
 from tests.edge_agent.wire import Cloud
 from tools.servers.mosquitto import Mosquitto
 
@@ -76,3 +77,10 @@ def run_agent(tmp_path: Path, bundle: Bundle) -> Callable[..., Agent]:
         return agent
 
     return run
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Device]:
+    """A device that looks for updates, in front of a real repository."""
+    with open_device(tmp_path) as device:
+        yield device

@@ -21,6 +21,7 @@ from edge_agent.__main__ import (
     find_bundle,
     main,
 )
+from edge_agent.settings import UpdateSettings
 from tests.edge_agent.rig import ListSource, rig_readings
 from tests.edge_agent.wire import Cloud, wait_until
 from tools.servers.mosquitto import Mosquitto
@@ -134,12 +135,49 @@ def test_errors_leave_main_as_themselves(rig: list[str], tmp_path: Path) -> None
 def test_help_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         build_parser().parse_args(["--help"])
-    text = capsys.readouterr().out
+    text = capsys.readouterr().out.replace("\\\n", " ")
     examples = [line.split()[2:] for line in text.splitlines() if line.startswith("  industrialguard agent")]
 
-    assert len(examples) == 3 and PASSWORD_VARIABLE in text
+    assert len(examples) == 4 and PASSWORD_VARIABLE in text
     for example in examples:
         build_parser().parse_args(example)
+
+
+UPDATES = ("--updates", "https://releases.plant", "--updates-root")
+
+
+def test_updates_come_with_the_root_that_the_device_was_shipped_with(tmp_path: Path) -> None:
+    line = ["--profile", "pump", "--source", "x:y", "--device", "p7", "--offline"]
+    assert build_settings(build_parser().parse_args(line)).updates is None
+    root = tmp_path / "1.root.json"
+    root.write_bytes(b"{}")
+    more = (*UPDATES, str(root), "--updates-api", "https://cloud.plant", "--updates-stick", "/media/stick")
+    updates = build_settings(build_parser().parse_args([*line, *more])).updates
+    assert updates == UpdateSettings(
+        "https://releases.plant", b"{}", "https://cloud.plant", Path("/media/stick")
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (UPDATES[:2], "--updates-root FILE"),
+        ((*UPDATES, "nowhere/1.root.json"), "cannot be read"),
+        (("--updates-api", "https://cloud.plant"), "give --updates URL"),
+    ],
+    ids=["no-root", "no-such-root", "no-repository"],
+)
+def test_updates_that_cannot_be_are_refused_with_what_to_do(line: tuple[str, ...], says: str) -> None:
+    given = ["--profile", "pump", "--source", "x:y", "--device", "p7", "--offline", *line]
+    with pytest.raises(ConfigError, match=says):
+        build_settings(build_parser().parse_args(given))
+
+
+def test_updates_without_what_they_need_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "edge_agent.updates", None)
+    given = ["--profile", "pump", "--source", "x:y", "--device", "p7", "--offline", *UPDATES, "1.root.json"]
+    with pytest.raises(ConfigError, match=r"pip install 'industrialguard\[edge,ota\]'"):
+        build_settings(build_parser().parse_args(given))
 
 
 def test_without_an_identity_the_device_must_be_named() -> None:
@@ -199,7 +237,7 @@ def test_a_time_limit_ends_a_source() -> None:
 def test_the_device_loads_nothing_heavy() -> None:
     code = (
         "import sys, edge_agent.__main__\n"
-        "heavy = {'tensorflow', 'keras', 'fastapi', 'sqlalchemy', 'sqlmodel', 'pydantic', 'amqtt', 'scipy'}\n"
+        "heavy = {'tuf', 'tensorflow', 'keras', 'fastapi', 'sqlalchemy', 'sqlmodel', 'pydantic', 'amqtt'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -249,3 +249,50 @@ def test_a_person_takes_back_what_is_in_charge_or_what_is_tried() -> None:
     assert after(FRESH, TakenBack()) == FRESH
     tried = after(first, Offered(Offer(RELEASES[1], "/tmp/x")), *[Passed()] * 3, TakenBack())
     assert (tried.in_charge, tried.report().state) == (Slot.A, Result.REFUSED)
+
+
+def told(state: SlotState) -> tuple[str, int, str]:
+    report = state.report()
+    return report.state, report.attempt, report.rollout
+
+
+def asked(release: Release, attempt: int, rollout: str = "r1") -> Offered:
+    return Offered(Offer(release, "/tmp/x", attempt, rollout))
+
+
+def test_every_report_names_the_assignment_that_it_is_about() -> None:
+    state = after(FRESH, asked(RELEASES[0], 5))
+    assert told(state) == ("verifying", 5, "r1")
+    assert told(after(state, Failed(Reason.SLOW, "why"))) == ("refused", 5, "r1")
+    state = after(state, *[Passed()] * len(TRIAL))
+    assert told(state) == ("confirmed", 5, "r1")
+    assert told(after(state, TakenBack())) == ("rolled_back", 5, "r1")
+    assert told(after(state, asked(STRANGER, 6, "r2"))) == ("refused", 6, "r2")
+
+
+def test_what_is_in_charge_is_confirmed_anew_for_whoever_asks_for_it() -> None:
+    state = after(updated(FRESH, RELEASES[0]), asked(RELEASES[0], 8, "r2"))
+    assert told(state) == ("confirmed", 8, "r2") and not state.is_reported
+    same = after(replace(state, is_reported=True), asked(RELEASES[0], 8, "r2"))
+    assert same.is_reported, "and once only"
+    gone = after(state, TakenBack())
+    assert told(gone) == ("rolled_back", 8, "r2")
+    assert after(gone, asked(RELEASES[0], 8, "r2")).stage is Stage.IDLE, (
+        "the assignment that stands is no reason"
+    )
+
+
+def test_what_is_tried_goes_on_for_whoever_asked_last() -> None:
+    state = after(FRESH, asked(RELEASES[0], 5), Passed(), Passed(), asked(RELEASES[0], 6, "r2"))
+    assert (state.stage, told(state)) == (Stage.TESTING, ("testing", 6, "r2"))
+    assert told(after(state, asked(RELEASES[0], 5))) == ("testing", 6, "r2"), "an older one is no news"
+    assert told(after(state, Failed(Reason.SLOW, "why"))) == ("refused", 6, "r2")
+
+
+def test_the_same_bytes_go_by_the_name_that_they_are_assigned_under() -> None:
+    named = replace(FACTORY, version="1-0a1b2c3d4e5f")
+    state = after(FRESH, asked(named, 2))
+    assert state.report().version == state.report().wanted == named.version
+    assert after(state, Booted(FACTORY, frozenset())) == state, "also after a restart"
+    newer = after(state, Booted(replace(FACTORY, version="1b", sha256="b" * 64), frozenset()))
+    assert (newer.report().version, newer.report().state) == ("1b", "none"), "others were confirmed by nobody"

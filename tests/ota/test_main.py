@@ -157,7 +157,7 @@ def test_a_release_from_files(repository: Path, here: Path) -> None:
         ("init", 9, "there is a repository in repo already"),
         ("publish pump --registry nowhere", 9, "no model in charge of pump"),
         ("refresh --key file:none.pem", 2, "file:none.pem cannot be read"),
-        ("delegate pump --add keys/pump.pem.pub", 9, "is delegated already"),
+        ("delegate pump --add keys/director.pem.pub", 9, "is delegated already"),
         ("sign keys/pump.pem.pub", 9, "is damaged"),
         ("make-key keys/pump.pem", 2, "never written over"),
         ("public-key env:NONE --out x", 2, "no environment variable NONE"),

@@ -132,6 +132,8 @@ def test_a_family_has_its_own_key_and_no_say_over_others(plant: Plant, device: D
 
     plant.repository("fan", *ONLINE).change(smuggle)
     assert device.find("pump/9-000000000000/model.igb") is None
+    assert plant.delegate("fan").written == (), "the same again changes nothing"
+    plant.make("fan")
     with pytest.raises(RepositoryError, match="is delegated already"):
         plant.delegate("fan")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 from ota.errors import UntrustedError
 from ota.parts import CHUNK_BYTES
 from ota.trust_store import DAMAGED_FILE, TRUST_FILE, Knowledge, TrustStore
-from tests.contract.kills import killed_at_each_line
+from tests.contract.kills import FolderStates, states_at_each_line
 from tests.ota.devices import TIMESTAMP, Site, open_site
 from tests.ota.fault_server import cut_after, say
 from tests.ota.small_repository import FAMILY
@@ -95,39 +94,6 @@ def test_leftovers_of_a_power_cut_go_with_the_next_look(site: Site) -> None:
     assert not names & {f".{TRUST_FILE}.abc", ".torn.igb", "tmp123"}
 
 
-class Sure:
-    """Which bytes of which file were made sure of, as a killed process saw it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def watch(self) -> None:
-        """In the process that will be killed."""
-        fsync = os.fsync
-        log = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-        def noted(number: int) -> None:
-            fsync(number)
-            state = os.fstat(number)
-            os.write(log, f"{state.st_ino} {state.st_size}\n".encode())
-
-        os.fsync = noted  # type: ignore[assignment]
-
-    def note(self, folder: Path) -> None:
-        """Everything that is there now."""
-        states = [path.stat() for path in folder.rglob("*") if path.is_file()]
-        self._path.write_text("".join(f"{each.st_ino} {each.st_size}\n" for each in states))
-
-    def tear(self, folder: Path) -> None:
-        """Lose what nobody made sure of: its bytes are zeros, as some file systems leave them."""
-        sure = {int(a): int(b) for a, b in (line.split() for line in self._path.read_text().splitlines())}
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                data, good = path.read_bytes(), sure.get(path.stat().st_ino, 0)
-                if len(data) > good:
-                    path.write_bytes(data[:good] + bytes(len(data) - good))
-
-
 def act(site: Site) -> None:
     with site.look() as client:
         client.refresh()
@@ -143,7 +109,7 @@ def version_of(folder: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(600)
 def test_whatever_line_a_look_is_killed_at_the_store_works_and_never_goes_back(site: Site) -> None:
     act(site)
     site.repository.replace_key("timestamp")
@@ -151,23 +117,13 @@ def test_whatever_line_a_look_is_killed_at_the_store_works_and_never_goes_back(s
     site.repository.publish()
     site.assign(2, NEW)
     site.server.always[url] = cut_after(CHUNK_BYTES)
-    before = site.settings.folder
-    least = version_of(before)
-    sure = Sure(site.folder / "sure")
-
-    def device(n: int) -> Site:
+    least = version_of(site.settings.folder)
+    states = FolderStates(site.settings.folder, loses_unsure=True)
+    states_at_each_line(lambda: act(site), states, *SURE_OF_FILES)
+    for n, state in enumerate(states.found):
         folder = site.folder / f"device-{n}"
-        shutil.copytree(before, folder, symlinks=True)
+        states.lay_out(state, folder)
         site.settings = replace(site.settings, folder=folder)
-        sure.note(folder)
-        sure.watch()
-        return site
-
-    n = 0
-    for n in killed_at_each_line(lambda n: act(device(n)), *SURE_OF_FILES):
-        folder = site.folder / f"device-{n}"
-        site.settings = replace(site.settings, folder=folder)
-        sure.tear(folder)
         assert not (folder / DAMAGED_FILE).exists()
         require_offline(site)
         assert version_of(folder) >= least
@@ -176,7 +132,7 @@ def test_whatever_line_a_look_is_killed_at_the_store_works_and_never_goes_back(s
         assert [path.read_bytes() for path in (folder / "fetched").iterdir()] == [NEW]
         assert not (folder / DAMAGED_FILE).exists()
         shutil.rmtree(folder)
-    assert n > 150
+    assert states.lines > 150 and len(states.found) > 30
 
 
 def require_offline(site: Site) -> None:

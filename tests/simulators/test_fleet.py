@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from contract.errors import DataError
 from contract.profiles import MachineProfile
 from contract.signals import Reading
 from models.recordings import Recording
-from simulators.fleet import Fleet, FleetMachine, FleetPlan, main
+from simulators.fleet import Fleet, FleetMachine, FleetPlan, FleetUpdates, main
 
 MACHINES = (
     FleetMachine("pump-01", "pump", "sim:seed=1"),
@@ -42,6 +43,25 @@ def test_a_plan_survives_its_file(tmp_path: Path) -> None:
     written.write(tmp_path / "plan.json")
 
     assert FleetPlan.read(tmp_path / "plan.json") == written
+
+
+def test_so_does_one_with_updates(tmp_path: Path) -> None:
+    updates = FleetUpdates(("pump-01",), "1.root.json", "http://127.0.0.1:9/", "http://127.0.0.1:8/")
+    written = replace(plan(tmp_path), updates=updates)
+    written.write(tmp_path / "plan.json")
+
+    assert FleetPlan.read(tmp_path / "plan.json") == written
+
+
+def test_machines_with_updates_send_what_they_send_without(tmp_path: Path) -> None:
+    """A repository that is away changes nothing but that they ask for it."""
+    root = tmp_path / "1.root.json"
+    root.write_bytes(b"{}")
+    updates = FleetUpdates(("pump-01", "pump-02"), str(root), "http://127.0.0.1:9/", "http://127.0.0.1:9/")
+    Fleet(plan(tmp_path / "without")).run(threading.Event())
+    Fleet(replace(plan(tmp_path / "with"), updates=updates)).run(threading.Event())
+
+    assert outbox(tmp_path / "with", "pump-01") == outbox(tmp_path / "without", "pump-01") != []
 
 
 def test_every_agent_covers_the_machine_time(tmp_path: Path) -> None:

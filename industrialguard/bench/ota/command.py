@@ -14,7 +14,9 @@ from pathlib import Path
 from contract.errors import ConfigError
 from industrialguard.bench.options import add_json, parse, whole_number
 from industrialguard.bench.ota.plan import MODES, SCENARIOS, SIZES, VIOLATIONS, Plan
+from industrialguard.bench.ota.summary import summarise
 from industrialguard.bench.report import Report, format_report, require_writable, write_reports
+from models.tables import update_document
 
 EXAMPLES = """\
 examples:
@@ -47,6 +49,9 @@ def main(argv: Sequence[str]) -> int:
         reports.append(report)
     if options.json is not None:
         write_reports(options.json, reports)
+    if options.document is not None:
+        for section, text in summarise(reports):
+            update_document(options.document, text, section)
     return 0 if all(map(is_clean, reports)) else FAILED
 
 
@@ -114,5 +119,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--fleet", type=whole_number(8, 10_000), default=1000, metavar="N", help="devices (default 1000)")
     add("--scenarios", nargs="+", choices=SCENARIOS, metavar="S", help=f"of {', '.join(SCENARIOS)} (all)")
+    add("--document", type=Path, metavar="FILE", help="put the tables' short form between its marks in it")
     add_json(parser)
     return parser

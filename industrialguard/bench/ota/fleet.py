@@ -6,6 +6,7 @@ run. One report for each scenario; its figures are over the seeds.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import tempfile
@@ -87,8 +88,12 @@ def _sentence(scenario: Scenario, plan: Plan) -> str:
 def _play(name: str, size: Size, folder: Path) -> Result:
     print(f"fleet/{name}, seed {size.seed} ...", file=sys.stderr, flush=True)
     has_room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES * size.n_devices
-    with tempfile.TemporaryDirectory(prefix="fleet-", dir=_MEMORY if has_room else folder) as place:
-        result = play(SCENARIOS[name], size, Path(place))
+    logging.disable(logging.ERROR)  # a thousand devices have a lot to complain of
+    try:
+        with tempfile.TemporaryDirectory(prefix="fleet-", dir=_MEMORY if has_room else folder) as place:
+            result = play(SCENARIOS[name], size, Path(place))
+    finally:
+        logging.disable(logging.NOTSET)
     for finding in result.findings[:_SHOWN]:
         print(f"  wrong: {finding}", file=sys.stderr)
     return result

@@ -21,6 +21,20 @@ VIOLATIONS = "violations"
 
 
 @dataclass(frozen=True, slots=True)
+class Trainings:
+    """From what models are trained whose deltas are measured."""
+
+    machines: int = 12
+    """That the first bundle learns from; the next ones know as many more."""
+    test_machines: int = 12
+    """That none of them learns from."""
+    seconds: int = 3600
+    """Recorded of each."""
+    epochs: int = 60
+    """Most rounds of a training."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The modes, and how large each is."""
 
@@ -34,6 +48,7 @@ class Plan:
     """Devices of `fleet`."""
     scenarios: tuple[str, ...] = ()
     """Of `fleet`; empty: all."""
+    trainings: Trainings = Trainings()
 
 
 Measure = Callable[[Plan, Path], Iterator[Report]]

@@ -23,7 +23,7 @@ from cloud.pki.broker_files import (
 )
 from contract.identity import IdentityFolder, client_context
 from contract.messages import Kind
-from contract.topics import ALL_UP, AckTopic, UpTopic, topics_of
+from contract.topics import ALL_UP, AckTopic, UpdateTopic, UpTopic, topics_of
 from edge_agent.errors import LinkError
 from edge_agent.mqtt import MqttLink
 from tests.conftest import obtain
@@ -89,6 +89,21 @@ def test_a_device_writes_as_itself_and_as_nobody_else(secured: SecuredMosquitto,
     assert [each for each in read_all(ingest, b"true") if each] == [b"true"]  # but for its will
     device.close()
     ingest.close()
+
+
+def test_releases_tell_devices_to_look_and_acknowledge_nothing(
+    secured: SecuredMosquitto, identify: Identify
+) -> None:
+    hint, ack = str(UpdateTopic("press-1")), str(AckTopic("press-1"))
+    device = open_link(secured.port, identify("press-1")[0], "press-1", (hint, ack))
+    releases = service(secured, identify, "cloud.releases")
+    releases.publish(hint, b"7")
+    assert releases.settle(5.0)
+    assert read_all(device, b"7") == [b"7"]
+    releases.publish(ack, b"a lie")
+    with pytest.raises(LinkError, match="Not authorized"):
+        releases.settle(5.0)
+    device.close()
 
 
 def test_a_device_reads_what_is_for_it_and_nothing_else(

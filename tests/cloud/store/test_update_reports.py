@@ -12,7 +12,7 @@ from contract.updates import UpdateReport, UpdateState
 from tests.cloud.release_samples import PUMP, Plant
 from tests.cloud.samples import arrive, birth
 
-BOOT_2 = 0x2F00D
+BOOT_2, BOOT_3 = 0x2F00D, 0x3F00D
 UNSET = datetime(2000, 1, 1, tzinfo=UTC)
 """What a clock says that nobody has set."""
 
@@ -61,9 +61,20 @@ def test_a_clock_that_begins_anew_with_each_start_does_not_hide_what_the_device_
     first = plant.report("pump-00", UpdateState.SHADOW, assignment=3)
     plant.writer.write(arrive(replace(first, event_time=UNSET + timedelta(hours=9)), ingest_time=plant.now))
     plant.now += timedelta(minutes=1)
+    plant.writer.write(arrive(birth("pump-00", BOOT_3, PUMP), ingest_time=plant.now))
     again = plant.report("pump-00", UpdateState.PROBATION, assignment=3, boot_id=BOOT_2)
     plant.writer.write(arrive(replace(again, event_time=UNSET), ingest_time=plant.now))
     assert newest(database) is UpdateState.PROBATION
+
+
+def test_a_backlog_of_an_earlier_boot_without_a_clock_comes_late(database: Database) -> None:
+    plant = Plant(database, 1)
+    backlog = plant.report("pump-00", UpdateState.SHADOW, assignment=3)
+    plant.writer.write(arrive(birth("pump-00", BOOT_2, PUMP), ingest_time=plant.now))
+    plant.say(["pump-00"], UpdateState.CONFIRMED, assignment=3, boot_id=BOOT_2)
+    plant.now += timedelta(minutes=1)
+    plant.writer.write(arrive(replace(backlog, event_time=UNSET), ingest_time=plant.now))
+    assert newest(database) is UpdateState.CONFIRMED
 
 
 def test_what_the_present_boot_says_is_newest_however_its_clock_stands(database: Database) -> None:

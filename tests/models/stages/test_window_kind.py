@@ -36,9 +36,16 @@ def test_the_gate_replays_golden_windows_in_every_runtime(tmp_path: Path) -> Non
     assert "operations run on an Edge TPU" in report["told"]
 
 
+TAUGHT = {"teacher_error": 0.30, "student_error": 0.31}
+ADAPTED = {"start_error": 0.33, "float_error": 0.30, "student_error": 0.31}
+
+
+@pytest.mark.parametrize("metrics", [TAUGHT, ADAPTED], ids=["taught", "adapted"])
 @pytest.mark.usefixtures("no_compiler")
-def test_what_the_gate_found_is_what_a_release_asks_for(tmp_path: Path) -> None:
-    report = {"kind": "edge", **replay(placed(tmp_path), "", "")}
+def test_what_the_gate_found_is_what_a_release_asks_for(tmp_path: Path, metrics: dict[str, float]) -> None:
+    bundle = replace(PUMP, manifest=replace(PUMP.manifest, metrics=metrics))
+    report = {"kind": "edge", **replay(placed(tmp_path, bundle), "", "")}
+    assert (report["float_error"], report["int8_error"]) == (0.30, 0.31)
     lineage = dict.fromkeys(LINEAGE, "known")
     papers = Papers("", True, {"results": [{}], "refused_because": [], "replay": report}, lineage)
     assert require_gates(papers, PUMP) == lineage

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.archive import write_atomically
@@ -89,7 +89,7 @@ def test_a_durable_folder_and_what_is_in_it_stay(tmp_path: Path) -> None:
 
     with disk.running():
         pass
-    assert cut_after(5, disk, work)
+    assert cut_after(8, disk, work)
     assert (disk.folder / "a" / "b" / "file").read_bytes() == NEW
 
 
@@ -115,6 +115,7 @@ def test_calls_of_others_are_their_own(tmp_path: Path) -> None:
     assert (os.fsync, os.replace, os.unlink) == before
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=20)), max_size=8), st.integers(0, 99))
 def test_whatever_was_written_whole_before_the_cut_is_there(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, bytes]], seed: int
