@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.features import feature_specs
-from contract.profiles import MachineProfile
 from contract.scoring import Z_CLIP
-from edge_agent.scorer import Scorer
+from edge_agent.running_model import RunningModel
 from edge_agent.slot_rules import Failed
 from edge_agent.slot_state import Reason
 
@@ -23,33 +22,40 @@ DEAFER = 2.0
 """How many times as far off they may have to be for the new model, up to what any is believed to be."""
 
 
-def find_deafness(new: Scorer, old: Scorer, profile: MachineProfile) -> Failed | None:
+MORE_PATIENT = 20
+"""How many times as many anomalous windows the new alarm rule may wait for: one may be changed on purpose."""
+
+
+def find_deafness(new: RunningModel, old: RunningModel) -> Failed | None:
     """What the new model would not hear; both have scored the last window.
 
     Args:
         new: In its shadow run.
         old: In charge.
-        profile: Of the machine.
 
     Raises:
         ValueError: one of the two has not scored the last window.
         ModelError: a model failed.
     """
-    specs = feature_specs(profile)
+    windows, usual = (model.bundle.profile.alarm_rule.k for model in (new, old))
+    if windows > MORE_PATIENT * usual:
+        sentence = f"it would alarm after {windows} anomalous windows, the old model after {usual}"
+        return Failed(Reason.DEAF, sentence)
+    specs = feature_specs(old.bundle.profile)
     for sensor in dict.fromkeys(spec.sensor for spec in specs):
         of_sensor = np.array([spec.sensor == sensor for spec in specs], np.float32)
         for sign in (1.0, -1.0):
-            step = next((s for s in STEPS if _hears(old, of_sensor * np.float32(sign * s), profile)), None)
+            step = next((s for s in STEPS if _hears(old, of_sensor * np.float32(sign * s))), None)
             if step is None:
                 continue
             enough = min(DEAFER * step, Z_CLIP)
-            if not _hears(new, of_sensor * np.float32(sign * enough), profile):
+            if not _hears(new, of_sensor * np.float32(sign * enough)):
                 return _failed(sensor, "high" if sign > 0 else "low", enough, step)
     return None
 
 
-def _hears(scorer: Scorer, deviations: npt.NDArray[np.float32], profile: MachineProfile) -> bool:
-    return scorer.imagine(deviations) >= profile.alarm_rule.threshold
+def _hears(model: RunningModel, deviations: npt.NDArray[np.float32]) -> bool:
+    return model.scorer.imagine(deviations) >= model.bundle.profile.alarm_rule.threshold
 
 
 def _failed(sensor: str, way: str, unheard: float, heard: float) -> Failed:

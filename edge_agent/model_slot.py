@@ -225,7 +225,7 @@ class ModelSlots:
     def _last_look(self, new: RunningModel, save: Callable[[RunningModel], bool]) -> Event:
         """Before a switch."""
         try:
-            deafness = find_deafness(new.scorer, self._model.scorer, self._model.bundle.profile)
+            deafness = find_deafness(new, self._model)
         except _FAILURES as error:
             return Failed(Reason.RUNTIME, f"it failed on what was imagined of this machine: {error}")
         if deafness is not None:
