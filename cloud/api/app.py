@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.api import alerts, devices, forecasts, machines, rollouts, system
+from cloud.api import alerts, cases, devices, forecasts, machines, rollouts, system
 from cloud.api.deps import utc_now
 from cloud.api.live import LiveFeed
 from cloud.api.problems import install_problems
@@ -75,6 +75,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
         machines.router,
         forecasts.router,
         alerts.router,
+        cases.router,
         rollouts.router,
         devices.router,
         system.router,
