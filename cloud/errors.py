@@ -113,3 +113,11 @@ class StaleError(CloudError):
     """Somebody else has changed it since it was read; nothing was done."""
 
     retriable = True
+
+
+class CaseError(CloudError):
+    """What somebody asked of a case cannot be done with it as it stands."""
+
+
+class OrderError(CloudError):
+    """What somebody asked of a work order cannot be done with it as it stands."""

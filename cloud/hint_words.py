@@ -90,7 +90,16 @@ def cause_words(hint: Hint) -> str:
     >>> cause_words(Hint("gear_tooth", HintStrength.WEAK, (HintFact("x", "vib", "", 1, 0),)))
     'gear tooth'
     """
-    return _CAUSES.get(hint.code, hint.code.replace("_", " "))
+    return cause_of(hint.code)
+
+
+def cause_of(code: str) -> str:
+    """A hint's code in words; one that is not known, readable.
+
+    >>> cause_of("cavitation")
+    'cavitation'
+    """
+    return _CAUSES.get(code, code.replace("_", " "))
 
 
 def fact_words(fact: HintFact, profile: MachineProfile | None) -> str:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.api import alerts, devices, forecasts, machines, rollouts, system
+from cloud.api import alerts, cases, devices, forecasts, machines, rollouts, system
 from cloud.api.deps import utc_now
 from cloud.api.live import LiveFeed
 from cloud.api.problems import install_problems
@@ -21,7 +21,8 @@ from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
 from cloud.store import queries
 from cloud.store.database import Database
-from cloud.web import rollout_pages
+from cloud.web import case_pages, rollout_pages
+from cloud.web.case_reading import CaseReader
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
 from cloud.web.reading import PageReader
@@ -68,6 +69,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.state.renderer = renderer
     app.state.reader = PageReader(database)
     app.state.rollout_reader = RolloutReader(database, utc_now)
+    app.state.case_reader = CaseReader(database, utc_now)
     app.add_middleware(SecurityHeaders, hosts=settings.hosts)
     install_problems(app, renderer.error_page)
     api = APIRouter(prefix=API_PREFIX)
@@ -75,6 +77,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
         machines.router,
         forecasts.router,
         alerts.router,
+        cases.router,
         rollouts.router,
         devices.router,
         system.router,
@@ -84,6 +87,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.include_router(system.probes)
     app.include_router(web_router)
     app.include_router(rollout_pages.router)
+    app.include_router(case_pages.router)
     mount_static(app)
     return app
 

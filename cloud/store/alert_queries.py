@@ -14,10 +14,10 @@ from sqlmodel import Session, col, select
 from cloud.alerts import AlertKind, AlertStatus, Subject, alert_status
 from cloud.errors import AlreadyClearedError, NotFoundError
 from cloud.store.explanations import unpack_explanation
+from cloud.store.news import mark_change
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import AlertRow
 from cloud.store.tables import AlarmEdgeRow, Alert, Machine
-from cloud.store.writer import mark_change
 from cloud.titles import Reasons, title_words
 from cloud.words import flag_names
 from contract.messages import Contribution, Spectrum

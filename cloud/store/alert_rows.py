@@ -23,7 +23,7 @@ _Evidence = dict[tuple[Subject, int], int]
 """The edge that explains each alarm."""
 
 
-def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> None:
+def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> set[int]:
     """Fold all alarm edges of a device again and store the outcome.
 
     All alarms of the machine are read each time; that is what makes the outcome independent of order. Only
@@ -33,10 +33,14 @@ def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> N
         session: In a transaction that already holds the new edges.
         device_id: Whose.
         ingest_time: Cloud time given to alerts that are new.
+
+    Returns:
+        Ids of the alerts that are new or have changed.
     """
     edges, evidence = _read_edges(session, device_id)
     query = select(Alert).where(Alert.device_id == device_id).order_by(col(Alert.id))
     known = _Known(session, list(session.exec(query)))
+    changed: list[Alert] = []
     for state in fold_alerts(edges):
         kept = known.take(state)
         values: dict[str, Any] = {
@@ -51,12 +55,18 @@ def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> N
         }
         if kept is None:
             values |= {"kind": state.subject.kind.value, "sensor": state.subject.sensor}
-            session.add(Alert(device_id=device_id, opened_ingest_time=ingest_time, **values))
+            kept = Alert(device_id=device_id, opened_ingest_time=ingest_time, **values)
+            session.add(kept)
+            changed.append(kept)
             continue
-        for name, value in values.items():
-            if getattr(kept, name) != value:
-                setattr(kept, name, value)
+        news = {name: value for name, value in values.items() if getattr(kept, name) != value}
+        for name, value in news.items():
+            setattr(kept, name, value)
+        if news:
+            changed.append(kept)
     known.delete_rest()
+    session.flush()
+    return {cast("int", alert.id) for alert in changed}
 
 
 class _Known:

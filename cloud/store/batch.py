@@ -19,6 +19,7 @@ from sqlmodel import Session
 from cloud.clocks import believe
 from cloud.store import tables
 from cloud.store.alert_rows import refresh_alerts
+from cloud.store.cases import refresh_cases
 from cloud.store.explanations import pack_explanation
 from cloud.store.machine_rows import BootLedger, Key, lock_machines, make_machines, save_machines
 from cloud.store.machine_state import MachineFacts, apply_message, apply_presence, mark_heard
@@ -128,7 +129,8 @@ class WriteBatch:
                 alarmed[machine.device_id] = arrival.ingest_time
         insert_rows(self._session, tables.table_of(tables.AlarmEdgeRow), rows)
         for device_id, ingest_time in alarmed.items():
-            refresh_alerts(self._session, device_id, ingest_time)
+            changed = refresh_alerts(self._session, device_id, ingest_time)
+            refresh_cases(self._session, device_id, changed, ingest_time)
 
     def _learn_feature_sets(self, sets: Mapping[str, tuple[str, ...]]) -> None:
         """Another sink may do the same at this moment: the database decides, and both read its numbers."""

@@ -14,9 +14,9 @@ from sqlmodel import Session
 
 from cloud.outcomes import LiveError, MadeForecast, Outcome, live_error, outcomes_of
 from cloud.store.machine_events import read_logs
+from cloud.store.news import mark_change
 from cloud.store.statements import insert_new
 from cloud.store.tables import ForecastRow, table_of
-from cloud.store.writer import mark_change
 from contract.checks import LATEST
 from contract.forecast import Forecast
 

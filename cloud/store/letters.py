@@ -15,9 +15,9 @@ from sqlmodel import Session, col, select
 
 from cloud.dead_letters import detail_of
 from cloud.store.letter_bounds import count_dropped
+from cloud.store.news import mark_change
 from cloud.store.rows import DeadLetterRow
 from cloud.store.tables import DeadLetter, table_of
-from cloud.store.writer import mark_change
 from contract.errors import IndustrialGuardError
 
 

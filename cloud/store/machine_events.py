@@ -13,9 +13,9 @@ from sqlmodel import Session
 
 from cloud.machine_events import MachineEvent
 from cloud.store.columns import only_of
+from cloud.store.news import mark_change
 from cloud.store.statements import insert_new
 from cloud.store.tables import MachineEventRow, table_of
-from cloud.store.writer import mark_change
 from contract.checks import LATEST
 from contract.life_log import LogKind
 

@@ -16,11 +16,11 @@ from sqlalchemy import func, select, update
 from sqlmodel import Session
 
 from cloud.errors import NotFoundError, StaleError
+from cloud.store.news import mark_change
 from cloud.store.release_tables import AssignmentRow, RolloutEventRow, RolloutMemberRow, RolloutRow
 from cloud.store.rows import AssignmentRecord, RolloutEvent
 from cloud.store.statements import insert_new, insert_rows, update_rows
 from cloud.store.tables import table_of
-from cloud.store.writer import mark_change
 from ota.member import Member, MemberState
 from ota.rollout import Event, Rollout, RolloutState
 

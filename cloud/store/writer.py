@@ -9,18 +9,15 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import update
-from sqlmodel import Session
+from dataclasses import asdict
+from datetime import datetime
 
 from cloud.dead_letters import DeadLetter
 from cloud.store import tables
 from cloud.store.batch import Arrival, WriteBatch, WriteOutcome
 from cloud.store.database import Database
 from cloud.store.letter_bounds import count_dropped, within_bounds
+from cloud.store.news import WriterNews, mark_change
 from cloud.store.statements import insert_new_rows
 
 _LOG = logging.getLogger(__name__)
@@ -90,32 +87,3 @@ class StoreWriter:
             _LOG.warning("dead letters are only counted from here on", extra={"device": device_id})
         self._overflowing |= {row["device_id"] for row in dropped}
         return len(dropped)
-
-
-@dataclass(frozen=True, slots=True)
-class WriterNews:
-    """What a writer tells of itself with a transaction; None: as before."""
-
-    writer: str = ""
-    stream_lag: int | None = None
-    redelivered: int = 0
-    recent: list[tuple[int, int]] | None = field(default=None, repr=False)
-
-
-def mark_change(session: Session, news: WriterNews = WriterNews()) -> None:
-    """Let the change marker rise, and keep the writer's counters."""
-    table = tables.table_of(tables.WriterState)
-    values: dict[str, Any] = {
-        "change_marker": table.c.change_marker + 1,
-        "redelivered": table.c.redelivered + news.redelivered,
-        "written_at": datetime.now(UTC),
-    }
-    if news.stream_lag is not None:
-        values["stream_lag"] = news.stream_lag
-    if news.recent is not None:
-        values["recent"] = news.recent
-    statement = update(table).where(table.c.writer == news.writer).values(values)
-    if session.connection().execute(statement).rowcount == 0:
-        first = tables.WriterState(writer=news.writer, recent=[], written_at=values["written_at"])
-        insert_new_rows(session, table, [first.model_dump()])
-        session.connection().execute(statement)

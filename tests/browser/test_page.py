@@ -37,7 +37,8 @@ CONTRAST_SCRIPT = """() => {
   }
   return poor;
 }"""
-NAMELESS_SCRIPT = """() => [...document.querySelectorAll("a, button, input, select, [role=img]")]
+NAMELESS_SCRIPT = """() => [...document.querySelectorAll(
+    "a, button, input:not([type=hidden]), select, textarea, [role=img]")]
   .filter((e) => !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length))
   .map((e) => e.outerHTML.slice(0, 120))"""
 
