@@ -9,14 +9,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
-
 from cloud.alerts import AlertStatus
 from cloud.cases import CaseState
 from cloud.store import queries
 from cloud.store.cases import StoredCase, list_cases, list_entries, read_case
 from cloud.store.database import Database
 from cloud.store.forecasts import newest_forecasts
+from cloud.store.queries import Session
 from cloud.store.rows import AlertRow
 from cloud.triage import Assessment
 from cloud.web.case_views import CaseLine, CaseView, assess_case, case_line, case_view
