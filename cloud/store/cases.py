@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Row, Select, func, or_, select
 from sqlmodel import Session
 
@@ -20,6 +19,7 @@ from cloud.alerts import AlertKind
 from cloud.cases import AlertFacts, Case, CaseState, Change, Entry, What, take_alerts
 from cloud.errors import NotFoundError, StaleError
 from cloud.findings import Finding
+from cloud.store.case_findings import read_findings, replace_finding
 from cloud.store.case_tables import CaseAlertRow, CaseEntryRow, CaseRow
 from cloud.store.explanations import unpack_explanation
 from cloud.store.machine_rows import lock_machines
@@ -29,7 +29,6 @@ from cloud.store.tables import AlarmEdgeRow, Alert, table_of
 
 _CASE, _ALERTS, _ENTRY = table_of(CaseRow), table_of(CaseAlertRow), table_of(CaseEntryRow)
 _ALERT, _EDGE = table_of(Alert), table_of(AlarmEdgeRow)
-_FINDINGS = TypeAdapter(Finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def list_entries(session: Session, case_id: int, limit: int, after: int = 0) -> 
     return [StoredEntry(row.id, Entry(What(row.what), row.who, row.time, row.why)) for row in rows]
 
 
-def save_case(session: Session, before: StoredCase, change: Change) -> None:
+def save_case(session: Session, before: StoredCase, change: Change, now: datetime) -> None:
     """Store what a person did to a case.
 
     Raises:
@@ -127,6 +126,7 @@ def save_case(session: Session, before: StoredCase, change: Change) -> None:
     lock_machines(session, [before.case.device_id])
     if change.case != before.case:
         _update(session, before, change.case)
+    replace_finding(session, before.case, change.case, now)
     _add_entries(session, before.case.id, change.entries)
     mark_change(session)
 
@@ -167,10 +167,13 @@ def _read(session: Session, query: Select[Any]) -> list[StoredCase]:
     held = select(_ALERTS).where(is_one_of(session, _ALERTS.c.case_id, list(alerts)))
     for row in session.connection().execute(held):
         alerts[row.case_id].add(row.alert_id)
-    return [StoredCase(_case(row, frozenset(alerts[row.id])), row.version) for row in rows]
+    findings = read_findings(session, list(alerts))
+    return [
+        StoredCase(_case(row, frozenset(alerts[row.id]), findings.get(row.id)), row.version) for row in rows
+    ]
 
 
-def _case(row: Row[Any], alerts: frozenset[int]) -> Case:
+def _case(row: Row[Any], alerts: frozenset[int], finding: Finding | None) -> Case:
     return Case(
         device_id=row.device_id,
         symptom=row.symptom,
@@ -180,14 +183,13 @@ def _case(row: Row[Any], alerts: frozenset[int]) -> Case:
         assignee=row.assignee,
         snoozed_until=row.snoozed_until,
         closed_at=row.closed_at,
-        finding=None if row.finding is None else _FINDINGS.validate_python(row.finding),
+        finding=finding,
         id=row.id,
         merged_into=row.merged_into,
     )
 
 
 def _values(case: Case) -> dict[str, Any]:
-    finding = None if case.finding is None else _FINDINGS.dump_python(case.finding, mode="json")
     return {
         "symptom": case.symptom,
         "state": str(case.state),
@@ -196,7 +198,6 @@ def _values(case: Case) -> dict[str, Any]:
         "snoozed_until": case.snoozed_until,
         "closed_at": case.closed_at,
         "merged_into": case.merged_into,
-        "finding": finding,
     }
 
 

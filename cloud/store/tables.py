@@ -228,10 +228,10 @@ class DroppedLetters(SQLModel, table=True):
 
 
 class MachineEventRow(SQLModel, table=True):
-    """An entry of a machine's maintenance log; its own content is its key, so that it is stored once."""
+    """An entry of a machine's maintenance log, or its withdrawal, stored once: its own content is its key."""
 
     __tablename__ = "machine_event"
-    __table_args__ = (UniqueConstraint("device_id", "component", "time", "kind", "code"),)
+    __table_args__ = (UniqueConstraint("device_id", "component", "time", "kind", "code", "revision"),)
 
     id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
     device_id: str = Field(max_length=64)
@@ -244,6 +244,8 @@ class MachineEventRow(SQLModel, table=True):
     source: str = Field(max_length=80)
     ingest_time: datetime = Field(sa_type=UtcTime)
     """When the cloud learned of it: what was not known yet is in no snapshot."""
+    revision: int = Field(default=0)
+    """Even: it is said; odd: it is taken back. The highest counts."""
 
 
 class ForecastRow(SQLModel, table=True):

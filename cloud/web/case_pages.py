@@ -18,11 +18,12 @@ from cloud.api.problems import ProblemError, sentence
 from cloud.api.security import require_same_origin
 from cloud.case_desk import Act, CaseDesk
 from cloud.cases import acknowledge, assign, close, comment, release, reopen, snooze
-from cloud.findings import Activity, ComponentEnd, FailureCause, FailureMode, Finding, Verdict
+from cloud.findings import Activity, FailureCause, FailureMode, Finding
 from cloud.web.case_reading import CaseReader
 from cloud.web.case_views import ENDS, VERDICTS, choices, codes
 from cloud.web.pages import Reader, Render, read_form
 from contract.errors import DataError
+from contract.labels import ComponentEnd, Verdict
 
 router = APIRouter(include_in_schema=False)
 _LISTS = {

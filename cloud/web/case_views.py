@@ -14,11 +14,12 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from cloud.cases import DRIFT, SENSOR, UNKNOWN, Case, CaseState, What
-from cloud.findings import Activity, ComponentEnd, FailureCause, FailureMode, Finding, Verdict
+from cloud.findings import Activity, FailureCause, FailureMode, Finding
 from cloud.hint_words import cause_of
 from cloud.store.cases import StoredCase, StoredEntry
 from cloud.store.rows import AlertRow
 from cloud.triage import Assessment, Criticality, Outlook, Severity, Urgency, assess
+from contract.labels import ComponentEnd, Verdict
 
 _Word = TypeVar("_Word", bound=StrEnum)
 STATES: Mapping[CaseState, str] = MappingProxyType(

@@ -11,12 +11,12 @@ from fastapi.testclient import TestClient
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
 from cloud.cases import CaseState, What
-from cloud.findings import ComponentEnd, Verdict
 from cloud.store.database import Database
 from cloud.store.machine_events import read_logs
 from cloud.store.writer import StoreWriter
 from cloud.triage import Severity, Urgency
 from cloud.web import case_views
+from contract.labels import ComponentEnd, Verdict
 from contract.messages import AlarmKind
 from tests.cloud.samples import alarm, arrive
 from tests.cloud.test_web_pages import outline

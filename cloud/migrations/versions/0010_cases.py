@@ -15,6 +15,7 @@ depends_on = None
 
 BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.BigInteger  # microseconds since the Unix epoch, UTC
+STANDS = sa.text("taken_back_at IS NULL")
 IS_OPEN = sa.text("state <> 'closed'")
 _CASE = ("version", "device_id", "symptom", "state", "assignee", "opened_at", "merged_into")
 SAID = "the audit trail of a case is only ever added to"
@@ -34,7 +35,6 @@ def upgrade() -> None:
         sa.Column("snoozed_until", TIME()),
         sa.Column("closed_at", TIME()),
         sa.Column("merged_into", sa.BigInteger(), nullable=False),
-        sa.Column("finding", sa.JSON()),
     )
     op.create_index(
         "ix_machine_case_open_symptom",
@@ -53,6 +53,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_id", "alert_id"),
     )
     op.create_index("ix_case_alert_alert_id", "case_alert", ["alert_id"])
+    op.create_table(
+        "case_finding",
+        sa.Column("id", BIG_KEY, primary_key=True),
+        sa.Column("case_id", sa.BigInteger(), sa.ForeignKey("machine_case.id"), nullable=False),
+        sa.Column("noted_at", TIME(), nullable=False),
+        sa.Column("taken_back_at", TIME()),
+        sa.Column("finding", sa.JSON(), nullable=False),
+    )
+    op.create_index(
+        "ix_case_finding_case_id",
+        "case_finding",
+        ["case_id"],
+        unique=True,
+        sqlite_where=STANDS,
+        postgresql_where=STANDS,
+    )
     op.create_table(
         "case_entry",
         sa.Column("id", BIG_KEY, primary_key=True),
@@ -74,7 +90,7 @@ def downgrade() -> None:
     """Drop them; alerts stay, and nobody has seen them."""
     op.add_column("alert", sa.Column("acknowledged_at", TIME()))
     op.add_column("alert", sa.Column("acknowledged_by", sa.String(80), nullable=False, server_default=""))
-    for table in ("case_entry", "case_alert", "machine_case"):
+    for table in ("case_entry", "case_finding", "case_alert", "machine_case"):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION refuse_change_of_case_entry")
