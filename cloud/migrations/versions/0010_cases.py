@@ -44,6 +44,15 @@ def upgrade() -> None:
         sqlite_where=IS_OPEN,
         postgresql_where=IS_OPEN,
     )
+    _create_what_belongs_to_cases()
+    _guard_audit()
+    _take_over_alerts()
+    op.execute("UPDATE alert SET status = 'open' WHERE status = 'acknowledged'")
+    op.drop_column("alert", "acknowledged_by")
+    op.drop_column("alert", "acknowledged_at")
+
+
+def _create_what_belongs_to_cases() -> None:
     op.create_index("ix_machine_case_state_id", "machine_case", ["state", "id"])
     op.create_index("ix_machine_case_device_id_id", "machine_case", ["device_id", "id"])
     op.create_table(
@@ -79,11 +88,6 @@ def upgrade() -> None:
         sa.Column("why", sa.Text(), nullable=False),
     )
     op.create_index("ix_case_entry_case_id_id", "case_entry", ["case_id", "id"])
-    _guard_audit()
-    _take_over_alerts()
-    op.execute("UPDATE alert SET status = 'open' WHERE status = 'acknowledged'")
-    op.drop_column("alert", "acknowledged_by")
-    op.drop_column("alert", "acknowledged_at")
 
 
 def downgrade() -> None:
