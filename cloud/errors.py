@@ -83,10 +83,6 @@ class NotFoundError(CloudError):
     """There is no such machine, alert or dead letter."""
 
 
-class AlreadyClearedError(CloudError):
-    """An alert that is over cannot be acknowledged any more."""
-
-
 class LakeError(CloudError):
     """The lake's disk refused, or a file in it is damaged."""
 
