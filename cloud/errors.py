@@ -117,3 +117,7 @@ class CaseError(CloudError):
 
 class OrderError(CloudError):
     """What somebody asked of a work order cannot be done with it as it stands."""
+
+
+class AssetError(CloudError):
+    """What somebody asked of an asset cannot be done as the plant is mapped now."""
