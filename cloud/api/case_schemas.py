@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from cloud.cases import CaseState, What
 from cloud.findings import Activity, FailureCause, FailureMode, Finding
 from cloud.store.cases import StoredCase, StoredEntry
+from cloud.triage import Assessment
 from contract.labels import ComponentEnd, Verdict
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
@@ -104,6 +105,11 @@ class CaseOut(BaseModel):
     symptom: str = Field(
         description="A hint's code, `unknown`, `drift` or `sensor:NAME`", examples=["imbalance"]
     )
+    severity: str = Field(description="What a failure would do", examples=["degraded"])
+    urgency: str = Field(
+        description="How soon somebody must act: `now`, `soon`, `plan`, `watch`", examples=["soon"]
+    )
+    because: list[str] = Field(description="Why these two, in sentences")
     state: CaseState
     assignee: str = Field(description="Empty: nobody is on it")
     opened_at: datetime = Field(description="By the device's clock")
@@ -138,7 +144,7 @@ class EntryPage(BaseModel):
     next_after: int | None = Field(description="Give it as `after` for the next page; null on the last")
 
 
-def case_out(stored: StoredCase) -> CaseOut:
+def case_out(stored: StoredCase, assessment: Assessment) -> CaseOut:
     """A case as it is answered."""
     case = stored.case
     return CaseOut(
@@ -146,6 +152,9 @@ def case_out(stored: StoredCase) -> CaseOut:
         version=stored.version,
         device_id=case.device_id,
         symptom=case.symptom,
+        severity=assessment.severity.name.lower(),
+        urgency=assessment.urgency.name.lower(),
+        because=list(assessment.because),
         state=case.state,
         assignee=case.assignee,
         opened_at=case.opened_at,

@@ -19,15 +19,17 @@ from cloud.api.case_schemas import (
     case_out,
     entry_out,
 )
-from cloud.api.deps import StoreDep
+from cloud.api.deps import StoreDep, utc_now
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.schemas import Problem, Responses
 from cloud.api.security import require_same_origin
 from cloud.case_desk import Act, CaseDesk
 from cloud.cases import Case, CaseState, Change, acknowledge, assign, close, comment, release, reopen, snooze
 from cloud.errors import StaleError
+from cloud.store.assessments import assess_cases
 from cloud.store.cases import StoredCase, list_cases, list_entries, read_case
 from cloud.store.database import Database
+from cloud.store.queries import Session
 from contract.errors import DataError
 
 router = APIRouter(prefix="/cases", tags=["cases"])
@@ -60,15 +62,16 @@ def list_all(
     """Cases, newest first."""
     with store.session() as session:
         found = list_cases(session, state or (), device, limit, before)
+        judged = assess_cases(session, [each.case for each in found], utc_now())
     next_before = found[-1].case.id if len(found) == limit else None
-    return CasePage(cases=[case_out(each) for each in found], next_before=next_before)
+    return CasePage(cases=[case_out(each, judged[each.case.id]) for each in found], next_before=next_before)
 
 
 @router.get("/{case_id}", responses=_NOT_FOUND)
 def get_case(case_id: CaseId, store: StoreDep, response: Response) -> CaseOut:
     """One case; its version is the `ETag`."""
     with store.session() as session:
-        return _answer(read_case(session, case_id), response)
+        return _answer(session, read_case(session, case_id), response)
 
 
 @router.get("/{case_id}/entries", responses=_NOT_FOUND)
@@ -156,16 +159,18 @@ def post_reopen(
 
 def _act(store: Database, case_id: int, act: Act, if_match: str | None, response: Response) -> CaseOut:
     try:
-        return _answer(CaseDesk(store).act(case_id, act, _version(if_match)), response)
+        done = CaseDesk(store).act(case_id, act, _version(if_match))
+        with store.session() as session:
+            return _answer(session, done, response)
     except StaleError as error:
         raise ProblemError(412, sentence(error)) from error
     except DataError as error:
         raise ProblemError(422, sentence(error)) from error
 
 
-def _answer(stored: StoredCase, response: Response) -> CaseOut:
+def _answer(session: Session, stored: StoredCase, response: Response) -> CaseOut:
     response.headers["ETag"] = f'"{stored.version}"'
-    return case_out(stored)
+    return case_out(stored, assess_cases(session, [stored.case], utc_now())[stored.case.id])
 
 
 def _version(if_match: str | None) -> int | None:

@@ -6,6 +6,7 @@ they do about it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, cast
 
 from sqlmodel import Session, col, func, select
@@ -16,7 +17,8 @@ from cloud.store.case_tables import CaseAlertRow
 from cloud.store.explanations import unpack_explanation
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import AlertRow
-from cloud.store.tables import AlarmEdgeRow, Alert, Machine
+from cloud.store.statements import is_one_of
+from cloud.store.tables import AlarmEdgeRow, Alert, Machine, table_of
 from cloud.titles import Reasons, title_words
 from cloud.words import flag_names
 from contract.messages import Contribution, Spectrum
@@ -49,6 +51,20 @@ def list_alerts(
         query = query.where(Alert.kind == kind.value)
     if before is not None:
         query = query.where(col(Alert.id) < before)
+    return [_alert_row(*found) for found in session.exec(query)]
+
+
+def alerts_of_case(session: Session, case_id: int, limit: int) -> list[AlertRow]:
+    """The alerts that a case is about: those that stand first, then the newest."""
+    held = select(CaseAlertRow.alert_id).where(CaseAlertRow.case_id == case_id)
+    is_over = col(Alert.cleared_at).is_not(None)
+    query = _joined().where(col(Alert.id).in_(held)).order_by(is_over, col(Alert.id).desc()).limit(limit)
+    return [_alert_row(*found) for found in session.exec(query)]
+
+
+def read_alerts(session: Session, alert_ids: Collection[int]) -> list[AlertRow]:
+    """These alerts, in no order; those that are gone are left out."""
+    query = _joined().where(is_one_of(session, table_of(Alert).c.id, alert_ids))
     return [_alert_row(*found) for found in session.exec(query)]
 
 

@@ -6,6 +6,7 @@ what was known at a moment can be read at any later one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 
@@ -19,9 +20,12 @@ from cloud.labels import FoundCase
 from cloud.store.case_tables import CaseAlertRow, CaseFindingRow, CaseRow
 from cloud.store.statements import is_one_of
 from cloud.store.tables import Alert, table_of
+from contract.labels import Verdict
 
 _FINDING, _CASE, _HELD, _ALERT = (table_of(each) for each in (CaseFindingRow, CaseRow, CaseAlertRow, Alert))
 _FINDINGS = TypeAdapter(Finding)
+_RECORD = 200
+"""Cases that are enough to say how often a symptom was right."""
 
 
 def read_findings(session: Session, case_ids: Collection[int]) -> dict[int, Finding]:
@@ -90,6 +94,19 @@ def similar_cases(session: Session, case: Case, limit: int) -> list[int]:
         .limit(limit)
     )
     return [row.id for row in session.connection().execute(query)]
+
+
+def count_verdicts(session: Session, case: Case) -> Counter[Verdict]:
+    """What other cases turned out to be that looked like this one, on any machine."""
+    query = (
+        select(_FINDING.c.finding)
+        .join(_CASE, _CASE.c.id == _FINDING.c.case_id)
+        .where(_CASE.c.symptom == case.symptom, _CASE.c.id != case.id, _FINDING.c.taken_back_at.is_(None))
+        .order_by(_FINDING.c.id.desc())
+        .limit(_RECORD)
+    )
+    found = session.connection().execute(query).scalars()
+    return Counter(Verdict(finding["verdict"]) for finding in found)
 
 
 def _peak_scores(session: Session, case_ids: Collection[int]) -> dict[int, float]:

@@ -77,6 +77,12 @@ def read_case(session: Session, case_id: int) -> StoredCase:
     return found[0]
 
 
+def read_cases(session: Session, case_ids: Sequence[int]) -> list[StoredCase]:
+    """These cases, in the order in which they are asked for; those that are not there are left out."""
+    found = _read(session, select(_CASE).where(is_one_of(session, _CASE.c.id, case_ids)))
+    return sorted(found, key=lambda each: case_ids.index(each.case.id))
+
+
 def list_cases(
     session: Session,
     states: Collection[CaseState] = (),

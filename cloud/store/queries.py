@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from cloud.alerts import AlertKind, AlertStatus
 from cloud.errors import NotFoundError
 from cloud.health import Known, is_online, judge_health
-from cloud.store.alert_queries import get_alert, list_alerts
+from cloud.store.alert_queries import alerts_of_case, get_alert, list_alerts, read_alerts
 from cloud.store.counts import message_counts
 from cloud.store.letter_bounds import dropped_by_device
 from cloud.store.letters import list_dead_letters
@@ -52,6 +52,7 @@ __all__ = [
     "SensorQuality",
     "Session",
     "TrendPoint",
+    "alerts_of_case",
     "change_marker",
     "feature_trends",
     "get_alert",
@@ -62,6 +63,7 @@ __all__ = [
     "list_machines",
     "message_counts",
     "quality_latest",
+    "read_alerts",
     "score_trend",
 ]
 

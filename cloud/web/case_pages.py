@@ -19,8 +19,9 @@ from cloud.api.security import require_same_origin
 from cloud.case_desk import Act, CaseDesk
 from cloud.cases import acknowledge, assign, close, comment, release, reopen, snooze
 from cloud.findings import Activity, FailureCause, FailureMode, Finding
-from cloud.web.case_reading import CaseReader
-from cloud.web.case_views import ENDS, VERDICTS, choices, codes
+from cloud.triage import Urgency
+from cloud.web.case_reading import CaseChoice, CaseReader
+from cloud.web.case_views import ENDS, URGENCIES, VERDICTS, choices, codes
 from cloud.web.pages import Reader, Render, read_form
 from contract.errors import DataError
 from contract.labels import ComponentEnd, Verdict
@@ -44,19 +45,31 @@ def _cases(request: Request) -> CaseReader:
 Cases = Annotated[CaseReader, Depends(_cases)]
 CaseId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Action = Annotated[str, Path(pattern="^(acknowledge|claim|release|snooze|comment|close|reopen)$")]
-Closed = Annotated[bool, Query()]
+UrgencyFilter = Annotated[str, Query(pattern="^(|now|soon|plan|watch)$")]
+DeviceFilter = Annotated[str, Query(max_length=64)]
+
+
+def _choice(
+    closed: Annotated[bool, Query()] = False, urgency: UrgencyFilter = "", device: DeviceFilter = ""
+) -> CaseChoice:
+    return CaseChoice(closed, Urgency[urgency.upper()] if urgency else None, device.strip())
+
+
+Choice = Annotated[CaseChoice, Depends(_choice)]
 
 
 @router.get("/cases")
-def cases_page(cases: Cases, reader: Reader, render: Render, closed: Closed = False) -> HTMLResponse:
+def cases_page(cases: Cases, reader: Reader, render: Render, choice: Choice) -> HTMLResponse:
     """The inbox."""
-    return render.page("pages/cases", here="cases", page=cases.cases(closed), ingest=reader.ingest())
+    return render.page(
+        "pages/cases", here="cases", page=cases.cases(choice), urgencies=URGENCIES, ingest=reader.ingest()
+    )
 
 
 @router.get("/fragments/cases")
-def cases_part(cases: Cases, render: Render, closed: Closed = False) -> HTMLResponse:
+def cases_part(cases: Cases, render: Render, choice: Choice) -> HTMLResponse:
     """What changes in the inbox."""
-    return render.page("parts/cases", page=cases.cases(closed))
+    return render.page("parts/cases", page=cases.cases(choice))
 
 
 @router.get("/cases/{case_id}")

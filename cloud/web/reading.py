@@ -18,6 +18,7 @@ from cloud.store.cases import count_unseen
 from cloud.store.database import Database
 from cloud.store.rows import AlertRow, IngestHealth, MachineRow, TrendPoint
 from cloud.web import plots, views
+from cloud.web.evidence import evidence_of
 
 SPARK_SUMMARIES = 60
 """Summaries that a sparkline covers."""
@@ -143,7 +144,7 @@ class PageReader:
             row = queries.get_machine(session, device_id)
             profile = row.profile
             alerts = queries.list_alerts(session, device=device_id, limit=ALERTS_PER_PAGE)
-            shown = tuple(self._evidence(session, alert, row) for alert in alerts)
+            shown = tuple(evidence_of(session, alert, row.last_event_time) for alert in alerts)
             uncleared = [a for a in shown if a.row.status is not AlertStatus.CLEARED]
             current = next((a for a in uncleared if a.row.kind is AlertKind.ANOMALY), None)
             evidence = current.row.contributions if current else ()
@@ -203,28 +204,6 @@ class PageReader:
         path = plots.sparkline([(p.event_time, p.score_max) for p in trend if p.score_max is not None])
         self._sparks[row.device_id] = _Spark(row.last_event_time, monotonic(), path)
         return path
-
-    def _evidence(self, session: queries.Session, alert: AlertRow, row: MachineRow) -> views.AlertView:
-        shaft_hz = self._shaft_hz(session, alert) if alert.spectrum else None
-        return views.alert_view(alert, row.last_event_time, shaft_hz)
-
-    def _shaft_hz(self, session: queries.Session, alert: AlertRow) -> float | None:
-        """Shaft speed when the alert opened, in Hz; None without bearing or speed."""
-        profile = alert.profile
-        bearing = profile.bearing if profile else None
-        if profile is None or bearing is None:
-            return None
-        if not bearing.speed_sensor:
-            return bearing.nominal_speed_rpm / 60
-        span = timedelta(seconds=10 * profile.summary_interval_s)
-        names = [f"{bearing.speed_sensor}_level"]
-        trends = queries.feature_trends(
-            session, alert.device_id, alert.opened_at - span, alert.opened_at + span, names, 2
-        )
-        if not trends or not trends[0].points:
-            return None
-        per_hz = 60 if profile.sensor(bearing.speed_sensor).unit == "/min" else 1
-        return trends[0].points[-1].mean / per_hz
 
 
 def _matches(row: MachineRow, health: Health | None, search: str) -> bool:

@@ -53,7 +53,7 @@ def test_what_is_being_written_stays_while_the_page_changes(
     page.fill("#close-why", "half a sen")
     page.select_option("#close-verdict", "early")
     fleet.clear_alarm("pump-05")
-    expect(page.locator(".audit").first).to_contain_text("over since")
+    expect(page.locator(".evidence")).to_have_attribute("data-status", "cleared")
     assert page.input_value("#close-why") == "half a sen"
     assert page.input_value("#close-verdict") == "early"
     assert watch.complaints == []
