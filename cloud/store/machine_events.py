@@ -6,15 +6,17 @@ Rule: an entry is itself its key; what the cloud learned after a moment is not k
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlmodel import Session
 
 from cloud.machine_events import MachineEvent
 from cloud.store.columns import only_of
 from cloud.store.news import mark_change
-from cloud.store.statements import insert_new
+from cloud.store.statements import insert_new, is_one_of
 from cloud.store.tables import MachineEventRow, table_of
 from contract.checks import LATEST
 from contract.life_log import LogKind
@@ -23,6 +25,14 @@ Logs = dict[str, tuple[MachineEvent, ...]]
 """Entries by machine, in order of time."""
 _TABLE = table_of(MachineEventRow)
 _BATCH = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An entry, and the number under which it is stored."""
+
+    id: int
+    event: MachineEvent
 
 
 def store_events(session: Session, events: Sequence[MachineEvent], ingest_time: datetime) -> int:
@@ -58,9 +68,30 @@ def read_logs(session: Session, devices: Collection[str] | None = None, cut: dat
     for row in session.connection().execute(query):
         if devices is not None and row.device_id not in devices:
             continue
-        event = MachineEvent(row.device_id, row.component, row.time, LogKind(row.kind), row.code, row.source)
-        logs.setdefault(row.device_id, []).append(event)
+        logs.setdefault(row.device_id, []).append(_event(row))
     return {device: tuple(events) for device, events in logs.items()}
+
+
+def list_events(
+    session: Session,
+    devices: Collection[str] | None = None,
+    limit: int = 100,
+    before: int | None = None,
+) -> list[StoredEvent]:
+    """Entries, the newest first by id.
+
+    Args:
+        session: For reading.
+        devices: Only of these; of all when None.
+        limit: At most so many.
+        before: Only ids below it, to page on.
+    """
+    query = select(_TABLE).order_by(_TABLE.c.id.desc()).limit(limit)
+    if devices is not None:
+        query = query.where(is_one_of(session, _TABLE.c.device_id, devices))
+    if before is not None:
+        query = query.where(_TABLE.c.id < before)
+    return [StoredEvent(row.id, _event(row)) for row in session.connection().execute(query)]
 
 
 def devices_with_news(session: Session, after: int) -> tuple[set[str], int]:
@@ -68,6 +99,10 @@ def devices_with_news(session: Session, after: int) -> tuple[set[str], int]:
     found = session.connection().execute(select(_TABLE.c.id, _TABLE.c.device_id).where(_TABLE.c.id > after))
     rows = found.all()
     return {row.device_id for row in rows}, max([after, *(row.id for row in rows)])
+
+
+def _event(row: Row[Any]) -> MachineEvent:
+    return MachineEvent(row.device_id, row.component, row.time, LogKind(row.kind), row.code, row.source)
 
 
 def _row(event: MachineEvent, ingest_time: datetime) -> dict[str, object]:
