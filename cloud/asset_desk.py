@@ -6,17 +6,18 @@ Rule: one transaction; a list with a fault changes nothing.
 from __future__ import annotations
 
 from cloud.asset_import import ImportPlan, Plant, plan_import, read_list
-from cloud.store.assets import assets_of_devices, find_assets, known_devices, save_assets
+from cloud.store.assets import Sites, assets_of_devices, find_assets, known_devices, save_assets
 from cloud.store.database import Database
 
 
-def import_assets(database: Database, text: str, is_dry: bool) -> ImportPlan:
+def import_assets(database: Database, text: str, is_dry: bool, sites: Sites = None) -> ImportPlan:
     """Take a list over.
 
     Args:
         database: The store.
         text: CSV, see `cloud.asset_import`.
         is_dry: Change nothing, and say what would change.
+        sites: Those that whoever has the list belongs to; None: all.
 
     Returns:
         What was changed, or would be; where it has faults, nothing was.
@@ -28,7 +29,7 @@ def import_assets(database: Database, text: str, is_dry: bool) -> ImportPlan:
         devices = [line.device for line in listed.lines if line.device]
         watching = assets_of_devices(session, devices)
         assets = find_assets(session, tags) | {asset.tag: asset for asset in watching.values()}
-        plan = plan_import(listed, Plant(assets, known_devices(session, devices)))
+        plan = plan_import(listed, Plant(assets, known_devices(session, devices), sites))
         if not is_dry and not plan.faults:
             save_assets(session, plan.assets)
     return plan

@@ -81,6 +81,8 @@ class Plant:
     """By tag; also those that its devices watch now."""
     heard: frozenset[str] = frozenset()
     """Devices that something was received from."""
+    sites: frozenset[str] | None = None
+    """Those that whoever has the list belongs to; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,10 @@ def plan_import(listed: AssetList, plant: Plant) -> ImportPlan:
     pairs: list[tuple[AssetLine, Asset]] = []
     for line in listed.lines:
         try:
-            pairs.append((line, _build(line, plant.assets.get(line.tag))))
+            before = plant.assets.get(line.tag)
+            asset = _build(line, before)
+            _require_own(plant.sites, asset if before is None else before, asset)
+            pairs.append((line, asset))
         except DataError as error:
             faults.append(Fault(line.number, str(error)))
     faults += _find_bad_devices(pairs, plant)
@@ -186,6 +191,12 @@ def _build(line: AssetLine, before: Asset | None) -> Asset:
         given["device_id"] = values["device"] or None
     kept = {} if before is None else {each.name: getattr(before, each.name) for each in fields(Asset)}
     return Asset(**kept | emptied | given | {"tag": line.tag, "place": place})
+
+
+def _require_own(sites: frozenset[str] | None, *assets: Asset) -> None:
+    for site in (asset.place.site for asset in assets):
+        if sites is not None and site not in sites:
+            raise DataError(f"you do not belong to site {site}")
 
 
 _EMPTY = {each.name: each.default for each in fields(Asset) if each.name in _READERS}

@@ -149,8 +149,16 @@ def _parse_row(row: dict[str, str], source: str, now: datetime) -> MachineEvent:
     kind = LogKind(row["kind"])
     time = _parse_time(row["time"])
     _require(time <= now, f"{row['time']} lies in the future")
-    source = "".join(character if TEXT_PATTERN.fullmatch(character) else "_" for character in source)[:80]
-    return MachineEvent(row["machine"], row["component"], time, kind, row["code"], source)
+    return MachineEvent(row["machine"], row["component"], time, kind, row["code"], plain_source(source))
+
+
+def plain_source(text: str) -> str:
+    """A file's or a person's name as a log can hold it.
+
+    >>> plain_source("Jørgen, by hand")
+    'J_rgen_ by hand'
+    """
+    return "".join(character if TEXT_PATTERN.fullmatch(character) else "_" for character in text)[:80]
 
 
 def _parse_time(text: str) -> datetime:

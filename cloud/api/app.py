@@ -12,7 +12,18 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.api import alerts, cases, devices, forecasts, machines, rollouts, system
+from cloud.api import (
+    alerts,
+    assets,
+    cases,
+    devices,
+    forecasts,
+    machines,
+    maintenance_log,
+    planned_stops,
+    rollouts,
+    system,
+)
 from cloud.api.deps import utc_now
 from cloud.api.live import LiveFeed
 from cloud.api.problems import install_problems
@@ -78,6 +89,9 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
         forecasts.router,
         alerts.router,
         cases.router,
+        assets.router,
+        planned_stops.router,
+        maintenance_log.router,
         rollouts.router,
         devices.router,
         system.router,

@@ -7,16 +7,17 @@ changed: that an entry is taken back is a row of its own, with the next revision
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, exists, func, select
 from sqlmodel import Session
 
 from cloud.machine_events import MachineEvent
 from cloud.store.columns import only_of
 from cloud.store.news import mark_change
-from cloud.store.statements import insert_new
+from cloud.store.statements import insert_new, is_one_of
 from cloud.store.tables import MachineEventRow, table_of
 from contract.checks import LATEST
 from contract.life_log import LogKind
@@ -24,9 +25,18 @@ from contract.life_log import LogKind
 Logs = dict[str, tuple[MachineEvent, ...]]
 """Entries by machine, in order of time."""
 _TABLE = table_of(MachineEventRow)
+_KEY = ("device_id", "component", "time", "kind", "code")
 _Key = tuple[str, str, datetime, str, str]
 """What an entry says."""
 _BATCH = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An entry, and the number under which it is stored."""
+
+    id: int
+    event: MachineEvent
 
 
 def store_events(session: Session, events: Sequence[MachineEvent], ingest_time: datetime) -> int:
@@ -77,10 +87,35 @@ def read_logs(session: Session, devices: Collection[str] | None = None, cut: dat
     logs: dict[str, list[MachineEvent]] = {}
     for row in newest.values():
         if row.revision % 2 == 0:
-            kind = LogKind(row.kind)
-            event = MachineEvent(row.device_id, row.component, row.time, kind, row.code, row.source)
-            logs.setdefault(row.device_id, []).append(event)
+            logs.setdefault(row.device_id, []).append(_event(row))
     return {device: tuple(events) for device, events in logs.items()}
+
+
+def list_events(
+    session: Session,
+    devices: Collection[str] | None = None,
+    limit: int = 100,
+    before: int | None = None,
+) -> list[StoredEvent]:
+    """Entries that stand, the newest first by id.
+
+    Args:
+        session: For reading.
+        devices: Only of these; of all when None.
+        limit: At most so many.
+        before: Only ids below it, to page on.
+    """
+    later = _TABLE.alias("later")
+    is_newest = ~exists().where(
+        *(later.c[name] == _TABLE.c[name] for name in _KEY), later.c.revision > _TABLE.c.revision
+    )
+    query = select(_TABLE).where(_TABLE.c.revision % 2 == 0, is_newest)
+    query = query.order_by(_TABLE.c.id.desc()).limit(limit)
+    if devices is not None:
+        query = query.where(is_one_of(session, _TABLE.c.device_id, devices))
+    if before is not None:
+        query = query.where(_TABLE.c.id < before)
+    return [StoredEvent(row.id, _event(row)) for row in session.connection().execute(query)]
 
 
 def devices_with_news(session: Session, after: int) -> tuple[set[str], int]:
@@ -93,7 +128,7 @@ def devices_with_news(session: Session, after: int) -> tuple[set[str], int]:
 def _revisions(session: Session, devices: Collection[str]) -> dict[_Key, int]:
     """The newest revision of each entry of these machines' logs."""
     columns = _TABLE.c
-    keys = columns.device_id, columns.component, columns.time, columns.kind, columns.code
+    keys = [columns[name] for name in _KEY]
     query: Select[Any] = select(*keys, func.max(columns.revision).label("revision")).group_by(*keys)
     found = session.connection().execute(only_of(query, columns.device_id, devices))
     return {(row[0], row[1], row[2], row[3], row[4]): row.revision for row in found}
@@ -105,6 +140,10 @@ def _insert(session: Session, rows: Sequence[dict[str, object]]) -> int:
         session.connection().execute(insert_new(session, _TABLE), rows[start : start + _BATCH])
     mark_change(session)
     return _count(session) - before
+
+
+def _event(row: Row[Any]) -> MachineEvent:
+    return MachineEvent(row.device_id, row.component, row.time, LogKind(row.kind), row.code, row.source)
 
 
 def _key(event: MachineEvent) -> _Key:
