@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sqlmodel import Session
-
 from cloud.cases import Case, Change
 from cloud.errors import StaleError
 from cloud.findings import Finding, log_of
 from cloud.store.cases import StoredCase, read_case, save_case
 from cloud.store.database import Database
 from cloud.store.machine_events import store_events
+from cloud.store.queries import Session
 
 ATTEMPTS = 10
 """At an act that others come before."""

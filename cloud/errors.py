@@ -83,10 +83,6 @@ class NotFoundError(CloudError):
     """There is no such machine, alert or dead letter."""
 
 
-class AlreadyClearedError(CloudError):
-    """An alert that is over cannot be acknowledged any more."""
-
-
 class LakeError(CloudError):
     """The lake's disk refused, or a file in it is damaged."""
 
@@ -121,3 +117,7 @@ class CaseError(CloudError):
 
 class OrderError(CloudError):
     """What somebody asked of a work order cannot be done with it as it stands."""
+
+
+class AssetError(CloudError):
+    """What somebody asked of an asset cannot be done as the plant is mapped now."""

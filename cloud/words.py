@@ -85,7 +85,7 @@ STATES: Mapping[Health, StateWord] = MappingProxyType(
 """Every state of health."""
 
 STATUSES: Mapping[AlertStatus, str] = MappingProxyType(
-    {AlertStatus.OPEN: "Open", AlertStatus.ACKNOWLEDGED: "Acknowledged", AlertStatus.CLEARED: "Cleared"}
+    {AlertStatus.OPEN: "Open", AlertStatus.CLEARED: "Cleared"}
 )
 
 

@@ -1,7 +1,7 @@
 """What browsers are told and asked, on every response.
 
 Rule: a page may load, run and contact nothing but this server; a request that changes something must come
-from a page of this server. There is no sign-in yet, so whoever reaches the port may read and acknowledge:
+from a page of this server. There is no sign-in yet, so whoever reaches the port may read and act:
 bind to 127.0.0.1 or put a proxy with sign-in in front.
 """
 

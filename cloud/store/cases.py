@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, Select, or_, select
+from sqlalchemy import Row, Select, func, or_, select
 from sqlmodel import Session
 
 from cloud.alerts import AlertKind
@@ -102,6 +102,12 @@ def list_cases(
     if before is not None:
         query = query.where(_CASE.c.id < before)
     return _read(session, query)
+
+
+def count_unseen(session: Session) -> int:
+    """Cases that nobody has said that they have seen."""
+    is_new = _CASE.c.state == str(CaseState.NEW)
+    return int(session.connection().execute(select(func.count()).where(is_new)).scalar_one())
 
 
 def list_entries(session: Session, case_id: int, limit: int, after: int = 0) -> list[StoredEntry]:

@@ -1,6 +1,6 @@
 """The questions that the API and the page ask.
 
-Rule: reading only, except `acknowledge_alert`; answers are the frozen values of `cloud.store.rows`. Give each
+Rule: reading only; answers are the frozen values of `cloud.store.rows`. Give each
 call a session of `Database.session()` (reading) or `Database.transaction()` (acknowledging).
 """
 
@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from cloud.alerts import AlertKind, AlertStatus
 from cloud.errors import NotFoundError
 from cloud.health import Known, is_online, judge_health
-from cloud.store.alert_queries import acknowledge_alert, get_alert, list_alerts
+from cloud.store.alert_queries import get_alert, list_alerts
 from cloud.store.counts import message_counts
 from cloud.store.letter_bounds import dropped_by_device
 from cloud.store.letters import list_dead_letters
@@ -52,7 +52,6 @@ __all__ = [
     "SensorQuality",
     "Session",
     "TrendPoint",
-    "acknowledge_alert",
     "change_marker",
     "feature_trends",
     "get_alert",

@@ -191,8 +191,6 @@ class Alert(SQLModel, table=True):
     score: float
     evidence_id: int = Field(sa_column=Column(BIG_KEY, ForeignKey("alarm_edge.id"), nullable=False))
     opened_ingest_time: datetime = Field(sa_type=UtcTime)
-    acknowledged_at: datetime | None = Field(default=None, sa_type=UtcTime)
-    acknowledged_by: str = Field(default="", max_length=80)
     kind: str = Field(default="anomaly", max_length=16)
     """An `AlertKind`."""
     sensor: str = Field(default="", max_length=80)

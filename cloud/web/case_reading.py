@@ -9,21 +9,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
-
-from cloud.alerts import AlertStatus
 from cloud.cases import CaseState
 from cloud.store import queries
-from cloud.store.cases import StoredCase, list_cases, list_entries, read_case
+from cloud.store.cases import StoredCase, count_unseen, list_cases, list_entries, read_case
 from cloud.store.database import Database
 from cloud.store.forecasts import newest_forecasts
+from cloud.store.queries import Session
 from cloud.store.rows import AlertRow
 from cloud.triage import Assessment
 from cloud.web.case_views import CaseLine, CaseView, assess_case, case_line, case_view
 from contract.snapshot import SECONDS
 
 CASES_SHOWN, ALERTS_SHOWN, ENTRIES_SHOWN = 200, 50, 500
-_OPEN_ALERTS = 100
 OPEN = (CaseState.NEW, CaseState.ACKNOWLEDGED, CaseState.ASSIGNED)
 
 
@@ -35,7 +32,7 @@ class CasesPage:
     is_closed: bool
     """Whether these are the closed ones."""
     open_count: int
-    """Alerts that nobody has acknowledged."""
+    """Cases that nobody has seen yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class CaseReader:
         with self._database.session() as session:
             found = list_cases(session, states, limit=CASES_SHOWN)
             judged = [(each, _assess(session, each, now)) for each in found]
-            open_count = _open_count(session)
+            open_count = count_unseen(session)
         if not is_closed:
             judged.sort(key=lambda pair: _rank(pair[0], pair[1], now))
         return CasesPage(tuple(case_line(each, how, now) for each, how in judged), is_closed, open_count)
@@ -88,7 +85,7 @@ class CaseReader:
             lines = [case_line(each, _assess(session, each, now), now) for each in past]
             entries = list_entries(session, case_id, ENTRIES_SHOWN)
             view = case_view(stored, _assess(session, stored, now), entries, now)
-            open_count = _open_count(session)
+            open_count = count_unseen(session)
         own = tuple(each for each in lines if each.id != case_id)
         return CasePage(view, tuple(rows), own, open_count)
 
@@ -111,7 +108,3 @@ def _alerts(session: Session, device: str, alerts: Collection[int]) -> list[Aler
 def _rank(stored: StoredCase, how: Assessment, now: datetime) -> tuple[bool, int, int, float]:
     case = stored.case
     return case.is_asleep(now), -how.urgency, -how.severity, case.opened_at.timestamp()
-
-
-def _open_count(session: Session) -> int:
-    return len(queries.list_alerts(session, AlertStatus.OPEN, limit=_OPEN_ALERTS))

@@ -11,16 +11,13 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud.alerts import AlertKind, AlertStatus
-from cloud.api.deps import AlertId, DeviceId, StoreDep, utc_now
+from cloud.api.deps import DeviceId
 from cloud.api.problems import ProblemError
-from cloud.api.security import require_same_origin
 from cloud.health import Health
-from cloud.store import queries
 from cloud.web.reading import AlertChoice, PageReader
 from cloud.web.render import Renderer
 
@@ -45,7 +42,7 @@ Reader = Annotated[PageReader, Depends(_reader)]
 Render = Annotated[Renderer, Depends(_renderer)]
 HealthFilter = Annotated[Health | None, Query()]
 Search = Annotated[str, Query(max_length=64)]
-StatusFilter = Annotated[str, Query(pattern="^(|open|acknowledged|cleared)$")]
+StatusFilter = Annotated[str, Query(pattern="^(|open|cleared)$")]
 KindFilter = Annotated[str, Query(pattern="^(|anomaly|sensor_fault|drift)$")]
 DeviceFilter = Annotated[str, Query(max_length=64)]
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
@@ -113,22 +110,6 @@ def alerts_part(reader: Reader, render: Render, choice: Choice) -> HTMLResponse:
 def ingest_part(reader: Reader, render: Render) -> HTMLResponse:
     """The footer's figures."""
     return render.page("parts/ingest", ingest=reader.ingest())
-
-
-@router.post("/alerts/{alert_id}/acknowledge", dependencies=[Depends(require_same_origin)])
-async def acknowledge(
-    alert_id: AlertId, request: Request, store: StoreDep, reader: Reader, render: Render
-) -> HTMLResponse:
-    """Note who has seen an alert; answers with the alert as it now stands."""
-    who = await read_who(request)
-
-    def note() -> None:
-        with store.transaction() as session:
-            queries.acknowledge_alert(session, alert_id, who, utc_now())
-
-    await run_in_threadpool(note)
-    view = await run_in_threadpool(reader.alert, alert_id)
-    return render.page("parts/alert_line", alert=view)
 
 
 async def read_who(request: Request) -> str:

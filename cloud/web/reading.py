@@ -14,6 +14,7 @@ from cloud.alerts import AlertKind, AlertStatus
 from cloud.errors import NotFoundError
 from cloud.health import WATCH_FROM, Health
 from cloud.store import queries
+from cloud.store.cases import count_unseen
 from cloud.store.database import Database
 from cloud.store.rows import AlertRow, IngestHealth, MachineRow, TrendPoint
 from cloud.web import plots, views
@@ -37,12 +38,12 @@ class FleetPage:
     cards: tuple[views.HealthCard, ...]
     machines: tuple[views.MachineView, ...]
     alerts: tuple[views.AlertView, ...]
-    """Open and acknowledged, worst first."""
+    """Open, worst first."""
     cleared: tuple[views.AlertView, ...]
     """The newest that are over."""
     total: int
     open_count: int
-    """Alerts that nobody has acknowledged."""
+    """Cases that nobody has seen yet."""
     health: Health | None
     search: str
 
@@ -115,7 +116,8 @@ class PageReader:
         """All machines, or those in one state, or those whose id or profile contains a text."""
         with self._database.session() as session:
             rows = queries.list_machines(session)
-            alerts = _uncleared(session)
+            alerts = queries.list_alerts(session, AlertStatus.OPEN, limit=_OPEN_ALERTS)
+            open_count = count_unseen(session)
             cleared = queries.list_alerts(session, AlertStatus.CLEARED, limit=_CLEARED_ALERTS)
             wanted = [r for r in rows if _matches(r, health, search)]
             machines = tuple(self._machine_view(session, row) for row in sorted(wanted, key=views.urgency))
@@ -126,7 +128,7 @@ class PageReader:
             alerts=tuple(views.alert_view(a, clocks.get(a.device_id)) for a in views.sort_alerts(alerts)),
             cleared=tuple(views.alert_view(a, None) for a in cleared),
             total=len(rows),
-            open_count=sum(a.status is AlertStatus.OPEN for a in alerts),
+            open_count=open_count,
             health=health,
             search=search,
         )
@@ -157,7 +159,7 @@ class PageReader:
                 sensors=views.sensor_views(profile, _known_features(session, row), evidence),
                 quality=tuple(views.quality_view(q, profile) for q in quality),
                 quality_time=max((q.event_time for q in quality), default=None),
-                open_count=_open_count(session),
+                open_count=count_unseen(session),
             )
 
     def alerts(self, choice: AlertChoice) -> AlertsPage:
@@ -166,7 +168,7 @@ class PageReader:
         with self._database.session() as session:
             rows = queries.list_alerts(session, status, device or None, ALERTS_PER_PAGE, before, kind)
             clocks = _clocks(session, {row.device_id for row in rows})
-            open_count = _open_count(session)
+            open_count = count_unseen(session)
         return AlertsPage(
             alerts=tuple(views.alert_view(r, clocks.get(r.device_id)) for r in rows),
             status=status,
@@ -175,16 +177,6 @@ class PageReader:
             next_before=rows[-1].id if len(rows) == ALERTS_PER_PAGE else None,
             open_count=open_count,
         )
-
-    def alert(self, alert_id: int) -> views.AlertView:
-        """One alert.
-
-        Raises:
-            NotFoundError: there is none of that id.
-        """
-        with self._database.session() as session:
-            row = queries.get_alert(session, alert_id)
-            return views.alert_view(row, _clocks(session, {row.device_id}).get(row.device_id))
 
     def ingest(self) -> IngestHealth:
         """How the road to the store is doing."""
@@ -238,15 +230,6 @@ class PageReader:
 def _matches(row: MachineRow, health: Health | None, search: str) -> bool:
     text = f"{row.device_id} {row.profile.name if row.profile else ''} {row.regime}".lower()
     return (health is None or row.health is health) and search.lower() in text
-
-
-def _uncleared(session: queries.Session) -> list[AlertRow]:
-    statuses = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
-    return [row for status in statuses for row in queries.list_alerts(session, status, limit=_OPEN_ALERTS)]
-
-
-def _open_count(session: queries.Session) -> int:
-    return len(queries.list_alerts(session, AlertStatus.OPEN, limit=_OPEN_ALERTS))
 
 
 def _clocks(session: queries.Session, devices: set[str]) -> dict[str, datetime | None]:

@@ -129,11 +129,6 @@ class AlertView:
     says: str
     """The sentence that is read out when it is new."""
 
-    @property
-    def can_acknowledge(self) -> bool:
-        """Whether a person may still say that they have seen it."""
-        return self.row.status is AlertStatus.OPEN
-
 
 @dataclass(frozen=True, slots=True)
 class FeatureView:

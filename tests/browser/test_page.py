@@ -103,7 +103,6 @@ def test_the_keyboard_reaches_the_first_alert(fleet: SeededFleet, served: Runnin
 def test_what_a_person_does_survives_an_update(fleet: SeededFleet, served: RunningPage, page: Page) -> None:
     page.set_viewport_size({"width": 1000, "height": 500})
     page.goto(served.url)
-    page.fill("#who", "Ay")
     page.locator("#row-pump-09 a").focus()
     page.evaluate("window.scrollTo(0, 300)")
     before = page.evaluate("[document.activeElement.href, scrollY]")
@@ -112,22 +111,14 @@ def test_what_a_person_does_survives_an_update(fleet: SeededFleet, served: Runni
 
     expect(page.locator("#row-pump-01 .score")).not_to_have_text("0.06")
     assert page.evaluate("[document.activeElement.href, scrollY]") == before
-    assert page.input_value("#who") == "Ay"
 
 
-def test_acknowledging_needs_a_name_and_then_shows_it(
+def test_an_alert_leads_to_its_case(
     fleet: SeededFleet, served: RunningPage, page: Page, watch: Watch
 ) -> None:
     page.goto(served.url)
-    page.click("text=Acknowledge >> nth=-1")
-    assert page.evaluate("document.activeElement.id") == "who", "the missing name is asked for"
-    page.fill("#who", "Jon Ek")
-    page.get_by_role("button", name="Acknowledge the alert of pump-07").click()
-    expect(page.locator("[data-alert-id]", has_text="pump-07")).to_contain_text("Seen by Jon Ek")
-    expect(page).to_have_title("Fleet · IndustrialGuard")
-    page.goto(f"{served.url}/alerts?status=acknowledged")
-    assert page.input_value("#who") == "Jon Ek", "the name is remembered"
-    expect(page.locator("[data-alert-id]")).to_have_count(2)
+    page.locator("[data-alert-id]", has_text="pump-07").get_by_role("link", name="Case").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("pump-07")
     assert watch.complaints == []
 
 

@@ -95,26 +95,26 @@ OWN_HEADERS = [
 ]
 
 
-@pytest.mark.parametrize("path", ["/api/v1/alerts/1/acknowledge", "/alerts/1/acknowledge"])
+@pytest.mark.parametrize("path", ["/api/v1/cases/1/acknowledge", "/cases/1/acknowledge"])
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_a_change_that_another_site_asks_for_is_refused(
     client: TestClient, path: str, headers: dict[str, str]
 ) -> None:
     answer = client.post(path, json={"who": "mallory"}, headers=headers)
     assert answer.status_code == 403 and "own pages" in answer.json()["detail"]
-    assert client.get("/api/v1/alerts/1").json()["status"] == "open"
+    assert client.get("/api/v1/cases/1").json()["state"] == "new"
 
 
 @pytest.mark.parametrize("headers", OWN_HEADERS)
 def test_a_change_from_its_own_pages_or_a_program_is_taken(
     client: TestClient, headers: dict[str, str]
 ) -> None:
-    answer = client.post("/api/v1/alerts/1/acknowledge", json={"who": "Aylin"}, headers=headers)
+    answer = client.post("/api/v1/cases/1/acknowledge", json={"who": "Aylin"}, headers=headers)
     assert answer.status_code == 200
 
 
 def test_names_from_people_and_devices_are_escaped(client: TestClient) -> None:
-    client.post("/api/v1/alerts/1/acknowledge", json={"who": "<script>alert(1)</script>"})
-    text = client.get("/alerts").text
+    client.post("/api/v1/cases/1/acknowledge", json={"who": "<script>alert(1)</script>"})
+    text = client.get("/cases/1").text
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
     assert "<b>x" not in client.get("/?q=%3Cb%3Ex").text

@@ -157,10 +157,10 @@ def test_alerts_can_be_filtered(client: TestClient) -> None:
     def shown(path: str) -> list[tuple[str, str]]:
         return re.findall(r'data-status="(\w+)" data-says="(pump-\d+)', client.get(path).text)
 
-    assert shown("/alerts") == [("acknowledged", "pump-08"), ("open", "pump-07")]
-    assert shown("/alerts?status=open&device=") == [("open", "pump-07")]
-    assert shown("/alerts?status=&device=pump-08") == [("acknowledged", "pump-08")]
-    assert shown("/fragments/alerts?status=open") == [("open", "pump-07")]
+    assert shown("/alerts") == [("open", "pump-08"), ("open", "pump-07")]
+    assert shown("/alerts?status=open&device=") == [("open", "pump-08"), ("open", "pump-07")]
+    assert shown("/alerts?status=&device=pump-08") == [("open", "pump-08")]
+    assert shown("/fragments/alerts?device=pump-07") == [("open", "pump-07")]
     assert "No alert is cleared of pump-01." in client.get("/alerts?status=cleared&device=pump-01").text
 
 
@@ -184,33 +184,6 @@ def test_an_empty_store_says_what_to_do_next(tmp_path: Path) -> None:
         assert "No machine has reported yet" in text and "make demo" in text
         assert "No alert." in client.get("/alerts").text
     database.close()
-
-
-class TestAcknowledge:
-    @pytest.fixture
-    def fresh(self, tmp_path: Path) -> Iterator[TestClient]:
-        database = open_database(sqlite_url(tmp_path / "store.db"))
-        SeededFleet(database).raise_alarm("pump-01")
-        with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
-            yield client
-        database.close()
-
-    def test_the_answer_is_the_alert_as_it_now_stands(self, fresh: TestClient) -> None:
-        answer = fresh.post("/alerts/1/acknowledge", data={"who": "Ayşe Öz"})
-        assert answer.status_code == 200
-        assert 'data-status="acknowledged"' in answer.text and "Seen by Ayşe Öz" in answer.text
-        assert "hx-post" not in answer.text
-
-    @pytest.mark.parametrize(
-        "body", [b"", b"who=", b"who=%20", b"who=" + b"x" * 81, b"x" * 5000, b"who=%00", b"\xff"]
-    )
-    def test_without_a_usable_name_nothing_changes(self, fresh: TestClient, body: bytes) -> None:
-        answer = fresh.post("/alerts/1/acknowledge", content=body)
-        assert answer.status_code == 422 and "name" in answer.json()["detail"]
-        assert fresh.get("/api/v1/alerts/1").json()["status"] == "open"
-
-    def test_an_unknown_alert_is_not_found(self, fresh: TestClient) -> None:
-        assert fresh.post("/alerts/7/acknowledge", data={"who": "Jon"}).status_code == 404
 
 
 def test_every_vendored_library_comes_with_its_licence() -> None:

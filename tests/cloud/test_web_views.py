@@ -39,8 +39,7 @@ ALERT = AlertRow(
     status=AlertStatus.OPEN,
     opened_at=NOON,
     last_seen_at=NOON,
-    acknowledged_at=None,
-    acknowledged_by="",
+    case_id=41,
     cleared_at=None,
     since=NOON - timedelta(minutes=1),
     score=0.9,
@@ -113,14 +112,14 @@ def test_an_alert_leads_with_its_largest_share() -> None:
     assert view.sensors == "Vibration, horizontal", "5 % of a temperature is not worth a line"
     assert [bar.percent for bar in view.bars] == [50, 30, 5]
     assert view.bars[0].deviation == "8.0 σ above normal"
-    assert view.duration == "10 min" and view.can_acknowledge
+    assert view.duration == "10 min"
     assert view.says == "pump-01: Looks like bearing damage at the inner race"
 
 
 def test_an_alert_that_is_over_lasted_until_it_was_cleared() -> None:
     over = replace(ALERT, status=AlertStatus.CLEARED, cleared_at=NOON + timedelta(minutes=4))
     view = views.alert_view(over, NOON + timedelta(hours=3))
-    assert view.duration == "5 min" and not view.can_acknowledge
+    assert view.duration == "5 min"
 
 
 def test_an_alert_without_evidence_or_profile_is_shown_too() -> None:
@@ -137,10 +136,10 @@ def test_a_spectrum_names_defects_only_when_bearing_and_speed_are_known() -> Non
     assert without.peak_text == "highest 0.4 m/s² at 100–200 Hz"
 
 
-def test_alerts_nobody_has_seen_come_first_then_the_worst() -> None:
-    seen = replace(ALERT, id=2, status=AlertStatus.ACKNOWLEDGED, score=1.0)
+def test_open_alerts_come_first_then_the_worst() -> None:
+    over = replace(ALERT, id=2, status=AlertStatus.CLEARED, score=1.0)
     worse = replace(ALERT, id=3, score=0.95)
-    assert [a.id for a in views.sort_alerts([seen, ALERT, worse])] == [3, 1, 2]
+    assert [a.id for a in views.sort_alerts([over, ALERT, worse])] == [3, 1, 2]
 
 
 class TestSensors:

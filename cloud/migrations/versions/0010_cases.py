@@ -1,7 +1,8 @@
-"""Cases, the alerts that they are about, and their audit trail.
+"""Cases, the alerts that they are about, and their audit trail; alerts are no longer acknowledged themselves.
 
 Rule: as released; never edited. The database itself keeps a machine from having two open cases of a symptom,
-and the audit trail from being changed.
+and the audit trail from being changed. An alert that is open gets its case here; who had acknowledged it is
+the first entry of that case.
 """
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ depends_on = None
 BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.BigInteger  # microseconds since the Unix epoch, UTC
 IS_OPEN = sa.text("state <> 'closed'")
+_CASE = ("version", "device_id", "symptom", "state", "assignee", "opened_at", "merged_into")
 SAID = "the audit trail of a case is only ever added to"
 
 
@@ -62,14 +64,48 @@ def upgrade() -> None:
     )
     op.create_index("ix_case_entry_case_id_id", "case_entry", ["case_id", "id"])
     _guard_audit()
+    _take_over_alerts()
+    op.execute("UPDATE alert SET status = 'open' WHERE status = 'acknowledged'")
+    op.drop_column("alert", "acknowledged_by")
+    op.drop_column("alert", "acknowledged_at")
 
 
 def downgrade() -> None:
-    """Drop them; alerts stay as they are."""
+    """Drop them; alerts stay, and nobody has seen them."""
+    op.add_column("alert", sa.Column("acknowledged_at", TIME()))
+    op.add_column("alert", sa.Column("acknowledged_by", sa.String(80), nullable=False, server_default=""))
     for table in ("case_entry", "case_alert", "machine_case"):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION refuse_change_of_case_entry")
+
+
+def _take_over_alerts() -> None:
+    """A case for each thing that is wrong with a machine now, as alerts of today would have made it."""
+    connection = op.get_bind()
+    alerts = connection.execute(
+        sa.text(
+            "SELECT id, device_id, kind, sensor, opened_at, opened_ingest_time, acknowledged_at,"
+            " acknowledged_by FROM alert WHERE cleared_at IS NULL ORDER BY id"
+        )
+    )
+    case = sa.table("machine_case", *map(sa.column, (*_CASE, "id")))
+    for alert in alerts.all():
+        symptom = {"sensor_fault": f"sensor:{alert.sensor}", "drift": "drift"}.get(alert.kind, "unknown")
+        is_seen = alert.acknowledged_at is not None
+        values = (1, alert.device_id, symptom, "acknowledged" if is_seen else "new", "", alert.opened_at, 0)
+        made = connection.execute(case.insert().returning(case.c.id), dict(zip(_CASE, values, strict=True)))
+        case_id = made.scalar_one()
+        _insert("case_alert", case_id=case_id, alert_id=alert.id)
+        entries = [(alert.opened_ingest_time, "system", "opened")]
+        if is_seen:
+            entries.append((alert.acknowledged_at, alert.acknowledged_by or "unknown", "acknowledged"))
+        for time, who, what in entries:
+            _insert("case_entry", case_id=case_id, time=time, who=who, what=what, why="")
+
+
+def _insert(table: str, **values: object) -> None:
+    op.get_bind().execute(sa.table(table, *map(sa.column, values)).insert(), values)
 
 
 def _guard_audit() -> None:
