@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 import cloud.store.asset_tables
 import cloud.store.case_tables
+import cloud.store.order_tables
 import cloud.store.release_tables
 import cloud.store.tables  # noqa: F401 - fills the metadata
 

@@ -18,7 +18,7 @@ from cloud.store.rows import AlertRow, MachineRow, SensorQuality
 from cloud.web import plots
 from contract.explanation import BandShare
 from contract.features import feature_specs
-from contract.messages import Contribution
+from contract.messages import Contribution, Spectrum
 from contract.profiles import MachineProfile
 from contract.signals import SensorKind
 
@@ -104,6 +104,10 @@ class SpectrumView:
     resolution_hz: float
     is_coarse: bool
     """Whether some defect frequency is too low for the width of its bands."""
+    unknown: str
+    """Why no defect frequency can be told; empty where they can."""
+    rows: tuple[tuple[str, str], ...]
+    """The same numbers: band, amplitude."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +335,7 @@ def _spectrum_view(
         return None
     bearing = profile.bearing if profile else None
     lines = plots.defect_lines(spectrum, bearing, shaft_hz) if bearing and shaft_hz else ()
+    no_speed = "" if shaft_hz else "How fast the shaft turned then is not known, so no defect frequency is."
     peak = max(range(len(spectrum.amplitude)), key=lambda i: spectrum.amplitude[i])
     low_hz = spectrum.start_hz + peak * spectrum.step_hz
     peak_text = f"{spectrum.amplitude[peak]:.3g} {words.unit_words(spectrum.unit)}"
@@ -342,7 +347,15 @@ def _spectrum_view(
         defects=lines,
         resolution_hz=spectrum.step_hz,
         is_coarse=any(not line.is_resolved for line in lines),
+        unknown=no_speed if bearing else "The profile names no bearing, so no defect frequency is known.",
+        rows=tuple(_spectrum_row(spectrum, index) for index in range(len(spectrum.amplitude))),
     )
+
+
+def _spectrum_row(spectrum: Spectrum, index: int) -> tuple[str, str]:
+    low_hz = spectrum.start_hz + index * spectrum.step_hz
+    amplitude = f"{spectrum.amplitude[index]:.3g} {words.unit_words(spectrum.unit)}"
+    return f"{low_hz:.0f}–{low_hz + spectrum.step_hz:.0f} Hz", amplitude.strip()
 
 
 def _sensor_view(
