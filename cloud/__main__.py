@@ -37,7 +37,7 @@ PKI_COMMANDS = (
     "revoke",
     "devices",
 )
-ROLLOUT = "rollout"
+ROLLOUT, ASSETS = "rollout", "assets"
 LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
 DESCRIPTION = """\
@@ -54,6 +54,9 @@ commands:
 
 of releases, through the API, with its own --help:
   rollout              plan, start and watch rollouts of releases
+
+of the plant, with its own --help:
+  assets               import, list and map the machines that the devices watch
 
 of remaining useful life, each with its own --help:
   rul                  stream to forecasts, by the champions of the model registry
@@ -117,6 +120,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from cloud import rollout_command  # needs nothing of the cloud but its API
 
         return rollout_command.main(words[1:])
+    if words[:1] == [ASSETS]:
+        from cloud import asset_commands  # loads the store
+
+        return asset_commands.main(words[1:])
     arguments = build_parser().parse_args(words)
     try:
         settings = build_settings(arguments, os.environ)

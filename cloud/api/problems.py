@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+<<<<<<< HEAD
 from cloud.errors import (
     AccessError,
     AlreadyClearedError,
@@ -25,6 +26,9 @@ from cloud.errors import (
     StaleError,
     TooManyTriesError,
 )
+=======
+from cloud.errors import AlreadyClearedError, AssetError, CaseError, NotFoundError, StaleError
+>>>>>>> f707e4840c18b33bbec5aefa7994077c9c0e9f7c
 from contract.errors import IndustrialGuardError
 from ota.errors import RolloutError, UpdateError
 
@@ -157,10 +161,14 @@ def sentence(error: Exception) -> str:
 def _status_of(error: Exception) -> int:
     if isinstance(error, NotFoundError):
         return HTTPStatus.NOT_FOUND
+<<<<<<< HEAD
     if isinstance(error, SignInRefusedError):
         return HTTPStatus.UNAUTHORIZED
     if isinstance(error, TooManyTriesError):
         return HTTPStatus.TOO_MANY_REQUESTS
     if isinstance(error, AccessError | AlreadyClearedError | CaseError | StaleError | RolloutError):
+=======
+    if isinstance(error, AlreadyClearedError | AssetError | CaseError | StaleError | RolloutError):
+>>>>>>> f707e4840c18b33bbec5aefa7994077c9c0e9f7c
         return HTTPStatus.CONFLICT
     return HTTPStatus.SERVICE_UNAVAILABLE

@@ -8,6 +8,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import cloud.store.access_tables
+import cloud.store.asset_tables
 import cloud.store.case_tables
 import cloud.store.release_tables
 import cloud.store.tables  # noqa: F401 - fills the metadata
