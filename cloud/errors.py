@@ -123,7 +123,6 @@ class OrderError(CloudError):
     """What somebody asked of a work order cannot be done with it as it stands."""
 
 
-<<<<<<< HEAD
 class SignInRefusedError(CloudError):
     """Somebody is not let in; the message does not say which of name and password was wrong."""
 
@@ -136,7 +135,7 @@ class TooManyTriesError(CloudError):
 
 class AccessError(CloudError):
     """What somebody asked of people or keys cannot be done as things stand."""
-=======
+
+
 class AssetError(CloudError):
     """What somebody asked of an asset cannot be done as the plant is mapped now."""
->>>>>>> f707e4840c18b33bbec5aefa7994077c9c0e9f7c

@@ -31,9 +31,7 @@ _FIRST_FAILURE = 500
 _BEFORE_ANYTHING = frozenset({401, 403, 429})
 """Refusals that come before anything is done."""
 _OTHER_BODY = "This Idempotency-Key was used for another request; take a new key for a new request."
-_NO_ANSWER = (
-    "This request is being carried out, or was cut short: look whether it was done, and ask with a new key if not."
-)
+_NO_ANSWER = "This request is being carried out, or was cut short: look whether it was done, and ask with a new key if not."
 
 
 @dataclass(slots=True)

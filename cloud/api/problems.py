@@ -6,7 +6,7 @@ Rule: every refusal of every route has this one shape, whoever raised it: our co
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -16,19 +16,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-<<<<<<< HEAD
 from cloud.errors import (
     AccessError,
     AlreadyClearedError,
+    AssetError,
     CaseError,
     NotFoundError,
     SignInRefusedError,
     StaleError,
     TooManyTriesError,
 )
-=======
-from cloud.errors import AlreadyClearedError, AssetError, CaseError, NotFoundError, StaleError
->>>>>>> f707e4840c18b33bbec5aefa7994077c9c0e9f7c
 from contract.errors import IndustrialGuardError
 from ota.errors import RolloutError, UpdateError
 
@@ -37,6 +34,18 @@ _E = TypeVar("_E", bound=Exception)
 _LOG = logging.getLogger(__name__)
 _SHOWN_INPUT = 60
 _UNAVAILABLE = "The store cannot be read at the moment; try again in a few seconds."
+_STATUS: Mapping[type[Exception], int] = {
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    SignInRefusedError: HTTPStatus.UNAUTHORIZED,
+    TooManyTriesError: HTTPStatus.TOO_MANY_REQUESTS,
+    AccessError: HTTPStatus.CONFLICT,
+    AlreadyClearedError: HTTPStatus.CONFLICT,
+    AssetError: HTTPStatus.CONFLICT,
+    CaseError: HTTPStatus.CONFLICT,
+    RolloutError: HTTPStatus.CONFLICT,
+    StaleError: HTTPStatus.CONFLICT,
+}
+"""Of what the rules refuse; anything else is a failure."""
 
 ErrorPage = Callable[[int, str], Response]
 """Renders a refusal for a person: (status, detail) to a page."""
@@ -159,16 +168,5 @@ def sentence(error: Exception) -> str:
 
 
 def _status_of(error: Exception) -> int:
-    if isinstance(error, NotFoundError):
-        return HTTPStatus.NOT_FOUND
-<<<<<<< HEAD
-    if isinstance(error, SignInRefusedError):
-        return HTTPStatus.UNAUTHORIZED
-    if isinstance(error, TooManyTriesError):
-        return HTTPStatus.TOO_MANY_REQUESTS
-    if isinstance(error, AccessError | AlreadyClearedError | CaseError | StaleError | RolloutError):
-=======
-    if isinstance(error, AlreadyClearedError | AssetError | CaseError | StaleError | RolloutError):
->>>>>>> f707e4840c18b33bbec5aefa7994077c9c0e9f7c
-        return HTTPStatus.CONFLICT
-    return HTTPStatus.SERVICE_UNAVAILABLE
+    known = (status for kind, status in _STATUS.items() if isinstance(error, kind))
+    return next(known, HTTPStatus.SERVICE_UNAVAILABLE)
