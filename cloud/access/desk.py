@@ -187,9 +187,16 @@ class AccessDesk:
             SignInRefusedError: it is not right.
             TooManyTriesError: it was tried too often.
         """
+        self._check(self.name_of(person_id), password, address)
+
+    def name_of(self, person_id: int) -> str:
+        """What somebody is called.
+
+        Raises:
+            NotFoundError: there is nobody of that id.
+        """
         with self._database.session() as session:
-            name = read_person(session, person_id).name
-        self._check(name, password, address)
+            return read_person(session, person_id).name
 
     def _check(self, name: str, password: str, address: str) -> Person:
         folded, now_s = name.casefold(), self._steady_s()

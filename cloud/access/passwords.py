@@ -46,6 +46,7 @@ def is_password(text: str, stored: str) -> bool:
     """
     try:
         with _SEATS:
-            return _HASHER.verify(stored or _NOBODY, text[:LONGEST]) and bool(stored)
+            _HASHER.verify(stored or _NOBODY, text[:LONGEST])
     except (VerificationError, InvalidHashError):
         return False
+    return bool(stored)

@@ -1,8 +1,8 @@
 """Who calls, and what an endpoint asks of whoever does.
 
-Rule: every route says its permission with `need`, or is on the short list of those that are open; nowhere else
-is it decided who may. A browser is known by its cookie, and its changes must say that they come from a page
-of this server; a program by an access token or a key.
+Rule: every route says its permission with `need`, or is on the short list of those that are open; nowhere
+else is it decided who may. A browser is known by its cookie, and its changes must say that they come from a
+page of this server; a program by an access token or a key.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DeskDep = Annotated[AccessDesk, Depends(_desk)]
 
 
 def recognise(request: Request) -> Caller | None:
-    """Whoever calls, by what the request brings; a token or a key goes before a cookie. None: nobody known."""
+    """Whoever calls, by what the request brings, a token or a key before a cookie; None: nobody known."""
     desk = _desk(request)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":

@@ -1,8 +1,8 @@
 """Requests that may come again: the same `Idempotency-Key` gives the same answer, and does nothing twice.
 
-Rule: a place for the answer is taken before anything is done. A refusal of the request is an answer; a failure
-of the server is none, and gives the place back. A process that dies in between leaves the place taken for a
-day: whoever asks again is told to look whether it was done, because nobody can know.
+Rule: a place for the answer is taken before anything is done. A refusal of the request is an answer; a
+failure of the server is none, and gives the place back. A process that dies in between leaves the place
+taken for a day: whoever asks again is told to look whether it was done, because nobody can know.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _FIRST_FAILURE = 500
 _BEFORE_ANYTHING = frozenset({401, 403, 429})
 """Refusals that come before anything is done."""
 _OTHER_BODY = "This Idempotency-Key was used for another request; take a new key for a new request."
-_NO_ANSWER = "This request is being carried out, or was cut short: look whether it was done, and ask with a new key if not."
+_NO_ANSWER = (
+    "This request is being carried out or was cut short: look whether it was done, else take a new key."
+)
 
 
 @dataclass(slots=True)

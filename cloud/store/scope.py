@@ -31,7 +31,8 @@ def is_seen(session: Session, device_id: Any) -> ColumnElement[bool]:
     if sites is None:
         return true()
     asset = table_of(AssetRow).c
-    return device_id.in_(select(asset.device_id).where(asset.site.in_(sorted(sites))))
+    seen: ColumnElement[bool] = device_id.in_(select(asset.device_id).where(asset.site.in_(sorted(sites))))
+    return seen
 
 
 def require_seen(session: Session, device_id: str) -> None:
