@@ -146,9 +146,12 @@ class AccessDesk:
             SignInRefusedError: name or password is not right.
             TooManyTriesError: it was tried too often.
         """
-        person = self._check(name, password, address)
+        return self.begin_tokens(self._check(name, password, address).id, address)
+
+    def begin_tokens(self, person_id: int, address: str) -> Tokens:
+        """Begin a family of tokens of somebody who was recognised otherwise."""
         with self._database.transaction() as session:
-            sign_in, secret = self._begin(session, person.id, Kind.TOKENS, address)
+            sign_in, secret = self._begin(session, person_id, Kind.TOKENS, address)
         return self._tokens(sign_in, secret)
 
     def refresh(self, token: str) -> Tokens:

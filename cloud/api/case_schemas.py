@@ -23,19 +23,19 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Reason(_In):
+class CaseReason(_In):
     """Why it is done."""
 
     why: Text = Field(default="", description="For whoever reads the case later")
 
 
-class Assign(Reason):
+class Assign(CaseReason):
     """Who shall do it."""
 
     to: Name = Field(description="Name of the person; one's own to claim it", examples=["Jo Brandt"])
 
 
-class Snooze(Reason):
+class Snooze(CaseReason):
     """Until when it may rest."""
 
     until: AwareDatetime = Field(description="With a time zone", examples=["2026-03-09T06:00:00Z"])

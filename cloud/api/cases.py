@@ -12,10 +12,10 @@ from cloud.api.case_schemas import (
     Assign,
     CaseOut,
     CasePage,
+    CaseReason,
     Comment,
     EntryPage,
     FindingIn,
-    Reason,
     Snooze,
     case_out,
     entry_out,
@@ -87,7 +87,7 @@ def list_trail(
 @router.post("/{case_id}/acknowledge", dependencies=WORK, responses=_REFUSALS)
 def post_acknowledge(
     case_id: CaseId,
-    body: Reason,
+    body: CaseReason,
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
@@ -117,7 +117,7 @@ def post_assign(
 @router.post("/{case_id}/release", dependencies=WORK, responses=_REFUSALS)
 def post_release(
     case_id: CaseId,
-    body: Reason,
+    body: CaseReason,
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
@@ -177,7 +177,7 @@ def post_close(
 @router.post("/{case_id}/reopen", dependencies=WORK, responses=_REFUSALS)
 def post_reopen(
     case_id: CaseId,
-    body: Reason,
+    body: CaseReason,
     who: PrincipalDep,
     store: StoreDep,
     response: Response,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
@@ -17,6 +16,7 @@ from cloud.settings import sqlite_url
 from cloud.store.database import Database, open_database
 from contract.errors import ConfigError
 from tests.browser.seeded_fleet import FLEET, SeededFleet
+from tests.cloud.signed_in import SignedIn as TestClient
 
 OWN = "http://127.0.0.1"
 BAD_BODIES = [{}, {"who": " "}, {"who": "x" * 81}, {"who": "a", "x": 1}, {"who": 7}, []]
@@ -217,6 +217,12 @@ class TestSystem:
         assert answer.status_code == 405 and "GET" in answer.headers["allow"]
 
 
+ACCESS = (
+    *("tokens", "tokens/refresh", "me", "people", "people/{person_id}", "people/{person_id}/link"),
+    *("people/{person_id}/sign-ins", "keys", "keys/{key_id}", "audit"),
+)
+
+
 class TestOpenApi:
     def test_every_field_of_a_measurement_says_its_unit(self, client: TestClient) -> None:
         schemas = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
@@ -245,6 +251,7 @@ class TestOpenApi:
             "/api/v1/devices/{device_id}/place",
             "/api/v1/ingest/health",
             "/api/v1/events",
+            *(f"/api/v1/{each}" for each in ACCESS),
             "/healthz",
             "/readyz",
         }

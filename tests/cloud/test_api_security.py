@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.api.security import host_name
@@ -15,6 +14,7 @@ from cloud.api.settings import ApiSettings
 from cloud.settings import sqlite_url
 from cloud.store.database import open_database
 from tests.browser.seeded_fleet import SeededFleet
+from tests.cloud.signed_in import SignedIn as TestClient
 
 OWN = "http://127.0.0.1:8080"
 
@@ -38,7 +38,7 @@ def test_every_response_may_load_from_this_server_only(client: TestClient, path:
     assert policy.startswith("default-src 'self'") and "unsafe" not in policy and "http" not in policy
     assert "frame-ancestors 'none'" in policy and headers["x-frame-options"] == "DENY"
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert "server" not in headers
 
 

@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 import cloud.web
 from cloud.api.app import create_app
@@ -24,6 +23,7 @@ from contract.messages import Contribution
 from contract.profiles import load_profile
 from tests.browser.seeded_fleet import FLEET, SeededFleet
 from tests.cloud.samples import INGEST, OWN_PROFILE, alarm, arrive, birth, status, summary
+from tests.cloud.signed_in import SignedIn as TestClient
 
 OWN = "http://127.0.0.1"
 HTML = {"accept": "text/html"}
@@ -61,7 +61,7 @@ class Outline(HTMLParser):
         if values.get("id"):
             self.ids.append(str(values["id"]))
         for key in ("href", "src", "hx-get", "action"):
-            if values.get(key):
+            if values.get(key) and values.get("method") != "post":
                 self.links.add(str(values[key]))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -196,18 +196,10 @@ class TestAcknowledge:
         database.close()
 
     def test_the_answer_is_the_alert_as_it_now_stands(self, fresh: TestClient) -> None:
-        answer = fresh.post("/alerts/1/acknowledge", data={"who": "Ayşe Öz"})
+        answer = fresh.post("/alerts/1/acknowledge", data={})
         assert answer.status_code == 200
-        assert 'data-status="acknowledged"' in answer.text and "Seen by Ayşe Öz" in answer.text
+        assert 'data-status="acknowledged"' in answer.text and "Seen by Jo Brandt" in answer.text
         assert "hx-post" not in answer.text
-
-    @pytest.mark.parametrize(
-        "body", [b"", b"who=", b"who=%20", b"who=" + b"x" * 81, b"x" * 5000, b"who=%00", b"\xff"]
-    )
-    def test_without_a_usable_name_nothing_changes(self, fresh: TestClient, body: bytes) -> None:
-        answer = fresh.post("/alerts/1/acknowledge", content=body)
-        assert answer.status_code == 422 and "name" in answer.json()["detail"]
-        assert fresh.get("/api/v1/alerts/1").json()["status"] == "open"
 
     def test_an_unknown_alert_is_not_found(self, fresh: TestClient) -> None:
         assert fresh.post("/alerts/7/acknowledge", data={"who": "Jon"}).status_code == 404
@@ -243,7 +235,7 @@ def test_a_sparkline_is_kept_while_nothing_came_and_read_again_later(
     database = open_database(sqlite_url(tmp_path / "store.db"))
     seeded = SeededFleet(database)
     seeded.fill()
-    reader = PageReader(database)
+    reader = PageReader(database, {})
 
     def spark() -> str:
         return reader.machine("pump-01").machine.spark

@@ -27,7 +27,7 @@
     source.addEventListener("error", () => {
       show(true);
       // Refused, not lost: whoever is signed out meanwhile is sent to sign in by any fragment.
-      if (source.readyState === EventSource.CLOSED) htmx.ajax("GET", "/fragments/ingest", { target: "#ingest", swap: "innerHTML" });
+      if (source.readyState === EventSource.CLOSED) htmx.ajax("GET", "/fragments/ingest", { swap: "none" });
     });
     return source;
   };
