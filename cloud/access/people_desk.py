@@ -14,7 +14,7 @@ from typing import Any
 from sqlmodel import Session
 
 from cloud.access.passwords import check_password, hash_password
-from cloud.access.tokens import digest_of, format_key, new_id, new_secret
+from cloud.access.tokens import digest_of, format_key, new_id, new_secret, new_short_secret
 from cloud.errors import AccessError, NotFoundError
 from cloud.people import Role, check_name, check_rights
 from cloud.store import people
@@ -205,7 +205,7 @@ class PeopleDesk:
         return people.add_person(session, name, role, sites, self._clock())
 
     def _link(self, session: Session, purpose: Purpose, person_id: int | None, span: timedelta) -> str:
-        secret = new_secret()
+        secret = new_short_secret()
         people.add_link(session, digest_of(secret), purpose, person_id, self._clock() + span)
         return secret
 

@@ -26,6 +26,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_short_secret() -> str:
+    """128 random bits, for a link that fits on a line and works once."""
+    return secrets.token_urlsafe(16)
+
+
 def new_id() -> str:
     """96 random bits, to name something by that is not secret."""
     return secrets.token_hex(12)

@@ -217,6 +217,7 @@ class TestSystem:
         assert answer.status_code == 405 and "GET" in answer.headers["allow"]
 
 
+CASE_ACTS = ("entries", "acknowledge", "assign", "release", "snooze", "comments", "close", "reopen")
 ACCESS = (
     *("tokens", "tokens/refresh", "me", "people", "people/{person_id}", "people/{person_id}/link"),
     *("people/{person_id}/sign-ins", "keys", "keys/{key_id}", "audit"),
@@ -241,6 +242,9 @@ class TestOpenApi:
             "/api/v1/alerts",
             "/api/v1/alerts/{alert_id}",
             "/api/v1/alerts/{alert_id}/acknowledge",
+            "/api/v1/cases",
+            "/api/v1/cases/{case_id}",
+            *(f"/api/v1/cases/{{case_id}}/{act}" for act in CASE_ACTS),
             "/api/v1/rollouts",
             "/api/v1/rollouts/{rollout_id}",
             *(f"/api/v1/rollouts/{{rollout_id}}/{act}" for act in ACTS),
