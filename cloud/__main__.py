@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cloud.access.signing_key import parse_signing_key
 from cloud.keeping import Keeping
 from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import Process, run_ingest, run_until_told
@@ -37,7 +39,12 @@ PKI_COMMANDS = (
     "revoke",
     "devices",
 )
-ROLLOUT, ASSETS = "rollout", "assets"
+OWN_COMMANDS = {
+    "assets": "cloud.asset_commands",
+    "people": "cloud.people_command",
+    "rollout": "cloud.rollout_command",
+}
+"""Those with commands of their own, and the modules that they are in."""
 LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
 DESCRIPTION = """\
@@ -57,6 +64,9 @@ of releases, through the API, with its own --help:
 
 of the plant, with its own --help:
   assets               import, list and map the machines that the devices watch
+
+of who may sign in, with its own --help:
+  people               add and list people, lock them out, make links and keys
 
 of remaining useful life, each with its own --help:
   rul                  stream to forecasts, by the champions of the model registry
@@ -95,6 +105,8 @@ environment, for what has no flag on the command line:
   INDUSTRIALGUARD_SHARED  1: as --shared
   INDUSTRIALGUARD_DIRECTOR_KEYS  as --director-key, separated by spaces
   INDUSTRIALGUARD_REPOSITORY, INDUSTRIALGUARD_REPOSITORY_ROOT
+  INDUSTRIALGUARD_SIGNING_KEY  signs access tokens: 64 hexadecimal digits (default: a file in DIR)
+  INDUSTRIALGUARD_BEHIND_TLS   1: a proxy in front speaks TLS, so cookies go over that alone
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
@@ -108,22 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 when it did its job or was told to stop, the error's own otherwise.
     """
     words = sys.argv[1:] if argv is None else list(argv)
-    if words[:1] and words[0] in LIFE_COMMANDS:
-        from cloud import life_commands  # loads the store, which ingest does without
-
-        return life_commands.main(words)
-    if words[:1] and words[0] in PKI_COMMANDS:
-        from cloud.pki import commands  # loads the store and the cryptography
-
-        return commands.main(words)
-    if words[:1] == [ROLLOUT]:
-        from cloud import rollout_command  # needs nothing of the cloud but its API
-
-        return rollout_command.main(words[1:])
-    if words[:1] == [ASSETS]:
-        from cloud import asset_commands  # loads the store
-
-        return asset_commands.main(words[1:])
+    if words[:1] and (run := _find_command(words[0])) is not None:
+        return run(words)
     arguments = build_parser().parse_args(words)
     try:
         settings = build_settings(arguments, os.environ)
@@ -135,6 +133,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"industrialguard cloud: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _find_command(word: str) -> Callable[[Sequence[str]], int] | None:
+    """Another command line than this one; each loads what it needs, which ingest does without."""
+    if word in LIFE_COMMANDS:
+        from cloud import life_commands
+
+        return life_commands.main
+    if word in PKI_COMMANDS:
+        from cloud.pki import commands
+
+        return commands.main
+    if word not in OWN_COMMANDS:
+        return None
+    own = importlib.import_module(OWN_COMMANDS[word])
+    return lambda words: int(own.main(words[1:]))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -238,7 +252,11 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     return replace(
         defaults,
         mqtt=MqttSettings(parse_broker_url(mqtt_url), identity) if mqtt_url else defaults.mqtt,
-        api=replace(api, allowed_hosts=(*api.allowed_hosts, *names)),
+        api=replace(
+            api,
+            allowed_hosts=(*api.allowed_hosts, *names),
+            is_behind_tls=environment.get("INDUSTRIALGUARD_BEHIND_TLS") == "1",
+        ),
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
@@ -249,7 +267,13 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         ),
         repository=_read_repository(arguments, environment),
         metrics=read_metrics(arguments, environment),
+        signing_key=_read_signing_key(environment),
     )
+
+
+def _read_signing_key(environment: Mapping[str, str]) -> bytes | None:
+    text = environment.get("INDUSTRIALGUARD_SIGNING_KEY")
+    return parse_signing_key(text.strip(), "INDUSTRIALGUARD_SIGNING_KEY") if text else None
 
 
 def _read_repository(

@@ -119,5 +119,19 @@ class OrderError(CloudError):
     """What somebody asked of a work order cannot be done with it as it stands."""
 
 
+class SignInRefusedError(CloudError):
+    """Somebody is not let in; the message does not say which of name and password was wrong."""
+
+
+class TooManyTriesError(CloudError):
+    """It was tried too often lately; nothing was looked at."""
+
+    retriable = True
+
+
+class AccessError(CloudError):
+    """What somebody asked of people or keys cannot be done as things stand."""
+
+
 class AssetError(CloudError):
     """What somebody asked of an asset cannot be done as the plant is mapped now."""

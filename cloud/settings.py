@@ -95,6 +95,9 @@ class CloudSettings:
     metrics: tuple[str, int] | None = None
     """Host and port that answer /healthz, /readyz and /metrics; None: nowhere."""
 
+    signing_key: bytes | None = field(default=None, repr=False)
+    """Signs access tokens; None: the one in the data folder, which is made there."""
+
     def __post_init__(self) -> None:
         if not 1 <= self.partitions <= 1024:
             raise ConfigError(f"partitions must lie between 1 and 1024, not {self.partitions}")
@@ -122,6 +125,11 @@ class CloudSettings:
     def catalogue_folder(self) -> Path:
         """What is known of the repository of releases."""
         return self.data_dir / "repository"
+
+    @property
+    def signing_key_path(self) -> Path:
+        """What signs access tokens, where nothing else was named."""
+        return self.data_dir / "signing.key"
 
     def make_data_dir(self) -> None:
         """Make the folder of what is embedded, where it is not there.

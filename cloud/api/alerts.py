@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from cloud.alerts import AlertKind, AlertStatus
+from cloud.api.access import READ
 from cloud.api.deps import AlertId, StoreDep
 from cloud.api.schemas import AlertOut, AlertPage, Problem, Responses, alert_out
 from cloud.store import queries
@@ -15,7 +16,7 @@ router = APIRouter(prefix="/alerts", tags=["alerts"])
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such alert"}}
 
 
-@router.get("")
+@router.get("", dependencies=READ)
 def list_alerts(
     store: StoreDep,
     status: Annotated[AlertStatus | None, Query(description="Only alerts of this status")] = None,
@@ -37,7 +38,7 @@ def list_alerts(
     return AlertPage(alerts=[alert_out(row) for row in rows], next_before=next_before)
 
 
-@router.get("/{alert_id}", responses=_NOT_FOUND)
+@router.get("/{alert_id}", dependencies=READ, responses=_NOT_FOUND)
 def get_alert(alert_id: AlertId, store: StoreDep) -> AlertOut:
     """One alert with its evidence."""
     with store.session() as session:

@@ -12,6 +12,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from cloud.access.desk import AccessDesk
+from cloud.access.people_desk import PeopleDesk
+from cloud.access.throttle import Throttle
+from cloud.access.tokens import Signer
 from cloud.api import (
     alerts,
     assets,
@@ -20,33 +24,48 @@ from cloud.api import (
     forecasts,
     machines,
     maintenance_log,
+    people,
     planned_stops,
     rollouts,
     system,
+    tokens,
 )
+from cloud.api.audit_trail import AuditTrail
 from cloud.api.deps import utc_now
+from cloud.api.idempotency import Idempotency
+from cloud.api.limits import BodyLimit
 from cloud.api.live import LiveFeed
 from cloud.api.problems import install_problems
+from cloud.api.schemas import Problem, Responses
 from cloud.api.security import SecurityHeaders
 from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
 from cloud.store import queries
 from cloud.store.database import Database
-from cloud.web import case_pages, rollout_pages
-from cloud.web.case_reading import CaseReader
+from cloud.web import access_pages, case_pages, people_pages, rollout_pages
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
-from cloud.web.reading import PageReader
+from cloud.web.reading import Sparks
 from cloud.web.render import Renderer
-from cloud.web.rollout_reading import RolloutReader
 
 API_PREFIX = "/api/v1"
 _DESCRIPTION = """Machines, their scores and trends, and the alerts about them.
 
 Times are aware UTC. `event_time` is the device's clock, `ingest_time` the cloud's. Units are UCUM codes.
-Errors are `application/problem+json` (RFC 9457). There is no sign-in yet: the server binds to 127.0.0.1
-unless told otherwise, and changes are accepted from its own pages or from programs, never from another
-site's pages."""
+Errors are `application/problem+json` (RFC 9457).
+
+A person signs in at `POST /tokens` and sends the access token as `Authorization: Bearer`; a program sends its
+key as `X-API-Key`. What a role may do, and of which sites, is in docs/operations.md. A `POST` that makes
+something may carry an `Idempotency-Key`: asked again within a day, it gives the same answer and does nothing
+twice."""
+_REFUSALS: Responses = {
+    401: {"model": Problem, "description": "Nobody was recognised: no sign-in, or one that is over"},
+    403: {
+        "model": Problem,
+        "description": "The caller's role or sites, or the page that asks, do not allow it",
+    },
+    429: {"model": Problem, "description": "More than one caller may ask"},
+}
 
 
 def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue | None = None) -> FastAPI:
@@ -78,12 +97,10 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.state.catalogue = catalogue
     app.state.feed = feed
     app.state.renderer = renderer
-    app.state.reader = PageReader(database)
-    app.state.rollout_reader = RolloutReader(database, utc_now)
-    app.state.case_reader = CaseReader(database, utc_now)
-    app.add_middleware(SecurityHeaders, hosts=settings.hosts)
+    app.state.sparks = Sparks()
+    _add_access(app, settings, database)
     install_problems(app, renderer.error_page)
-    api = APIRouter(prefix=API_PREFIX)
+    api = APIRouter(prefix=API_PREFIX, responses=_REFUSALS)
     for router in (
         machines.router,
         forecasts.router,
@@ -95,6 +112,8 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
         rollouts.router,
         devices.router,
         system.router,
+        tokens.router,
+        people.router,
     ):
         api.include_router(router)
     app.include_router(api)
@@ -102,8 +121,21 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.include_router(web_router)
     app.include_router(rollout_pages.router)
     app.include_router(case_pages.router)
+    app.include_router(access_pages.router)
+    app.include_router(people_pages.router)
     mount_static(app)
     return app
+
+
+def _add_access(app: FastAPI, settings: ApiSettings, database: Database) -> None:
+    """Who is let in, how much may be asked, what is written down of it; what is added last comes first."""
+    app.state.access = AccessDesk(database, Signer(settings.signing_key), utc_now)
+    app.state.people = PeopleDesk(database, utc_now)
+    app.state.requests = Throttle(2 * settings.requests_per_s, settings.requests_per_s)
+    app.add_middleware(Idempotency, database=database, clock=utc_now)
+    app.add_middleware(AuditTrail, database=database, clock=utc_now)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(SecurityHeaders, hosts=settings.hosts)
 
 
 @asynccontextmanager

@@ -25,20 +25,19 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Who(_In):
-    """Who does it, and why."""
+class CaseReason(_In):
+    """Why it is done."""
 
-    who: Name = Field(description="Name of the person", examples=["Aylin Kaya"])
     why: Text = Field(default="", description="For whoever reads the case later")
 
 
-class Assign(Who):
+class Assign(CaseReason):
     """Who shall do it."""
 
     to: Name = Field(description="Name of the person; one's own to claim it", examples=["Jo Brandt"])
 
 
-class Snooze(Who):
+class Snooze(CaseReason):
     """Until when it may rest."""
 
     until: AwareDatetime = Field(description="With a time zone", examples=["2026-03-09T06:00:00Z"])
@@ -47,14 +46,12 @@ class Snooze(Who):
 class Comment(_In):
     """Something worth writing down."""
 
-    who: Name = Field(examples=["Jo Brandt"])
     text: Text = Field(min_length=1, examples=["Ordered the bearing; it comes on Thursday."])
 
 
 class FindingIn(_In):
     """What was found, in the codes of ISO 14224:2016, annex B."""
 
-    who: Name = Field(description="Who closes the case", examples=["Jo Brandt"])
     verdict: Verdict = Field(description="`true` and `early` need mode, cause and activity")
     found_at: AwareDatetime | None = Field(default=None, description="Null: now")
     mode: FailureMode | None = Field(default=None, description="Table B.6", examples=["VIB"])

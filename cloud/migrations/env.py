@@ -7,6 +7,7 @@ mode).
 from alembic import context
 from sqlmodel import SQLModel
 
+import cloud.store.access_tables
 import cloud.store.asset_tables
 import cloud.store.case_tables
 import cloud.store.order_tables

@@ -17,6 +17,7 @@ from cloud.store.case_tables import CaseAlertRow
 from cloud.store.explanations import unpack_explanation
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import AlertRow
+from cloud.store.scope import is_seen
 from cloud.store.statements import is_one_of
 from cloud.store.tables import AlarmEdgeRow, Alert, Machine, table_of
 from cloud.titles import Reasons, title_words
@@ -42,7 +43,8 @@ def list_alerts(
         before: Only ids below it, to page on.
         kind: Only of this kind; of all when None.
     """
-    query = _joined().order_by(col(Alert.id).desc()).limit(limit)
+    query = _joined().where(is_seen(session, col(Alert.device_id)))
+    query = query.order_by(col(Alert.id).desc()).limit(limit)
     if status is not None:
         query = query.where(Alert.status == status.value)
     if device is not None:
@@ -74,7 +76,9 @@ def get_alert(session: Session, alert_id: int) -> AlertRow:
     Raises:
         NotFoundError: there is none of that id.
     """
-    found = session.exec(_joined().where(Alert.id == alert_id)).first()
+    found = session.exec(
+        _joined().where(Alert.id == alert_id, is_seen(session, col(Alert.device_id)))
+    ).first()
     if found is None:
         raise NotFoundError(f"there is no alert {alert_id}")
     return _alert_row(*found)

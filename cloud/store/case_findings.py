@@ -18,6 +18,7 @@ from cloud.cases import Case, CaseState
 from cloud.findings import Finding
 from cloud.labels import FoundCase
 from cloud.store.case_tables import CaseAlertRow, CaseFindingRow, CaseRow
+from cloud.store.scope import is_seen
 from cloud.store.statements import is_one_of
 from cloud.store.tables import Alert, table_of
 from contract.labels import Verdict
@@ -90,6 +91,7 @@ def similar_cases(session: Session, case: Case, limit: int) -> list[int]:
         select(_CASE.c.id)
         .join(_FINDING, _FINDING.c.case_id == _CASE.c.id)
         .where(is_closed, _CASE.c.symptom == case.symptom, _FINDING.c.taken_back_at.is_(None))
+        .where(is_seen(session, _CASE.c.device_id))
         .order_by(is_own, _CASE.c.id.desc())
         .limit(limit)
     )
@@ -97,11 +99,12 @@ def similar_cases(session: Session, case: Case, limit: int) -> list[int]:
 
 
 def count_verdicts(session: Session, case: Case) -> Counter[Verdict]:
-    """What other cases turned out to be that looked like this one, on any machine."""
+    """What other cases turned out to be that looked like this one, on any machine that the reader sees."""
     query = (
         select(_FINDING.c.finding)
         .join(_CASE, _CASE.c.id == _FINDING.c.case_id)
         .where(_CASE.c.symptom == case.symptom, _CASE.c.id != case.id, _FINDING.c.taken_back_at.is_(None))
+        .where(is_seen(session, _CASE.c.device_id))
         .order_by(_FINDING.c.id.desc())
         .limit(_RECORD)
     )

@@ -24,6 +24,7 @@ from cloud.store.case_tables import CaseAlertRow, CaseEntryRow, CaseRow
 from cloud.store.explanations import unpack_explanation
 from cloud.store.machine_rows import lock_machines
 from cloud.store.news import mark_change
+from cloud.store.scope import is_seen
 from cloud.store.statements import insert_rows, is_one_of
 from cloud.store.tables import AlarmEdgeRow, Alert, table_of
 
@@ -71,7 +72,7 @@ def read_case(session: Session, case_id: int) -> StoredCase:
     Raises:
         NotFoundError: there is none.
     """
-    found = _read(session, select(_CASE).where(_CASE.c.id == case_id))
+    found = _read(session, select(_CASE).where(_CASE.c.id == case_id, is_seen(session, _CASE.c.device_id)))
     if not found:
         raise NotFoundError(f"there is no case {case_id}")
     return found[0]
@@ -99,7 +100,8 @@ def list_cases(
         limit: At most so many.
         before: Only ids below it, to page on.
     """
-    query = select(_CASE).order_by(_CASE.c.id.desc()).limit(limit)
+    query = select(_CASE).where(is_seen(session, _CASE.c.device_id))
+    query = query.order_by(_CASE.c.id.desc()).limit(limit)
     if states:
         query = query.where(_CASE.c.state.in_([str(state) for state in states]))
     if device is not None:
@@ -111,7 +113,7 @@ def list_cases(
 
 def count_unseen(session: Session) -> int:
     """Cases that nobody has said that they have seen."""
-    is_new = _CASE.c.state == str(CaseState.NEW)
+    is_new = (_CASE.c.state == str(CaseState.NEW)) & is_seen(session, _CASE.c.device_id)
     return int(session.connection().execute(select(func.count()).where(is_new)).scalar_one())
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from cloud.alerts import AlertKind, AlertStatus
-from cloud.errors import NotFoundError
 from cloud.health import Known, is_online, judge_health
 from cloud.store.alert_queries import alerts_of_case, get_alert, list_alerts, read_alerts
 from cloud.store.counts import message_counts
@@ -33,6 +32,7 @@ from cloud.store.rows import (
     SensorQuality,
     TrendPoint,
 )
+from cloud.store.scope import is_seen, no_machine, require_seen
 from cloud.store.tables import Alert, DeadLetter, Machine, WriterState
 from cloud.store.trends import feature_trends, quality_latest, score_trend
 from cloud.store.writer import RECENT_S
@@ -80,7 +80,8 @@ def list_machines(session: Session, now: datetime | None = None) -> list[Machine
     """
     open_alerts = _open_alerts(session)
     now = now or datetime.now(UTC)
-    machines = session.exec(select(Machine).order_by(Machine.device_id))
+    query = select(Machine).where(is_seen(session, col(Machine.device_id)))
+    machines = session.exec(query.order_by(Machine.device_id))
     return [_machine_row(m, open_alerts.get(m.device_id, _NONE_OPEN), now) for m in machines]
 
 
@@ -88,11 +89,12 @@ def get_machine(session: Session, device_id: str, now: datetime | None = None) -
     """One machine.
 
     Raises:
-        NotFoundError: nothing was ever heard of it.
+        NotFoundError: nothing was ever heard of it, or whoever asks does not see it.
     """
     machine = session.get(Machine, device_id)
     if machine is None:
-        raise NotFoundError(f"there is no machine {device_id[:80]!r}; nothing was ever received from it")
+        raise no_machine(device_id)
+    require_seen(session, device_id)
     found = _open_alerts(session, device_id).get(device_id, _NONE_OPEN)
     return _machine_row(machine, found, now or datetime.now(UTC))
 

@@ -21,15 +21,6 @@ from sqlmodel import Field, SQLModel
 
 from cloud.store.columns import BIG_KEY, UtcTime
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-SQLModel.metadata.naming_convention = NAMING
-
 
 class Machine(SQLModel, table=True):
     """The newest state of each machine, and its counters."""

@@ -93,7 +93,7 @@ class AlertsPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spark:
+class Spark:
     """A sparkline and how fresh it is."""
 
     event_time: datetime
@@ -102,16 +102,21 @@ class _Spark:
     path: str
 
 
+Sparks = dict[str, Spark]
+"""One for each machine, replaced when it has reported."""
+
+
 class PageReader:
     """Reads pages.
 
     Args:
-        database: An open store.
+        database: The store, as whoever reads sees it.
+        sparks: Sparklines that were read for earlier pages, of anybody.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sparks: Sparks) -> None:
         self._database = database
-        self._sparks: dict[str, _Spark] = {}  # one entry per machine, replaced when it has reported
+        self._sparks = sparks
 
     def fleet(self, health: Health | None, search: str) -> FleetPage:
         """All machines, or those in one state, or those whose id or profile contains a text."""
@@ -202,7 +207,7 @@ class PageReader:
             session, row.device_id, row.last_event_time - span, max_points=SPARK_SUMMARIES
         )
         path = plots.sparkline([(p.event_time, p.score_max) for p in trend if p.score_max is not None])
-        self._sparks[row.device_id] = _Spark(row.last_event_time, monotonic(), path)
+        self._sparks[row.device_id] = Spark(row.last_event_time, monotonic(), path)
         return path
 
 

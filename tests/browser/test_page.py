@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from cloud.health import Health
 from cloud.store.database import Database
 from contract.profiles import load_profile
-from tests.browser.conftest import RunningPage, Watch
+from tests.browser.conftest import RunningPage, Watch, sign_in
 from tests.browser.seeded_fleet import FLEET, SeededFleet
 
 pytestmark = pytest.mark.browser
@@ -187,6 +187,7 @@ def test_a_phone_never_scrolls_sideways(
     fleet: SeededFleet, served: RunningPage, browser: Browser, path: str
 ) -> None:
     context = browser.new_context(viewport={"width": PHONE_WIDTH, "height": 844})
+    sign_in(context, served)
     tab = context.new_page()
     tab.goto(served.url + path)
     tab.wait_for_timeout(300)
@@ -199,6 +200,7 @@ def test_text_has_contrast_and_controls_have_names(
     fleet: SeededFleet, served: RunningPage, browser: Browser, scheme: str
 ) -> None:
     context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
+    sign_in(context, served)
     tab = context.new_page()
     for path in ("/", "/machines/pump-07", "/alerts"):
         tab.goto(served.url + path)

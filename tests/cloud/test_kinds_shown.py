@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 import cloud.web
 from cloud.alerts import AlertKind
@@ -22,6 +21,7 @@ from cloud.web import views
 from contract.messages import AlarmKind
 from contract.signals import QualityFlag
 from tests.cloud.samples import HINTS, alarm, arrive, birth, sensor_fault, summary
+from tests.cloud.signed_in import SignedIn as TestClient
 from tests.cloud.test_web_pages import Outline
 from tests.cloud.test_web_views import ALERT, MACHINE
 

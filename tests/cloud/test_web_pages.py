@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 import cloud.web
 from cloud.api.app import create_app
@@ -24,6 +23,7 @@ from contract.messages import Contribution
 from contract.profiles import load_profile
 from tests.browser.seeded_fleet import FLEET, SeededFleet
 from tests.cloud.samples import INGEST, OWN_PROFILE, alarm, arrive, birth, status, summary
+from tests.cloud.signed_in import SignedIn as TestClient
 
 OWN = "http://127.0.0.1"
 HTML = {"accept": "text/html"}
@@ -61,7 +61,7 @@ class Outline(HTMLParser):
         if values.get("id"):
             self.ids.append(str(values["id"]))
         for key in ("href", "src", "hx-get", "action"):
-            if values.get(key):
+            if values.get(key) and values.get("method") != "post":
                 self.links.add(str(values[key]))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -216,7 +216,7 @@ def test_a_sparkline_is_kept_while_nothing_came_and_read_again_later(
     database = open_database(sqlite_url(tmp_path / "store.db"))
     seeded = SeededFleet(database)
     seeded.fill()
-    reader = PageReader(database)
+    reader = PageReader(database, {})
 
     def spark() -> str:
         return reader.machine("pump-01").machine.spark

@@ -23,7 +23,7 @@ def test_an_alert_appears_on_the_page_without_a_reload(tmp_path: Path, chromium:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(demo.address)
+        page.goto(demo.link)
         page.evaluate("window.neverReloaded = true")
         expect(page).to_have_title("Fleet · IndustrialGuard")
         open_alerts = page.locator("section[aria-labelledby='open-alerts']")
