@@ -32,8 +32,9 @@ from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
 from cloud.store import queries
 from cloud.store.database import Database
-from cloud.web import case_pages, rollout_pages
+from cloud.web import case_pages, fleet_pages, rollout_pages
 from cloud.web.case_reading import CaseReader
+from cloud.web.fleet_reading import FleetReader
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
 from cloud.web.reading import PageReader
@@ -79,6 +80,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.state.feed = feed
     app.state.renderer = renderer
     app.state.reader = PageReader(database)
+    app.state.fleet_reader = FleetReader(database, utc_now)
     app.state.rollout_reader = RolloutReader(database, utc_now)
     app.state.case_reader = CaseReader(database, utc_now)
     app.add_middleware(SecurityHeaders, hosts=settings.hosts)
@@ -99,6 +101,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
         api.include_router(router)
     app.include_router(api)
     app.include_router(system.probes)
+    app.include_router(fleet_pages.router)
     app.include_router(web_router)
     app.include_router(rollout_pages.router)
     app.include_router(case_pages.router)

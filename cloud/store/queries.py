@@ -6,6 +6,7 @@ call a session of `Database.session()` (reading) or `Database.transaction()` (ac
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -33,7 +34,8 @@ from cloud.store.rows import (
     SensorQuality,
     TrendPoint,
 )
-from cloud.store.tables import Alert, DeadLetter, Machine, WriterState
+from cloud.store.statements import is_one_of
+from cloud.store.tables import Alert, DeadLetter, Machine, WriterState, table_of
 from cloud.store.trends import feature_trends, quality_latest, score_trend
 from cloud.store.writer import RECENT_S
 from contract.checks import EARLIEST
@@ -54,6 +56,7 @@ __all__ = [
     "TrendPoint",
     "change_marker",
     "feature_trends",
+    "find_machines",
     "get_alert",
     "get_machine",
     "ingest_health",
@@ -82,6 +85,17 @@ def list_machines(session: Session, now: datetime | None = None) -> list[Machine
     return [_machine_row(m, open_alerts.get(m.device_id, _NONE_OPEN), now) for m in machines]
 
 
+def find_machines(
+    session: Session, devices: Collection[str], now: datetime | None = None
+) -> dict[str, MachineRow]:
+    """Some machines, by device id; those that were never heard are left out."""
+    now = now or datetime.now(UTC)
+    wanted = is_one_of(session, table_of(Machine).c.device_id, devices)
+    open_alerts = _open_alerts(session, devices)
+    machines = session.exec(select(Machine).where(wanted))
+    return {m.device_id: _machine_row(m, open_alerts.get(m.device_id, _NONE_OPEN), now) for m in machines}
+
+
 def get_machine(session: Session, device_id: str, now: datetime | None = None) -> MachineRow:
     """One machine.
 
@@ -91,7 +105,7 @@ def get_machine(session: Session, device_id: str, now: datetime | None = None) -
     machine = session.get(Machine, device_id)
     if machine is None:
         raise NotFoundError(f"there is no machine {device_id[:80]!r}; nothing was ever received from it")
-    found = _open_alerts(session, device_id).get(device_id, _NONE_OPEN)
+    found = _open_alerts(session, [device_id]).get(device_id, _NONE_OPEN)
     return _machine_row(machine, found, now or datetime.now(UTC))
 
 
@@ -133,11 +147,11 @@ class _OpenAlerts:
 _NONE_OPEN = _OpenAlerts()
 
 
-def _open_alerts(session: Session, device_id: str | None = None) -> dict[str, _OpenAlerts]:
+def _open_alerts(session: Session, devices: Collection[str] | None = None) -> dict[str, _OpenAlerts]:
     query = select(Alert.device_id, Alert.id, Alert.kind, Alert.sensor).order_by(Alert.sensor)
     query = query.where(Alert.status != AlertStatus.CLEARED.value)
-    if device_id is not None:
-        query = query.where(Alert.device_id == device_id)
+    if devices is not None:
+        query = query.where(is_one_of(session, table_of(Alert).c.device_id, devices))
     found: dict[str, _OpenAlerts] = {}
     for device, number, kind, sensor in session.exec(query):
         known = found.setdefault(device, _OpenAlerts())

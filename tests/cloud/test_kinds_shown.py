@@ -136,7 +136,7 @@ def test_alerts_can_be_filtered_by_what_they_are_about(client: TestClient) -> No
 
 
 def test_each_kind_has_a_shape_of_its_own(client: TestClient) -> None:
-    text = client.get("/").text
+    text = client.get("/alerts").text
     shapes = {}
     for kind, shape in re.findall(
         r'class="alert panel"[^>]* data-kind="(\w+)".*?(<path.*?/>)', text, re.DOTALL
@@ -160,9 +160,3 @@ def test_a_view_has_notes_hints_and_bars() -> None:
     assert views.machine_view(MACHINE, "", 0.5).notes == ()
     view = views.alert_view(replace(ALERT, hints=HINTS), None)
     assert [hint.strength for hint in view.hints] == ["moderate", "weak"]
-
-
-def test_machines_come_before_sensors_however_high_their_numbers() -> None:
-    fault = replace(ALERT, id=9, kind=AlertKind.SENSOR_FAULT, sensor="vib_h", score=1.0)
-    assert [a.id for a in views.sort_alerts([fault, replace(ALERT, score=0.5)])] == [1, 9]
-    assert views.alert_view(fault, None).sensors == "Vibration, horizontal"
