@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import pairwise
 
-from cloud.assets import Asset, PlannedStop
+from cloud.assets import Asset, Place, PlannedStop
 from cloud.outcomes import MadeForecast
 from contract.checks import LATEST
 from contract.snapshot import SECONDS
@@ -67,6 +67,32 @@ class MachinePlan:
     """The last one that comes in time."""
 
 
+class StopCalendar:
+    """Planned stops by what they stop.
+
+    Args:
+        stops: Planned anywhere.
+        now: Cloud time; a stop that is over is of no use.
+    """
+
+    def __init__(self, stops: Iterable[PlannedStop], now: datetime) -> None:
+        self._stops = [stop for stop in stops if stop.ends_at > now]
+        self._of_places: dict[Place, list[PlannedStop]] = {}
+        self._of_tags: dict[str, list[PlannedStop]] = {}
+        for stop in self._stops:
+            if stop.place is None:
+                self._of_tags.setdefault(stop.tag, []).append(stop)
+
+    def of(self, asset: Asset | None) -> list[PlannedStop]:
+        """Those in which a machine stands still; none of a device that watches nothing that is known."""
+        if asset is None:
+            return []
+        if asset.place not in self._of_places:
+            held = [stop for stop in self._stops if stop.place is not None and stop.place.holds(asset.place)]
+            self._of_places[asset.place] = held
+        return self._of_places[asset.place] + self._of_tags.get(asset.tag, [])
+
+
 def place_on_calendar(made: MadeForecast) -> LifeWindow | None:
     """A forecast's quantiles as dates; None: its unit has no place on a calendar."""
     unit_s = SECONDS.get(made.time_unit)
@@ -107,32 +133,45 @@ def latest_safe(window: LifeWindow, risk: float) -> datetime:
 
 
 def plan_machine(
-    windows: Sequence[LifeWindow],
-    asset: Asset | None,
-    stops: Iterable[PlannedStop],
-    risk: float,
-    now: datetime,
+    windows: Sequence[LifeWindow], asset: Asset | None, calendar: StopCalendar, risk: float, now: datetime
 ) -> MachinePlan:
     """Which stop a machine should be worked on in.
 
     Args:
         windows: Of its components, at least one.
-        asset: What its device watches.
-        stops: Planned anywhere.
+        asset: What its device watches; None: nothing that is known.
+        calendar: What is planned.
         risk: See `latest_safe`.
-        now: Cloud time; a stop that is over is of no use.
+        now: Cloud time.
     """
     safe, window = min(((latest_safe(each, risk), each) for each in windows), key=_by_date)
-    coming = [each for each in stops if asset is not None and each.ends_at > now and each.stops(asset)]
     if safe >= window.horizon_at:
         return MachinePlan(window, window.horizon_at, Catch.FAR, asset)
     if safe <= now:
         return MachinePlan(window, safe, Catch.OVERDUE, asset)
-    in_time = [each for each in coming if each.starts_at <= safe]
+    in_time = [each for each in calendar.of(asset) if each.starts_at <= safe]
     if not in_time:
         return MachinePlan(window, safe, Catch.NONE, asset)
-    last = max(in_time, key=lambda each: (each.starts_at, each.id))
-    return MachinePlan(window, safe, Catch.STOP, asset, last)
+    return MachinePlan(
+        window, safe, Catch.STOP, asset, max(in_time, key=lambda each: (each.starts_at, each.id))
+    )
+
+
+def plan_fleet(
+    windows: Iterable[LifeWindow],
+    assets: Iterable[Asset],
+    calendar: StopCalendar,
+    risk: float,
+    now: datetime,
+) -> list[MachinePlan]:
+    """A plan for every machine that has a forecast; what no stop catches first, then by date."""
+    by_device: dict[str, list[LifeWindow]] = {}
+    for window in windows:
+        by_device.setdefault(window.device_id, []).append(window)
+    watched = {asset.device_id: asset for asset in assets if asset.device_id}
+    return sort_plans(
+        plan_machine(own, watched.get(device), calendar, risk, now) for device, own in by_device.items()
+    )
 
 
 def sort_plans(plans: Iterable[MachinePlan]) -> list[MachinePlan]:

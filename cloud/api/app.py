@@ -21,6 +21,7 @@ from cloud.api import (
     machines,
     maintenance_log,
     planned_stops,
+    planning,
     rollouts,
     system,
 )
@@ -32,7 +33,7 @@ from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
 from cloud.store import queries
 from cloud.store.database import Database
-from cloud.web import case_pages, fleet_pages, rollout_pages
+from cloud.web import asset_pages, case_pages, fleet_pages, planning_pages, rollout_pages
 from cloud.web.case_reading import CaseReader
 from cloud.web.fleet_reading import FleetReader
 from cloud.web.pages import mount_static
@@ -93,6 +94,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
         cases.router,
         assets.router,
         planned_stops.router,
+        planning.router,
         maintenance_log.router,
         rollouts.router,
         devices.router,
@@ -102,6 +104,8 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.include_router(api)
     app.include_router(system.probes)
     app.include_router(fleet_pages.router)
+    app.include_router(planning_pages.router)
+    app.include_router(asset_pages.router)
     app.include_router(web_router)
     app.include_router(rollout_pages.router)
     app.include_router(case_pages.router)

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from cloud import words
 from cloud.health import Health
 from cloud.web import plots
+from cloud.web.planning_views import CATCHES
 
 
 class Renderer:
@@ -40,6 +41,7 @@ class Renderer:
             kinds=words.KINDS,
             defects=words.DEFECTS,
             Health=Health,
+            catches=CATCHES,
         )
 
     def page(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:

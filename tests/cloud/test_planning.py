@@ -14,8 +14,10 @@ from cloud.planning import (
     Catch,
     LifeWindow,
     MachinePlan,
+    StopCalendar,
     latest_safe,
     place_on_calendar,
+    plan_fleet,
     plan_machine,
     sort_plans,
 )
@@ -67,7 +69,7 @@ def test_a_risk_that_the_forecast_does_not_tell_is_refused(risk: float) -> None:
 def test_the_stop_is_the_last_that_comes_in_time(
     found: list[LifeWindow], planned: list[PlannedStop], risk: float
 ) -> None:
-    plan = plan_machine(found, PUMP, planned, risk, NOON)
+    plan = plan_machine(found, PUMP, StopCalendar(planned, NOON), risk, NOON)
     own = [stop for stop in planned if stop.stops(PUMP) and stop.ends_at > NOON]
     in_time = [stop for stop in own if stop.starts_at <= plan.safe_until]
     assert plan.safe_until == min(latest_safe(each, risk) for each in found)
@@ -85,7 +87,9 @@ def test_the_stop_is_the_last_that_comes_in_time(
 def test_what_no_stop_catches_comes_first(
     found: list[tuple[LifeWindow, float]], planned: list[PlannedStop]
 ) -> None:
-    plans = sort_plans(plan_machine([window], PUMP, planned, risk, NOON) for window, risk in found)
+    plans = sort_plans(
+        plan_machine([window], PUMP, StopCalendar(planned, NOON), risk, NOON) for window, risk in found
+    )
     assert [plan.catch for plan in plans] == sorted(plan.catch for plan in plans)
 
 
@@ -93,9 +97,17 @@ def test_a_device_that_watches_nothing_has_no_stop() -> None:
     week = NOON + timedelta(days=7)
     window = LifeWindow("pump-07", "bearing", NOON, week, week, week, week + timedelta(days=1))
     stop = PlannedStop(NOON, week, Place("north"))
-    assert plan_machine([window], None, [stop], 0.1, NOON).catch is Catch.NONE
-    caught = plan_machine([window], PUMP, [stop], 0.1, NOON)
-    assert caught == MachinePlan(window, week, Catch.STOP, PUMP, stop)
+    calendar = StopCalendar([stop], NOON)
+    assert plan_machine([window], None, calendar, 0.1, NOON).catch is Catch.NONE
+    caught = MachinePlan(window, week, Catch.STOP, PUMP, stop)
+    assert plan_fleet([window], [PUMP], calendar, 0.1, NOON) == [caught]
+
+
+@given(st.lists(stops(), max_size=8), st.sampled_from([PUMP, Asset("M-1", Place("south"))]))
+def test_the_calendar_holds_what_stops_a_machine(planned: list[PlannedStop], asset: Asset) -> None:
+    own = [PlannedStop(NOON, NOON + timedelta(hours=1), tag=asset.tag), *planned]
+    found = StopCalendar(own, NOON).of(asset)
+    assert sorted(found, key=id) == sorted((s for s in own if s.stops(asset) and s.ends_at > NOON), key=id)
 
 
 def test_a_forecast_goes_onto_the_calendar_where_its_unit_has_one() -> None:
