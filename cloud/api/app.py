@@ -26,6 +26,7 @@ from cloud.api import (
     maintenance_log,
     people,
     planned_stops,
+    planning,
     rollouts,
     system,
     tokens,
@@ -42,7 +43,15 @@ from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
 from cloud.store import queries
 from cloud.store.database import Database
-from cloud.web import access_pages, case_pages, people_pages, rollout_pages
+from cloud.web import (
+    access_pages,
+    asset_pages,
+    case_pages,
+    fleet_pages,
+    people_pages,
+    planning_pages,
+    rollout_pages,
+)
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
 from cloud.web.reading import Sparks
@@ -100,6 +109,12 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.state.sparks = Sparks()
     _add_access(app, settings, database)
     install_problems(app, renderer.error_page)
+    _add_routes(app)
+    mount_static(app)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
     api = APIRouter(prefix=API_PREFIX, responses=_REFUSALS)
     for router in (
         machines.router,
@@ -108,6 +123,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
         cases.router,
         assets.router,
         planned_stops.router,
+        planning.router,
         maintenance_log.router,
         rollouts.router,
         devices.router,
@@ -117,14 +133,18 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     ):
         api.include_router(router)
     app.include_router(api)
-    app.include_router(system.probes)
-    app.include_router(web_router)
-    app.include_router(rollout_pages.router)
-    app.include_router(case_pages.router)
-    app.include_router(access_pages.router)
-    app.include_router(people_pages.router)
-    mount_static(app)
-    return app
+    for page_router in (
+        system.probes,
+        fleet_pages.router,
+        planning_pages.router,
+        asset_pages.router,
+        web_router,
+        rollout_pages.router,
+        case_pages.router,
+        access_pages.router,
+        people_pages.router,
+    ):
+        app.include_router(page_router)
 
 
 def _add_access(app: FastAPI, settings: ApiSettings, database: Database) -> None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
-from cloud.api.access import PrincipalDep, need
+from cloud.api.access import ADMINISTER, READ, PrincipalDep
 from cloud.api.asset_schemas import AssetIn, AssetOut, AssetPage, DeviceIn, ImportOut, MappingOut
 from cloud.api.csv_body import CSV_BODY, CsvText
 from cloud.api.deps import StoreDep
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.schemas import Problem, Responses
-from cloud.api.security import require_same_origin
 from cloud.api.sites import require_site
 from cloud.asset_desk import import_assets
 from cloud.assets import TAG_PATTERN
 from cloud.errors import RecordRefusedError
-from cloud.people import Permission
 from cloud.store.assets import (
     count_mapping,
     find_assets,
@@ -42,8 +40,6 @@ Tag = Annotated[
 ]
 Limit = Annotated[int, Query(ge=1, le=5000, description="At most so many")]
 After = Annotated[str, Query(max_length=64, description="Only those behind it: `next_after`")]
-_READ = [Depends(need(Permission.READ))]
-_CHANGE = [Depends(require_same_origin), Depends(need(Permission.ADMINISTER))]
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such asset"}}
 _REFUSALS: Responses = {
     403: {"model": Problem, "description": "Your role or your sites do not allow it"},
@@ -52,7 +48,7 @@ _REFUSALS: Responses = {
 }
 
 
-@router.get("", dependencies=_READ)
+@router.get("", dependencies=READ)
 def list_all(
     store: StoreDep,
     principal: PrincipalDep,
@@ -71,7 +67,7 @@ def list_all(
     return AssetPage(assets=[AssetOut.of(each) for each in found], next_after=next_after)
 
 
-@router.get("/mapping", dependencies=_READ)
+@router.get("/mapping", dependencies=READ)
 def get_mapping(
     store: StoreDep, principal: PrincipalDep, limit: Limit = 1000, after: After = ""
 ) -> MappingOut:
@@ -90,7 +86,7 @@ def get_mapping(
 
 @router.post(
     "/import",
-    dependencies=_CHANGE,
+    dependencies=ADMINISTER,
     openapi_extra=CSV_BODY,
     responses={**_REFUSALS, 413: {"model": Problem, "description": "The list is too long; split it"}},
 )
@@ -104,14 +100,14 @@ def post_import(
     return ImportOut.of(import_assets(store, text, dry_run, principal.sites), dry_run)
 
 
-@router.get("/{tag}", dependencies=_READ, responses=_NOT_FOUND)
+@router.get("/{tag}", dependencies=READ, responses=_NOT_FOUND)
 def get_asset(tag: Tag, store: StoreDep, principal: PrincipalDep) -> AssetOut:
     """One asset."""
     with store.session() as session:
         return AssetOut.of(read_asset(session, tag, principal.sites))
 
 
-@router.put("/{tag}", dependencies=_CHANGE, responses=_REFUSALS)
+@router.put("/{tag}", dependencies=ADMINISTER, responses=_REFUSALS)
 def put_asset(tag: Tag, body: AssetIn, store: StoreDep, principal: PrincipalDep) -> AssetOut:
     """Add an asset, or put this in its place; the same again changes nothing."""
     try:
@@ -129,7 +125,7 @@ def put_asset(tag: Tag, body: AssetIn, store: StoreDep, principal: PrincipalDep)
     return AssetOut.of(asset)
 
 
-@router.put("/{tag}/device", dependencies=_CHANGE, responses={**_NOT_FOUND, **_REFUSALS})
+@router.put("/{tag}/device", dependencies=ADMINISTER, responses={**_NOT_FOUND, **_REFUSALS})
 def put_device(tag: Tag, body: DeviceIn, store: StoreDep, principal: PrincipalDep) -> AssetOut:
     """Say which device watches it."""
     with store.transaction() as session:
@@ -137,7 +133,7 @@ def put_device(tag: Tag, body: DeviceIn, store: StoreDep, principal: PrincipalDe
         return AssetOut.of(map_device(session, tag, body.device_id))
 
 
-@router.delete("/{tag}", dependencies=_CHANGE, responses=_NOT_FOUND, status_code=204)
+@router.delete("/{tag}", dependencies=ADMINISTER, responses=_NOT_FOUND, status_code=204)
 def delete_asset(tag: Tag, store: StoreDep, principal: PrincipalDep) -> Response:
     """Take it out of the plant; what its device has seen stays."""
     with store.transaction() as session:

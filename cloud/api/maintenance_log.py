@@ -5,32 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from cloud.api.access import PrincipalDep, need
+from cloud.api.access import READ, WORK, PrincipalDep
 from cloud.api.asset_schemas import LogEntryOut, LogIn, LogPage, LogTakenOut
 from cloud.api.csv_body import CSV_BODY, CsvText
 from cloud.api.deps import StoreDep, utc_now
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.schemas import Problem, Responses
-from cloud.api.security import require_same_origin
 from cloud.api.sites import require_site
 from cloud.machine_events import MachineEvent, parse_events, plain_source
-from cloud.people import Permission, Principal
+from cloud.people import Principal
 from cloud.store.assets import assets_of_devices, list_assets
 from cloud.store.database import Database
 from cloud.store.machine_events import list_events, store_events
 from contract.errors import DataError
 
 router = APIRouter(prefix="/maintenance-log", tags=["maintenance log"])
-_CHANGE = [Depends(require_same_origin), Depends(need(Permission.WORK))]
 _REFUSALS: Responses = {
     403: {"model": Problem, "description": "Your role or your sites do not allow it"},
     422: {"model": Problem, "description": "An entry cannot be right; the detail says which"},
 }
 
 
-@router.get("", dependencies=[Depends(need(Permission.READ))])
+@router.get("", dependencies=READ)
 def list_all(
     store: StoreDep,
     principal: PrincipalDep,
@@ -51,7 +49,7 @@ def list_all(
     return LogPage(entries=[LogEntryOut.of(each) for each in found], next_before=next_before)
 
 
-@router.post("", dependencies=_CHANGE, responses=_REFUSALS)
+@router.post("", dependencies=WORK, responses=_REFUSALS)
 def post_entries(body: LogIn, store: StoreDep, principal: PrincipalDep) -> LogTakenOut:
     """Add entries; those that are there already change nothing."""
     now = utc_now()
@@ -65,7 +63,7 @@ def post_entries(body: LogIn, store: StoreDep, principal: PrincipalDep) -> LogTa
     return _take(store, principal, events)
 
 
-@router.post("/import", dependencies=_CHANGE, openapi_extra=CSV_BODY, responses=_REFUSALS)
+@router.post("/import", dependencies=WORK, openapi_extra=CSV_BODY, responses=_REFUSALS)
 def post_import(text: CsvText, store: StoreDep, principal: PrincipalDep) -> LogTakenOut:
     """Take a log over as CSV (machine,component,time,kind,code), whole or not at all."""
     try:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime
 
-from cloud.api.access import PrincipalDep, need
+from cloud.api.access import PLAN, READ, PrincipalDep
 from cloud.api.asset_schemas import StopIn, StopOut, StopPage
 from cloud.api.deps import StoreDep
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.schemas import Problem, Responses
-from cloud.api.security import require_same_origin
 from cloud.api.sites import require_site
 from cloud.assets import PlannedStop
-from cloud.people import Permission
 from cloud.store.assets import find_assets, read_asset
 from cloud.store.planned_stops import add_stop, list_stops, read_stop, remove_stop
 from cloud.store.queries import Session
@@ -24,14 +22,13 @@ from contract.errors import DataError
 
 router = APIRouter(prefix="/planned-stops", tags=["planning"])
 StopId = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of the stop", examples=[7])]
-_CHANGE = [Depends(require_same_origin), Depends(need(Permission.PLAN))]
 _REFUSALS: Responses = {
     403: {"model": Problem, "description": "Your role or your sites do not allow it"},
     404: {"model": Problem, "description": "No such machine or stop"},
 }
 
 
-@router.get("", dependencies=[Depends(need(Permission.READ))])
+@router.get("", dependencies=READ)
 def list_all(
     store: StoreDep,
     principal: PrincipalDep,
@@ -46,7 +43,7 @@ def list_all(
     return StopPage(stops=[StopOut.of(each) for each in found], next_after=next_after)
 
 
-@router.post("", dependencies=_CHANGE, responses=_REFUSALS, status_code=201)
+@router.post("", dependencies=PLAN, responses=_REFUSALS, status_code=201)
 def post_stop(body: StopIn, store: StoreDep, principal: PrincipalDep) -> StopOut:
     """Plan one."""
     try:
@@ -60,7 +57,7 @@ def post_stop(body: StopIn, store: StoreDep, principal: PrincipalDep) -> StopOut
         return StopOut.of(add_stop(session, stop))
 
 
-@router.delete("/{stop_id}", dependencies=_CHANGE, responses=_REFUSALS, status_code=204)
+@router.delete("/{stop_id}", dependencies=PLAN, responses=_REFUSALS, status_code=204)
 def delete_stop(stop_id: StopId, store: StoreDep, principal: PrincipalDep) -> Response:
     """It does not take place."""
     with store.transaction() as session:

@@ -13,6 +13,7 @@ from sqlalchemy import Row, Select, func, select
 from sqlmodel import Session
 
 from cloud.outcomes import LiveError, MadeForecast, Outcome, live_error, outcomes_of
+from cloud.store.life_windows import store_windows
 from cloud.store.machine_events import read_logs
 from cloud.store.news import mark_change
 from cloud.store.statements import insert_new, is_one_of
@@ -29,6 +30,7 @@ def store_forecasts(session: Session, made: Sequence[MadeForecast], stored_at: d
     if made:
         rows = [_values(each) | {"stored_at": stored_at} for each in made]
         session.connection().execute(insert_new(session, _TABLE), rows)
+        store_windows(session, made)
         mark_change(session)
 
 

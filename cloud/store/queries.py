@@ -6,6 +6,7 @@ call a session of `Database.session()` (reading) or `Database.transaction()` (ac
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -33,7 +34,8 @@ from cloud.store.rows import (
     TrendPoint,
 )
 from cloud.store.scope import is_seen, no_machine, require_seen
-from cloud.store.tables import Alert, DeadLetter, Machine, WriterState
+from cloud.store.statements import is_one_of
+from cloud.store.tables import Alert, DeadLetter, Machine, WriterState, table_of
 from cloud.store.trends import feature_trends, quality_latest, score_trend
 from cloud.store.writer import RECENT_S
 from contract.checks import EARLIEST
@@ -55,6 +57,7 @@ __all__ = [
     "alerts_of_case",
     "change_marker",
     "feature_trends",
+    "find_machines",
     "get_alert",
     "get_machine",
     "ingest_health",
@@ -85,6 +88,17 @@ def list_machines(session: Session, now: datetime | None = None) -> list[Machine
     return [_machine_row(m, open_alerts.get(m.device_id, _NONE_OPEN), now) for m in machines]
 
 
+def find_machines(
+    session: Session, devices: Collection[str], now: datetime | None = None
+) -> dict[str, MachineRow]:
+    """Some machines, by device id; those that were never heard are left out."""
+    now = now or datetime.now(UTC)
+    wanted = is_one_of(session, table_of(Machine).c.device_id, devices)
+    open_alerts = _open_alerts(session, devices)
+    machines = session.exec(select(Machine).where(wanted))
+    return {m.device_id: _machine_row(m, open_alerts.get(m.device_id, _NONE_OPEN), now) for m in machines}
+
+
 def get_machine(session: Session, device_id: str, now: datetime | None = None) -> MachineRow:
     """One machine.
 
@@ -95,7 +109,7 @@ def get_machine(session: Session, device_id: str, now: datetime | None = None) -
     if machine is None:
         raise no_machine(device_id)
     require_seen(session, device_id)
-    found = _open_alerts(session, device_id).get(device_id, _NONE_OPEN)
+    found = _open_alerts(session, [device_id]).get(device_id, _NONE_OPEN)
     return _machine_row(machine, found, now or datetime.now(UTC))
 
 
@@ -137,11 +151,11 @@ class _OpenAlerts:
 _NONE_OPEN = _OpenAlerts()
 
 
-def _open_alerts(session: Session, device_id: str | None = None) -> dict[str, _OpenAlerts]:
+def _open_alerts(session: Session, devices: Collection[str] | None = None) -> dict[str, _OpenAlerts]:
     query = select(Alert.device_id, Alert.id, Alert.kind, Alert.sensor).order_by(Alert.sensor)
     query = query.where(Alert.status != AlertStatus.CLEARED.value)
-    if device_id is not None:
-        query = query.where(Alert.device_id == device_id)
+    if devices is not None:
+        query = query.where(is_one_of(session, table_of(Alert).c.device_id, devices))
     found: dict[str, _OpenAlerts] = {}
     for device, number, kind, sensor in session.exec(query):
         known = found.setdefault(device, _OpenAlerts())

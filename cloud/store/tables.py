@@ -267,6 +267,21 @@ class ForecastRow(SQLModel, table=True):
     stored_at: datetime = Field(sa_type=UtcTime)
 
 
+class LifeWindowRow(SQLModel, table=True):
+    """The newest forecast of a component, as dates; none where its unit has no place on a calendar."""
+
+    __tablename__ = "life_window"
+
+    device_id: str = Field(primary_key=True, max_length=64)
+    component: str = Field(primary_key=True, max_length=40)
+    made_at: datetime = Field(sa_type=UtcTime)
+    p10_at: datetime = Field(sa_type=UtcTime)
+    p50_at: datetime = Field(sa_type=UtcTime)
+    p90_at: datetime = Field(sa_type=UtcTime)
+    horizon_at: datetime = Field(sa_type=UtcTime)
+    model_version: str = Field(max_length=80)
+
+
 class CertificateRow(SQLModel, table=True):
     """A certificate that the fleet's authority has issued; never forgotten."""
 

@@ -19,7 +19,6 @@ from cloud.alerts import AlertKind, AlertStatus
 from cloud.api.access import READ, PrincipalDep
 from cloud.api.deps import DeviceId, StoreDep
 from cloud.api.problems import ProblemError
-from cloud.health import Health
 from cloud.web.reading import AlertChoice, PageReader
 from cloud.web.render import Renderer
 
@@ -40,8 +39,6 @@ def _renderer(request: Request, principal: PrincipalDep) -> Renderer:
 
 Reader = Annotated[PageReader, Depends(_reader)]
 Render = Annotated[Renderer, Depends(_renderer)]
-HealthFilter = Annotated[Health | None, Query()]
-Search = Annotated[str, Query(max_length=64)]
 StatusFilter = Annotated[str, Query(pattern="^(|open|cleared)$")]
 KindFilter = Annotated[str, Query(pattern="^(|anomaly|sensor_fault|drift)$")]
 DeviceFilter = Annotated[str, Query(max_length=64)]
@@ -57,20 +54,6 @@ def _choice(
 
 
 Choice = Annotated[AlertChoice, Depends(_choice)]
-
-
-@router.get("/", dependencies=READ)
-def fleet_page(reader: Reader, render: Render, health: HealthFilter = None, q: Search = "") -> HTMLResponse:
-    """The fleet."""
-    return render.page(
-        "pages/fleet", here="fleet", page=reader.fleet(health, q.strip()), ingest=reader.ingest()
-    )
-
-
-@router.get("/fragments/fleet", dependencies=READ)
-def fleet_part(reader: Reader, render: Render, health: HealthFilter = None, q: Search = "") -> HTMLResponse:
-    """What changes on the fleet page."""
-    return render.page("parts/fleet", page=reader.fleet(health, q.strip()))
 
 
 @router.get("/machines/{device_id}", dependencies=READ)

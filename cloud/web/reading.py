@@ -25,28 +25,9 @@ SPARK_SUMMARIES = 60
 SPARK_PAUSE_S = 3.0
 """A sparkline is read anew at most this often, in s: in a large fleet, reading them is what a page costs."""
 ALERTS_PER_PAGE = 50
-_OPEN_ALERTS = 100
-_CLEARED_ALERTS = 3
 _STATE_SPAN = timedelta(hours=24)
 _DEFAULT_INTERVAL_S = 60.0
 _MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class FleetPage:
-    """The fleet, filtered."""
-
-    cards: tuple[views.HealthCard, ...]
-    machines: tuple[views.MachineView, ...]
-    alerts: tuple[views.AlertView, ...]
-    """Open, worst first."""
-    cleared: tuple[views.AlertView, ...]
-    """The newest that are over."""
-    total: int
-    open_count: int
-    """Cases that nobody has seen yet."""
-    health: Health | None
-    search: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,27 +99,6 @@ class PageReader:
         self._database = database
         self._sparks = sparks
 
-    def fleet(self, health: Health | None, search: str) -> FleetPage:
-        """All machines, or those in one state, or those whose id or profile contains a text."""
-        with self._database.session() as session:
-            rows = queries.list_machines(session)
-            alerts = queries.list_alerts(session, AlertStatus.OPEN, limit=_OPEN_ALERTS)
-            open_count = count_unseen(session)
-            cleared = queries.list_alerts(session, AlertStatus.CLEARED, limit=_CLEARED_ALERTS)
-            wanted = [r for r in rows if _matches(r, health, search)]
-            machines = tuple(self._machine_view(session, row) for row in sorted(wanted, key=views.urgency))
-        clocks = {row.device_id: row.last_event_time for row in rows}
-        return FleetPage(
-            cards=views.health_cards(rows, health),
-            machines=machines,
-            alerts=tuple(views.alert_view(a, clocks.get(a.device_id)) for a in views.sort_alerts(alerts)),
-            cleared=tuple(views.alert_view(a, None) for a in cleared),
-            total=len(rows),
-            open_count=open_count,
-            health=health,
-            search=search,
-        )
-
     def machine(self, device_id: str) -> MachinePage:
         """One machine with its newest alerts.
 
@@ -209,11 +169,6 @@ class PageReader:
         path = plots.sparkline([(p.event_time, p.score_max) for p in trend if p.score_max is not None])
         self._sparks[row.device_id] = Spark(row.last_event_time, monotonic(), path)
         return path
-
-
-def _matches(row: MachineRow, health: Health | None, search: str) -> bool:
-    text = f"{row.device_id} {row.profile.name if row.profile else ''} {row.regime}".lower()
-    return (health is None or row.health is health) and search.lower() in text
 
 
 def _clocks(session: queries.Session, devices: set[str]) -> dict[str, datetime | None]:

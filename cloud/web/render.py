@@ -17,6 +17,7 @@ from cloud import words
 from cloud.health import Health
 from cloud.people import Permission, Principal
 from cloud.web import plots
+from cloud.web.planning_views import CATCHES
 
 
 class Renderer:
@@ -44,6 +45,7 @@ class Renderer:
             defects=words.DEFECTS,
             Health=Health,
             Permission=Permission,
+            catches=CATCHES,
         )
 
     def shown_to(self, principal: Principal) -> Renderer:

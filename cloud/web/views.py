@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cloud import words
-from cloud.alerts import AlertKind, AlertStatus
+from cloud.alerts import AlertKind
 from cloud.health import Health
 from cloud.hint_words import HintWords, hint_words
 from cloud.store.rows import AlertRow, MachineRow, SensorQuality
@@ -31,16 +31,6 @@ _UNSCORED = frozenset({Health.STANDSTILL, Health.UNSTEADY})
 """States beside which a score would be one of another time."""
 _PRIMARY = ("velocity_rms", "rms", "level", "spread", "slope")
 """Which feature stands for its sensor: the first of these that there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCard:
-    """A count of machines in one state, and the link that shows only those."""
-
-    word: words.StateWord
-    count: int
-    is_current: bool
-    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +157,6 @@ class QualityView:
     """`good`, `fair` or `poor`."""
 
 
-def health_cards(rows: Sequence[MachineRow], current: Health | None) -> tuple[HealthCard, ...]:
-    """One card for each state, most urgent first; the current one links back to all."""
-    counts = {health: sum(row.health is health for row in rows) for health in Health}
-    return tuple(
-        HealthCard(words.STATES[h], counts[h], h is current, "/" if h is current else f"/?health={h}")
-        for h in Health
-    )
-
-
 def machine_view(row: MachineRow, spark: str, threshold: float) -> MachineView:
     """A machine as its line in the table shows it."""
     level, text = quality_level(row.confidence)
@@ -203,15 +184,6 @@ def _notes(row: MachineRow) -> tuple[KindNote, ...]:
     if row.is_drifting:
         notes.append(KindNote(words.KINDS[AlertKind.DRIFT], ""))
     return tuple(notes)
-
-
-def urgency(row: MachineRow) -> tuple[int, float, str]:
-    """Sorts machines: the most urgent state first, alarms by score to one digit, all others by name.
-
-    Calm machines keep their place, whatever their scores do: a table that reorders itself cannot be read.
-    """
-    score = -round(row.score or 0.0, 1) if row.health is Health.ALARM else 0.0
-    return words.STATES[row.health].rank, score, row.device_id
 
 
 def quality_level(confidence: float | None) -> tuple[str, str]:
@@ -262,12 +234,6 @@ def leading_evidence(contributions: Sequence[Contribution]) -> list[Contribution
     """What to look at first: at most `_LEADING` features, each with a share worth naming."""
     ordered = sorted(contributions, key=lambda c: -c.share)
     return ordered[:1] + [c for c in ordered[1:_LEADING] if c.share >= _LEADING_SHARE]
-
-
-def sort_alerts(rows: Sequence[AlertRow]) -> list[AlertRow]:
-    """Worst first: machines before sensors and drift, those nobody has seen, by score, then the newest."""
-    ranks = {kind: rank for rank, kind in enumerate(AlertKind)}
-    return sorted(rows, key=lambda r: (ranks[r.kind], r.status is not AlertStatus.OPEN, -r.score, -r.id))
 
 
 def sensor_views(

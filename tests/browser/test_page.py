@@ -53,9 +53,9 @@ def test_an_alert_that_arrives_is_seen_without_a_reload(
 
     fleet.raise_alarm("pump-03")
 
-    expect(page.locator("[data-alert-id] .who", has_text="pump-03")).to_be_visible()
+    expect(page.locator("#row-pump-03 [data-alert-id]")).to_be_visible()
     expect(page).to_have_title("(2) Fleet · IndustrialGuard")
-    expect(page.locator("#announcer")).to_contain_text("pump-03: Looks like bearing damage at the outer race")
+    expect(page.locator("#announcer")).to_contain_text("pump-03: Unlike itself")
     expect(page.locator("#row-pump-03 .state")).to_have_text("Alarm")
     assert page.evaluate("window.stayed") is True
     assert watch.complaints == []
@@ -92,11 +92,11 @@ def test_the_keyboard_reaches_the_first_alert(fleet: SeededFleet, served: Runnin
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.keyboard.press("Enter")
-    for _ in range(15):
+    for _ in range(30):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.closest('[data-alert-id]') !== null"):
             break
-    assert page.evaluate("document.activeElement.getAttribute('href')") == "/machines/pump-07"
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/cases/1"
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
@@ -117,7 +117,7 @@ def test_an_alert_leads_to_its_case(
     fleet: SeededFleet, served: RunningPage, page: Page, watch: Watch
 ) -> None:
     page.goto(served.url)
-    page.locator("[data-alert-id]", has_text="pump-07").get_by_role("link", name="Case").click()
+    page.locator("#row-pump-07 [data-alert-id]").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("pump-07")
     assert watch.complaints == []
 

@@ -59,24 +59,6 @@ ALERT = AlertRow(
 )
 
 
-def test_cards_count_every_state_and_the_current_one_leads_back() -> None:
-    rows = [MACHINE, replace(MACHINE, health=Health.OFFLINE), replace(MACHINE, health=Health.OFFLINE)]
-    cards = {card.word.key: card for card in views.health_cards(rows, Health.OFFLINE)}
-    assert {key: card.count for key, card in cards.items() if card.count} == {Health.OK: 1, Health.OFFLINE: 2}
-    assert len(cards) == len(Health)
-    assert cards[Health.OFFLINE].href == "/" and cards[Health.OFFLINE].is_current
-    assert cards[Health.OK].href == "/?health=ok"
-
-
-def test_calm_machines_keep_their_place_whatever_they_score() -> None:
-    calm = [replace(MACHINE, device_id=f"m{i}", score=s) for i, s in enumerate([0.1, 0.4, 0.2])]
-    assert sorted(calm, key=views.urgency) == calm
-    low = replace(MACHINE, device_id="a", health=Health.ALARM, score=0.6)
-    high = replace(MACHINE, device_id="b", health=Health.ALARM, score=0.9)
-    watch = replace(MACHINE, device_id="0", health=Health.WATCH, score=1.0)
-    assert sorted([calm[0], watch, low, high], key=views.urgency) == [high, low, watch, calm[0]]
-
-
 def test_a_score_that_is_not_known_is_a_dash_and_never_zero() -> None:
     assert views.machine_view(replace(MACHINE, score=None), "", 0.5).score == "–"
     assert views.machine_view(replace(MACHINE, health=Health.STANDSTILL), "", 0.5).score == "–"
@@ -134,12 +116,6 @@ def test_a_spectrum_names_defects_only_when_bearing_and_speed_are_known() -> Non
     assert with_speed is not None and len(with_speed.defects) == 4 and with_speed.is_coarse
     assert without is not None and without.defects == ()
     assert without.peak_text == "highest 0.4 m/s² at 100–200 Hz"
-
-
-def test_open_alerts_come_first_then_the_worst() -> None:
-    over = replace(ALERT, id=2, status=AlertStatus.CLEARED, score=1.0)
-    worse = replace(ALERT, id=3, score=0.95)
-    assert [a.id for a in views.sort_alerts([over, ALERT, worse])] == [3, 1, 2]
 
 
 class TestSensors:
