@@ -22,6 +22,7 @@ from cloud.api import (
     cases,
     devices,
     forecasts,
+    kpis,
     machines,
     maintenance_log,
     people,
@@ -47,6 +48,7 @@ from cloud.web import (
     access_pages,
     asset_pages,
     case_pages,
+    figure_pages,
     fleet_pages,
     people_pages,
     planning_pages,
@@ -56,6 +58,7 @@ from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
 from cloud.web.reading import Sparks
 from cloud.web.render import Renderer
+from contract.registry import Registry
 
 API_PREFIX = "/api/v1"
 _DESCRIPTION = """Machines, their scores and trends, and the alerts about them.
@@ -77,13 +80,19 @@ _REFUSALS: Responses = {
 }
 
 
-def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue | None = None) -> FastAPI:
+def create_app(
+    settings: ApiSettings,
+    database: Database,
+    catalogue: Catalogue | None = None,
+    registry: Registry | None = None,
+) -> FastAPI:
     """The API and the page over one store.
 
     Args:
         settings: How to pace what is live, and which host names to answer.
         database: An open store; whoever opened it closes it.
         catalogue: The releases that can be rolled out; None: no rollout can be planned.
+        registry: Of published models; None: only what runs is known.
     """
 
     def read_marker() -> str:
@@ -104,6 +113,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.state.settings = settings
     app.state.database = database
     app.state.catalogue = catalogue
+    app.state.registry = registry
     app.state.feed = feed
     app.state.renderer = renderer
     app.state.sparks = Sparks()
@@ -130,6 +140,7 @@ def _add_routes(app: FastAPI) -> None:
         system.router,
         tokens.router,
         people.router,
+        kpis.router,
     ):
         api.include_router(router)
     app.include_router(api)
@@ -141,6 +152,7 @@ def _add_routes(app: FastAPI) -> None:
         web_router,
         rollout_pages.router,
         case_pages.router,
+        figure_pages.router,
         access_pages.router,
         people_pages.router,
     ):

@@ -47,9 +47,14 @@ def replace_finding(session: Session, before: Case, after: Case, now: datetime) 
         stands = (_FINDING.c.case_id == before.id) & _FINDING.c.taken_back_at.is_(None)
         session.connection().execute(update(_FINDING).where(stands).values(taken_back_at=now))
     if after.finding is not None:
-        said = _FINDINGS.dump_python(after.finding, mode="json")
-        values = {"case_id": before.id, "noted_at": now, "taken_back_at": None, "finding": said}
-        session.connection().execute(_FINDING.insert(), values)
+        note_finding(session, before.id, after.finding, now)
+
+
+def note_finding(session: Session, case_id: int, finding: Finding, now: datetime) -> None:
+    """Store what was found of a case of which nothing stands."""
+    said = _FINDINGS.dump_python(finding, mode="json")
+    values = {"case_id": case_id, "noted_at": now, "taken_back_at": None, "finding": said}
+    session.connection().execute(_FINDING.insert(), values)
 
 
 def read_found_cases(session: Session, devices: Collection[str], cut: datetime) -> list[FoundCase]:

@@ -19,6 +19,7 @@ from cloud.alerts import AlertKind, AlertStatus
 from cloud.api.access import READ, PrincipalDep
 from cloud.api.deps import DeviceId, StoreDep
 from cloud.api.problems import ProblemError
+from cloud.web.life_reading import LifeReader
 from cloud.web.reading import AlertChoice, PageReader
 from cloud.web.render import Renderer
 
@@ -37,7 +38,12 @@ def _renderer(request: Request, principal: PrincipalDep) -> Renderer:
     return renderer.shown_to(principal)
 
 
+def _lives(store: StoreDep) -> LifeReader:
+    return LifeReader(store)
+
+
 Reader = Annotated[PageReader, Depends(_reader)]
+Lives = Annotated[LifeReader, Depends(_lives)]
 Render = Annotated[Renderer, Depends(_renderer)]
 StatusFilter = Annotated[str, Query(pattern="^(|open|cleared)$")]
 KindFilter = Annotated[str, Query(pattern="^(|anomaly|sensor_fault|drift)$")]
@@ -57,11 +63,16 @@ Choice = Annotated[AlertChoice, Depends(_choice)]
 
 
 @router.get("/machines/{device_id}", dependencies=READ)
-def machine_page(device_id: DeviceId, reader: Reader, render: Render) -> HTMLResponse:
+def machine_page(device_id: DeviceId, reader: Reader, lives: Lives, render: Render) -> HTMLResponse:
     """One machine."""
-    return render.page(
-        "pages/machine", here="machine", page=reader.machine(device_id), ingest=reader.ingest()
-    )
+    page, life = reader.machine(device_id), lives.life(device_id)
+    return render.page("pages/machine", here="machine", page=page, life=life, ingest=reader.ingest())
+
+
+@router.get("/fragments/machines/{device_id}/life", dependencies=READ)
+def machine_life(device_id: DeviceId, lives: Lives, render: Render) -> HTMLResponse:
+    """What changes below the charts of its whole life."""
+    return render.page("parts/life", life=lives.life(device_id))
 
 
 @router.get("/fragments/machines/{device_id}", dependencies=READ)
