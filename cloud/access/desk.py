@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlmodel import Session
-
 from cloud.access.passwords import is_password
 from cloud.access.throttle import Throttle
 from cloud.access.tokens import ACCESS_SPAN, Signer, digest_of, new_id, new_secret, parse_key
@@ -32,6 +30,7 @@ from cloud.store.people import (
     read_person,
     renew_sign_in,
 )
+from cloud.store.queries import Session
 
 SESSION_SPAN = timedelta(hours=12)
 """A browser's session ends so long after it began: a shift and what comes after it."""

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel import Session
-
 from cloud.access.passwords import check_password, hash_password
 from cloud.access.tokens import digest_of, format_key, new_id, new_secret, new_short_secret
 from cloud.errors import AccessError, NotFoundError
@@ -21,6 +19,7 @@ from cloud.store import people
 from cloud.store.api_keys import ApiKey, add_key
 from cloud.store.database import Database
 from cloud.store.people import Person
+from cloud.store.queries import Session
 from contract.errors import DataError
 
 LINK_SPAN = timedelta(days=3)
