@@ -143,7 +143,9 @@ def test_a_wrong_name_and_a_wrong_password_are_refused_alike(desk: AccessDesk, n
         desk.sign_in(name, "wrong" * 3, HERE)
 
 
-def test_whoever_has_chosen_no_password_cannot_sign_in_with_none(desk: AccessDesk, people: PeopleDesk) -> None:
+def test_whoever_has_chosen_no_password_cannot_sign_in_with_none(
+    desk: AccessDesk, people: PeopleDesk
+) -> None:
     people.add("Jo", Role.VIEWER, None)
     for password in ("", "nobody has this password"):
         with pytest.raises(SignInRefusedError):
