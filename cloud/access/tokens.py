@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import jwt
@@ -61,7 +61,7 @@ def parse_key(text: str) -> tuple[str, str] | None:
 class Signer:
     """Signs access tokens, and believes its own only."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     """At least 256 bits; the same in every process that shares a store."""
 
     def sign(self, sign_in: str, now: datetime) -> str:

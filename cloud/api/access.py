@@ -85,7 +85,6 @@ def read_principal(
 PrincipalDep = Annotated[Principal, Depends(read_principal)]
 
 
-@cache
 def need(permission: Permission, is_fleet_wide: bool = False) -> Callable[[Principal], Principal]:
     """A dependency that lets a caller pass who holds a permission.
 
@@ -96,6 +95,12 @@ def need(permission: Permission, is_fleet_wide: bool = False) -> Callable[[Princ
     Raises:
         ProblemError: 403, on a call by somebody who does not hold it.
     """
+    return _need(permission, is_fleet_wide)
+
+
+@cache
+def _need(permission: Permission, is_fleet_wide: bool) -> Callable[[Principal], Principal]:
+    """One for each, so that a test can tell what a route asks for."""
 
     def check(principal: PrincipalDep) -> Principal:
         if not principal.may(permission):
