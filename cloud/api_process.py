@@ -59,7 +59,7 @@ async def answer_people(
     Raises:
         ConfigError: the repository of releases cannot be one.
     """
-    app = create_app(settings.api, database, _open_catalogue(settings))
+    app = create_app(settings.api, database, _open_catalogue(settings), settings.eam)
     app.add_middleware(RequestCounter, metrics=ApiMetrics(monitor.registry))
     server = ApiServer(app, settings.api, takes_signals=False)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -12,16 +12,17 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.api import alerts, cases, devices, forecasts, machines, rollouts, system
+from cloud.api import alerts, cases, devices, eam, forecasts, machines, rollouts, system, work_orders
 from cloud.api.deps import utc_now
 from cloud.api.live import LiveFeed
 from cloud.api.problems import install_problems
 from cloud.api.security import SecurityHeaders
 from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
+from cloud.eam.settings import EamSettings
 from cloud.store import queries
 from cloud.store.database import Database
-from cloud.web import case_pages, rollout_pages
+from cloud.web import case_pages, order_pages, rollout_pages
 from cloud.web.case_reading import CaseReader
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
@@ -38,13 +39,19 @@ unless told otherwise, and changes are accepted from its own pages or from progr
 site's pages."""
 
 
-def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue | None = None) -> FastAPI:
+def create_app(
+    settings: ApiSettings,
+    database: Database,
+    catalogue: Catalogue | None = None,
+    maintenance: EamSettings | None = None,
+) -> FastAPI:
     """The API and the page over one store.
 
     Args:
         settings: How to pace what is live, and which host names to answer.
         database: An open store; whoever opened it closes it.
         catalogue: The releases that can be rolled out; None: no rollout can be planned.
+        maintenance: The company's maintenance system, which may call in; None: it may not.
     """
 
     def read_marker() -> str:
@@ -65,6 +72,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.state.settings = settings
     app.state.database = database
     app.state.catalogue = catalogue
+    app.state.eam = maintenance
     app.state.feed = feed
     app.state.renderer = renderer
     app.state.reader = PageReader(database)
@@ -78,6 +86,8 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
         forecasts.router,
         alerts.router,
         cases.router,
+        work_orders.router,
+        eam.router,
         rollouts.router,
         devices.router,
         system.router,
@@ -88,6 +98,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.include_router(web_router)
     app.include_router(rollout_pages.router)
     app.include_router(case_pages.router)
+    app.include_router(order_pages.router)
     mount_static(app)
     return app
 

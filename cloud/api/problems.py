@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from cloud.errors import AssetError, CaseError, NotFoundError, StaleError
+from cloud.errors import AssetError, CaseError, NotFoundError, OrderError, StaleError
 from contract.errors import IndustrialGuardError
 from ota.errors import RolloutError, UpdateError
 
@@ -127,6 +127,6 @@ def sentence(error: Exception) -> str:
 def _status_of(error: Exception) -> int:
     if isinstance(error, NotFoundError):
         return HTTPStatus.NOT_FOUND
-    if isinstance(error, AssetError | CaseError | StaleError | RolloutError):
+    if isinstance(error, AssetError | CaseError | OrderError | StaleError | RolloutError):
         return HTTPStatus.CONFLICT
     return HTTPStatus.SERVICE_UNAVAILABLE

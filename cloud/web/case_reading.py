@@ -18,6 +18,8 @@ from cloud.store.queries import Session
 from cloud.store.rows import AlertRow
 from cloud.triage import Assessment
 from cloud.web.case_views import CaseLine, CaseView, assess_case, case_line, case_view
+from cloud.web.order_reading import read_case_orders
+from cloud.web.order_views import CaseOrders
 from contract.snapshot import SECONDS
 
 CASES_SHOWN, ALERTS_SHOWN, ENTRIES_SHOWN = 200, 50, 500
@@ -43,6 +45,7 @@ class CasePage:
     alerts: tuple[AlertRow, ...]
     past: tuple[CaseLine, ...]
     """Of the same machine, closed."""
+    orders: CaseOrders
     open_count: int
 
 
@@ -85,9 +88,10 @@ class CaseReader:
             lines = [case_line(each, _assess(session, each, now), now) for each in past]
             entries = list_entries(session, case_id, ENTRIES_SHOWN)
             view = case_view(stored, _assess(session, stored, now), entries, now)
+            orders = read_case_orders(session, case_id, stored.case.is_open)
             open_count = count_unseen(session)
         own = tuple(each for each in lines if each.id != case_id)
-        return CasePage(view, tuple(rows), own, open_count)
+        return CasePage(view, tuple(rows), own, orders, open_count)
 
 
 def _assess(session: Session, stored: StoredCase, now: datetime) -> Assessment:
