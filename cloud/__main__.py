@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cloud.access.signing_key import parse_signing_key
+from cloud.eam.settings import FILE_VARIABLE, EamSettings, read_settings
 from cloud.keeping import Keeping
 from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import Process, run_ingest, run_until_told
@@ -26,8 +27,8 @@ from contract.errors import ConfigError, IndustrialGuardError
 from contract.identity import IdentityFolder
 from contract.logs import configure_logging
 
-INGEST, SINK, API, SERVE, ALL, RELEASES, REPLAY = COMMANDS = (
-    *("ingest", "sink", "api", "serve", "all", "releases"),
+INGEST, SINK, API, SERVE, ALL, RELEASES, EAM, REPLAY = COMMANDS = (
+    *("ingest", "sink", "api", "serve", "all", "releases", "eam"),
     "replay-dead-letters",
 )
 PKI_COMMANDS = (
@@ -55,8 +56,10 @@ commands:
   sink                 stream to store and alerts; acknowledges to the devices
   api                  API and page over the store
   releases             rollouts to signed assignments for the devices
-  serve                sink and api (and releases, with a --director-key) in one process, for one machine
-  all                  ingest, sink and api (and releases) in one process
+  eam                  work orders to the company's maintenance system, and back
+  serve                sink and api (and releases, with a --director-key; eam, with an --eam file) in one
+                       process, for one machine
+  all                  ingest, sink and api (and releases, eam) in one process
   replay-dead-letters  validate the dead letters again; what passes now is stored
 
 of releases, through the API, with its own --help:
@@ -93,6 +96,7 @@ examples:
   industrialguard cloud api --http 127.0.0.1:8080
   industrialguard cloud api --repository https://updates.plant --repository-root 1.root.json
   industrialguard cloud releases --director-key file:director --mqtt mqtts://broker.plant:8884
+  industrialguard cloud eam --eam /etc/industrialguard/eam.toml
   industrialguard cloud rollout plan pump 7-0a1b2c3d4e5f --canary 5% --then rest
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 
@@ -104,7 +108,7 @@ environment, for what has no flag on the command line:
   INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
   INDUSTRIALGUARD_SHARED  1: as --shared
   INDUSTRIALGUARD_DIRECTOR_KEYS  as --director-key, separated by spaces
-  INDUSTRIALGUARD_REPOSITORY, INDUSTRIALGUARD_REPOSITORY_ROOT
+  INDUSTRIALGUARD_REPOSITORY, INDUSTRIALGUARD_REPOSITORY_ROOT, INDUSTRIALGUARD_EAM
   INDUSTRIALGUARD_SIGNING_KEY  signs access tokens: 64 hexadecimal digits (default: a file in DIR)
   INDUSTRIALGUARD_BEHIND_TLS   1: a proxy in front speaks TLS, so cookies go over that alone
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
@@ -206,6 +210,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="its metadata/1.root.json, as devices are given it",
     )
+    parser.add_argument(
+        "--eam", type=Path, metavar="FILE", help="where the maintenance system is (docs/operations.md)"
+    )
     parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
     return parser
 
@@ -266,6 +273,7 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
             arguments.director_key or environment.get("INDUSTRIALGUARD_DIRECTOR_KEYS", "").split()
         ),
         repository=_read_repository(arguments, environment),
+        eam=_read_eam(arguments, environment),
         metrics=read_metrics(arguments, environment),
         signing_key=_read_signing_key(environment),
     )
@@ -274,6 +282,11 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
 def _read_signing_key(environment: Mapping[str, str]) -> bytes | None:
     text = environment.get("INDUSTRIALGUARD_SIGNING_KEY")
     return parse_signing_key(text.strip(), "INDUSTRIALGUARD_SIGNING_KEY") if text else None
+
+
+def _read_eam(arguments: argparse.Namespace, environment: Mapping[str, str]) -> EamSettings | None:
+    file = arguments.eam or environment.get(FILE_VARIABLE)
+    return read_settings(Path(file), environment) if file else None
 
 
 def _read_repository(
@@ -334,6 +347,10 @@ def _find_process(command: str) -> Process:
         from cloud.api_process import run_api
 
         return run_api
+    if command == EAM:
+        from cloud.eam_process import run_eam
+
+        return run_eam
     if command == RELEASES:
         from cloud.releases_process import run_releases
 

@@ -64,9 +64,8 @@ async def answer_people(
     Raises:
         ConfigError: the repository of releases cannot be one.
     """
-    app = create_app(
-        _with_signing_key(settings), database, _open_catalogue(settings), _open_registry(settings)
-    )
+    models = _open_catalogue(settings), _open_registry(settings)
+    app = create_app(_with_signing_key(settings), database, *models, settings.eam)
     app.add_middleware(RequestCounter, metrics=ApiMetrics(monitor.registry))
     server = ApiServer(app, settings.api, takes_signals=False)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

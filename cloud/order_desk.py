@@ -19,6 +19,7 @@ from cloud.cases import Case, CaseState
 from cloud.errors import OrderError, StaleError
 from cloud.order_text import Evidence, order_text, order_title
 from cloud.store import queries
+from cloud.store.assessments import assess_cases
 from cloud.store.assets import assets_of_devices
 from cloud.store.cases import list_cases, read_case
 from cloud.store.database import Database
@@ -35,7 +36,7 @@ from cloud.store.orders import (
     read_order,
     save_order,
 )
-from cloud.triage import Criticality, Urgency
+from cloud.triage import Urgency
 from cloud.work_orders import SYSTEM, Change, Order, OrderState, Policy, order_key
 
 SUGGEST_FROM = Urgency.SOON
@@ -107,9 +108,8 @@ class OrderDesk:
             cases = [each.case for each in list_cases(session, states, limit=CASES_READ)]
             had = cases_with_orders(session, [case.id for case in cases])
             new = [case for case in cases if case.id not in had and not case.is_asleep(now)]
-            urgent = [
-                case.id for case in new if read_evidence(session, case).assess(now).urgency >= SUGGEST_FROM
-            ]
+            judged = assess_cases(session, new, now)
+            urgent = [case_id for case_id, how in judged.items() if how.urgency >= SUGGEST_FROM]
         return sum(self._suggest_urgent(case_id, policy) for case_id in urgent)
 
     def _suggest_urgent(self, case_id: int, policy: Policy) -> bool:
@@ -117,13 +117,13 @@ class OrderDesk:
         with self._database.transaction() as session:
             lock_machines(session, [read_case(session, case_id).case.device_id])
             case = read_case(session, case_id).case
-            evidence = read_evidence(session, case)
-            assessment = evidence.assess(now)
+            assessment = assess_cases(session, [case], now)[case_id]
             if not case.is_open or assessment.urgency < SUGGEST_FROM or count_orders(session, case_id):
                 return False
             stored = self._suggest(session, case, SYSTEM)
+            site = stored.order.site
             recent = orders_approved_since(session, now - work_orders.DAY)
-            if policy.allows(assessment, evidence.site, recent, now):
+            if policy.allows(assessment, site, recent, now):
                 self._save(session, stored, work_orders.order_by_itself(stored.order, now), now)
             return True
 
@@ -132,7 +132,7 @@ class OrderDesk:
             raise OrderError(f"case {case.id} is closed; reopen it to order something for it")
         now = self._clock()
         evidence = read_evidence(session, case)
-        assessment = evidence.assess(now)
+        assessment = assess_cases(session, [case], now)[case.id]
         order = Order(
             key=order_key(case.id, count_orders(session, case.id) + 1),
             case_id=case.id,
@@ -198,12 +198,10 @@ class OrderDesk:
 def read_evidence(session: Session, case: Case) -> Evidence:
     """What is known of a case now."""
     asset = assets_of_devices(session, [case.device_id]).get(case.device_id)
-    alerts = queries.list_alerts(session, device=case.device_id, limit=ALERTS_READ)
     return Evidence(
         case=case,
-        alerts=tuple(alert for alert in alerts if alert.id in case.alerts),
+        alerts=tuple(queries.alerts_of_case(session, case.id, ALERTS_READ)),
         forecasts=tuple(newest_forecasts(session, case.device_id)),
-        criticality=Criticality.MEDIUM if asset is None else asset.criticality,
         machine=case.device_id if asset is None else asset.name or asset.tag,
         site="" if asset is None else asset.place.site,
     )

@@ -15,7 +15,7 @@ from cloud.cases import DRIFT, SENSOR, UNKNOWN, Case
 from cloud.hint_words import cause_of, check_of
 from cloud.outcomes import MadeForecast
 from cloud.store.rows import AlertRow
-from cloud.triage import Assessment, Criticality, Outlook, assess
+from cloud.triage import Assessment
 from cloud.work_orders import MAX_TEXT, MAX_TITLE
 from contract.snapshot import SECONDS
 
@@ -32,7 +32,6 @@ class Evidence:
     """The case's own, newest first."""
     forecasts: tuple[MadeForecast, ...]
     """The newest of each component."""
-    criticality: Criticality
     machine: str
     """As the plant calls it."""
     site: str = ""
@@ -48,16 +47,6 @@ class Evidence:
     def due(self) -> datetime | None:
         """Until when at the latest, at a risk of one in ten; None: nobody can say."""
         return min(self.ends().values(), default=None)
-
-    def assess(self, now: datetime) -> Assessment:
-        """How bad and how soon."""
-        due = self.due()
-        outlook = Outlook(
-            p10=None if due is None else due - now,
-            score=max((alert.score for alert in self.alerts), default=0.0),
-            is_active=any(alert.cleared_at is None for alert in self.alerts),
-        )
-        return assess(self.case.symptom, self.criticality, outlook)
 
 
 def order_title(evidence: Evidence) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cloud.api.settings import ApiSettings
+from cloud.eam.settings import EamSettings
 from cloud.kafka_settings import KafkaAddress, KafkaStreamConfig
 from cloud.keeping import Keeping
 from cloud.sqlite_stream import SqliteStreamConfig
@@ -92,6 +93,8 @@ class CloudSettings:
     """URIs of the keys that sign assignments (`ota.keys`); none: this process carries out no rollouts."""
     repository: RepositorySettings | None = None
     """Of releases, for planning rollouts; None: none can be planned here."""
+    eam: EamSettings | None = None
+    """The company's maintenance system; None: orders wait here."""
     metrics: tuple[str, int] | None = None
     """Host and port that answer /healthz, /readyz and /metrics; None: nowhere."""
 

@@ -21,6 +21,7 @@ from cloud.api import (
     assets,
     cases,
     devices,
+    eam,
     forecasts,
     kpis,
     machines,
@@ -31,6 +32,7 @@ from cloud.api import (
     rollouts,
     system,
     tokens,
+    work_orders,
 )
 from cloud.api.audit_trail import AuditTrail
 from cloud.api.deps import utc_now
@@ -42,6 +44,7 @@ from cloud.api.schemas import Problem, Responses
 from cloud.api.security import SecurityHeaders
 from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
+from cloud.eam.settings import EamSettings
 from cloud.store import queries
 from cloud.store.database import Database
 from cloud.web import (
@@ -50,6 +53,7 @@ from cloud.web import (
     case_pages,
     figure_pages,
     fleet_pages,
+    order_pages,
     people_pages,
     planning_pages,
     rollout_pages,
@@ -85,6 +89,7 @@ def create_app(
     database: Database,
     catalogue: Catalogue | None = None,
     registry: Registry | None = None,
+    maintenance: EamSettings | None = None,
 ) -> FastAPI:
     """The API and the page over one store.
 
@@ -93,6 +98,7 @@ def create_app(
         database: An open store; whoever opened it closes it.
         catalogue: The releases that can be rolled out; None: no rollout can be planned.
         registry: Of published models; None: only what runs is known.
+        maintenance: The company's maintenance system, which may call in; None: it may not.
     """
 
     def read_marker() -> str:
@@ -114,6 +120,7 @@ def create_app(
     app.state.database = database
     app.state.catalogue = catalogue
     app.state.registry = registry
+    app.state.eam = maintenance
     app.state.feed = feed
     app.state.renderer = renderer
     app.state.sparks = Sparks()
@@ -135,6 +142,8 @@ def _add_routes(app: FastAPI) -> None:
         planned_stops.router,
         planning.router,
         maintenance_log.router,
+        work_orders.router,
+        eam.router,
         rollouts.router,
         devices.router,
         system.router,
@@ -152,6 +161,7 @@ def _add_routes(app: FastAPI) -> None:
         web_router,
         rollout_pages.router,
         case_pages.router,
+        order_pages.router,
         figure_pages.router,
         access_pages.router,
         people_pages.router,

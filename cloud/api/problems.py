@@ -21,6 +21,7 @@ from cloud.errors import (
     AssetError,
     CaseError,
     NotFoundError,
+    OrderError,
     SignInRefusedError,
     StaleError,
     TooManyTriesError,
@@ -40,6 +41,7 @@ _STATUS: Mapping[type[Exception], int] = {
     AccessError: HTTPStatus.CONFLICT,
     AssetError: HTTPStatus.CONFLICT,
     CaseError: HTTPStatus.CONFLICT,
+    OrderError: HTTPStatus.CONFLICT,
     RolloutError: HTTPStatus.CONFLICT,
     StaleError: HTTPStatus.CONFLICT,
 }

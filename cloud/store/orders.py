@@ -53,6 +53,8 @@ class OrderChoice:
     case_id: int | None = None
     before: int | None = None
     """Only ids below it, to page on."""
+    sites: frozenset[str] | None = None
+    """Only of machines of these sites."""
 
 
 def read_order(session: Session, order_id: int) -> StoredOrder:
@@ -83,6 +85,8 @@ def list_orders(session: Session, choice: OrderChoice = OrderChoice(), limit: in
         query = query.where(columns.device_id == choice.device)
     if choice.case_id is not None:
         query = query.where(columns.case_id == choice.case_id)
+    if choice.sites is not None:
+        query = query.where(columns.site.in_(sorted(choice.sites)))
     if choice.before is not None:
         query = query.where(columns.id < choice.before)
     return _read(session, query)

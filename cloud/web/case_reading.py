@@ -25,6 +25,8 @@ from cloud.store.queries import Session
 from cloud.triage import Assessment, Urgency
 from cloud.web.case_views import CaseLine, CaseView, LifeView, case_line, case_view, life_view, record_words
 from cloud.web.evidence import evidence_of
+from cloud.web.order_reading import read_case_orders
+from cloud.web.order_views import CaseOrders
 from cloud.web.views import AlertView
 
 CASES_SHOWN, OPEN_CASES, ALERTS_SHOWN, ENTRIES_SHOWN, SIMILAR_SHOWN = 200, 5000, 20, 500, 8
@@ -70,6 +72,7 @@ class CasePage:
     """Other closed ones of this machine."""
     components: tuple[str, ...]
     """Names to pick from."""
+    orders: CaseOrders
     open_count: int
 
 
@@ -135,6 +138,7 @@ class CaseReader:
                 record=record_words(count_verdicts(session, case)),
                 past=lines.of(past),
                 components=_components(asset, logged, {made.component for made in forecasts}),
+                orders=read_case_orders(session, case_id, case.is_open),
                 open_count=count_unseen(session),
             )
 

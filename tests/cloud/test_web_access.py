@@ -44,7 +44,7 @@ def sign_in(client: TestClient, name: str = "Aylin Kaya", next_path: str = "/") 
     form = {"name": name, "password": PASSWORD, "next": next_path}
     answer = client.post("/sign-in", data=form)
     assert answer.status_code == 303, answer.text
-    return answer.headers["location"]
+    return str(answer.headers["location"])
 
 
 def test_from_the_first_start_to_an_administrator(app: FastAPI, client: TestClient) -> None:

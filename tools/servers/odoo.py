@@ -147,10 +147,11 @@ def _install(python: str, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         made = Path(place) / "odoo"
-        pip = [str(made / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+        own = str(made / "bin" / "python")
+        quietly = ("--disable-pip-version-check", "-q")
         steps = (
             [python, "-m", "venv", str(made)],
-            [*pip, "-q", "install", "--no-deps", "-r", str(REQUIREMENTS)],
+            [own, "-m", "pip", *quietly, "install", "--no-deps", "-r", str(REQUIREMENTS)],
         )
         for step in steps:
             done = subprocess.run(step, capture_output=True, text=True, check=False, env=_plain())
