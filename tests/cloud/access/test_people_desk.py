@@ -89,7 +89,7 @@ def test_somebody_always_administers(people: PeopleDesk) -> None:
         with pytest.raises(AccessError, match="another administrator first"):
             people.change(aylin.id, change[0], None, is_active=change[1])
     people.add("Jo", Role.ADMIN, None)
-    assert people.change(aylin.id, Role.VIEWER, ["north"], is_active=True).sites == {"north"}
+    assert people.change(aylin.id, Role.VIEWER, ["north"], is_active=True).sites == frozenset({"north"})
 
 
 @pytest.mark.parametrize(
