@@ -219,6 +219,6 @@ def test_a_new_password_needs_the_old_one_and_ends_what_else_is_signed_in(
     assert app.state.access.by_session(other) is None
     assert client.get("/account").status_code == 200
     app.state.access.begin_session(aylin, "elsewhere")
-    assert "everywhere else" in client.get("/account").text
+    assert "Sign out everywhere else" in client.get("/account").text
     assert client.post("/account/sign-ins/end").status_code == 303
-    assert "everywhere else" not in client.get("/account").text
+    assert "Sign out everywhere else" not in client.get("/account").text
