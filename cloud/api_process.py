@@ -19,6 +19,7 @@ from cloud.monitor import Monitor
 from cloud.processes import listen
 from cloud.settings import CloudSettings
 from cloud.store.database import Database, open_database
+from contract.registry import Registry
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ async def answer_people(
     Raises:
         ConfigError: the repository of releases cannot be one.
     """
-    app = create_app(settings.api, database, _open_catalogue(settings))
+    app = create_app(settings.api, database, _open_catalogue(settings), _open_registry(settings))
     app.add_middleware(RequestCounter, metrics=ApiMetrics(monitor.registry))
     server = ApiServer(app, settings.api, takes_signals=False)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -78,3 +79,9 @@ def _open_catalogue(settings: CloudSettings) -> Catalogue | None:
     if settings.repository is None:
         return None
     return Catalogue(settings.repository, settings.catalogue_folder)
+
+
+def _open_registry(settings: CloudSettings) -> Registry | None:
+    """Where `cloud rul` looks, unless it is told otherwise."""
+    folder = settings.data_dir / "registry"
+    return Registry(folder) if folder.is_dir() else None

@@ -21,13 +21,14 @@ from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
 from cloud.store import queries
 from cloud.store.database import Database
-from cloud.web import case_pages, rollout_pages
+from cloud.web import case_pages, figure_pages, rollout_pages
 from cloud.web.case_reading import CaseReader
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
 from cloud.web.reading import PageReader
 from cloud.web.render import Renderer
 from cloud.web.rollout_reading import RolloutReader
+from contract.registry import Registry
 
 API_PREFIX = "/api/v1"
 _DESCRIPTION = """Machines, their scores and trends, and the alerts about them.
@@ -38,13 +39,19 @@ unless told otherwise, and changes are accepted from its own pages or from progr
 site's pages."""
 
 
-def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue | None = None) -> FastAPI:
+def create_app(
+    settings: ApiSettings,
+    database: Database,
+    catalogue: Catalogue | None = None,
+    registry: Registry | None = None,
+) -> FastAPI:
     """The API and the page over one store.
 
     Args:
         settings: How to pace what is live, and which host names to answer.
         database: An open store; whoever opened it closes it.
         catalogue: The releases that can be rolled out; None: no rollout can be planned.
+        registry: Of published models; None: only what runs is known.
     """
 
     def read_marker() -> str:
@@ -65,6 +72,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.state.settings = settings
     app.state.database = database
     app.state.catalogue = catalogue
+    app.state.registry = registry
     app.state.feed = feed
     app.state.renderer = renderer
     app.state.reader = PageReader(database)
@@ -88,6 +96,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.include_router(web_router)
     app.include_router(rollout_pages.router)
     app.include_router(case_pages.router)
+    app.include_router(figure_pages.router)
     mount_static(app)
     return app
 
