@@ -121,3 +121,23 @@ class OrderError(CloudError):
 
 class AssetError(CloudError):
     """What somebody asked of an asset cannot be done as the plant is mapped now."""
+
+
+class EamError(CloudError):
+    """The maintenance system did not do what it was asked."""
+
+
+class EamUnavailableError(EamError):
+    """It does not answer, or says that it cannot now; it may have done it all the same."""
+
+    retriable = True
+
+
+class EamAccessError(EamError):
+    """It does not let us in; every order waits until somebody has seen to that."""
+
+    retriable = True
+
+
+class EamRefusedError(EamError):
+    """It will not do this, however often it is asked; a person has to look."""

@@ -8,6 +8,7 @@ counts by the time at which it was said there, whatever arrives first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from cloud.triage import Assessment, Severity, Urgency
 MAX_TITLE, MAX_TEXT = 120, 4000
 """Characters; what the narrowest of the known systems takes."""
 DAY = timedelta(days=1)
+KEY_PREFIX = "ig-"
+_KEY = re.compile(rf"(?<![\w-]){KEY_PREFIX}\d+-\d+(?![\w-])")
 SYSTEM, EAM = "system", "eam"
 """Who did what no person did here."""
 
@@ -125,6 +128,20 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a maintenance system says of one order."""
+
+    key: str
+    eam_id: str
+    state: OrderState
+    said_at: datetime
+    """By its clock, aware UTC."""
+    url: str = ""
+    message_id: str = ""
+    """The same when it is said again; empty: what it says is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """An order after something happened to it."""
 
@@ -167,7 +184,17 @@ def order_key(case_id: int, number: int) -> str:
     >>> order_key(41, 2)
     'ig-41-2'
     """
-    return f"ig-{case_id}-{number}"
+    return f"{KEY_PREFIX}{case_id}-{number}"
+
+
+def find_key(text: str) -> str:
+    """The first key in a text that a maintenance system keeps it in; empty: there is none.
+
+    >>> find_key("[ig-41-2] Pump 7 looks like imbalance")
+    'ig-41-2'
+    """
+    found = _KEY.search(text)
+    return found.group() if found else ""
 
 
 def suggest(order: Order, who: str, now: datetime) -> Change:

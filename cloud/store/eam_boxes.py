@@ -21,7 +21,7 @@ from cloud.store.news import mark_change
 from cloud.store.order_tables import EamConnectionRow, EamInboxRow, EamOutboxRow
 from cloud.store.statements import insert_new, insert_new_rows
 from cloud.store.tables import table_of
-from cloud.work_orders import OrderState
+from cloud.work_orders import OrderState, Said
 
 _OUT, _IN, _CONNECTION = table_of(EamOutboxRow), table_of(EamInboxRow), table_of(EamConnectionRow)
 MAX_PROBLEM = 300
@@ -56,20 +56,6 @@ class Errand:
     attempts: int
     is_dead: bool
     problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a maintenance system says of one order."""
-
-    key: str
-    eam_id: str
-    state: OrderState
-    said_at: datetime
-    """By its clock, aware UTC."""
-    url: str = ""
-    message_id: str = ""
-    """The same when it is said again; empty: what it says is."""
 
 
 @dataclass(frozen=True, slots=True)
