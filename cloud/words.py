@@ -301,6 +301,15 @@ def regime_words(regime: str) -> str:
     return regime.replace("_", " ")
 
 
+def plain_words(name: str) -> str:
+    """A name from a log as words.
+
+    >>> plain_words("oil_change")
+    'oil change'
+    """
+    return name.replace("_", " ")
+
+
 def span_words(span: timedelta) -> str:
     """A length of time in its two largest units.
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from cloud.api import alerts, cases, devices, forecasts, machines, rollouts, system
+from cloud.api import alerts, cases, devices, forecasts, kpis, machines, rollouts, system
 from cloud.api.deps import utc_now
 from cloud.api.live import LiveFeed
 from cloud.api.problems import install_problems
@@ -89,6 +89,7 @@ def create_app(
         rollouts.router,
         devices.router,
         system.router,
+        kpis.router,
     ):
         api.include_router(router)
     app.include_router(api)

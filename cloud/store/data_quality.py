@@ -52,7 +52,7 @@ class DeviceData:
     clock_error_s: float | None
     """None: its clock can be right."""
     expected: int
-    """Summaries over the last `SPAN` that it was watched, by its own interval; 0: it was silent."""
+    """Summaries over the last `SPAN`, as far as it is rolled up, by its own interval; 0: not known."""
     received: int
     outbox: int
     """Messages that wait on it."""
@@ -127,19 +127,20 @@ def _machines(session: Session, since: datetime) -> list[Row[Any]]:
     hour = since.replace(minute=0, second=0, microsecond=0)
     received = select(func.sum(_ROLLUP.c.summaries)).where(of_machine, _ROLLUP.c.start >= hour)
     first = select(func.min(_ROLLUP.c.start)).where(of_machine)
-    query = select(
-        _MACHINE, received.scalar_subquery().label("received"), first.scalar_subquery().label("first")
-    ).order_by(_MACHINE.c.device_id)
+    newest = select(func.max(_ROLLUP.c.event_time)).where(of_machine, _ROLLUP.c.start >= hour)
+    asked = {"received": received, "first": first, "newest": newest}
+    columns = [query.scalar_subquery().label(name) for name, query in asked.items()]
+    query = select(_MACHINE, *columns).order_by(_MACHINE.c.device_id)
     return list(session.connection().execute(query).all())
 
 
 def _device(row: Row[Any], now: datetime, late: int, sensors: tuple[BadSensor, ...]) -> DeviceData:
     expected = 0
     hour = (now - SPAN).replace(minute=0, second=0, microsecond=0)
-    if row.first is not None and row.summary_interval_s and row.last_event_time is not None:
+    if row.newest is not None and row.summary_interval_s and not late:
         # The first hour is left out where it was not watched from its beginning.
         begin = hour if row.first < hour else row.first + HOUR
-        span = row.last_event_time - begin
+        span = row.newest - begin
         expected = max(0, int(span.total_seconds() / row.summary_interval_s))
     received = min(row.received or 0, expected) if expected else 0
     return DeviceData(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ from cloud.store.assets import Sites
 from cloud.store.cases import count_unseen
 from cloud.store.database import Database
 from cloud.store.kpi_facts import Belongs, read_belongings, read_facts
-from cloud.web.kpi_views import Figure, figures, hours_words, interval_words, middle_words, share_words
+from cloud.web.kpi_views import Figure, between_words, figures, interval_words, middle_words, share_words
 
 DAYS = (30, 90, 365)
 MONTHS = 12
@@ -79,7 +79,7 @@ class KpiReader:
             kpis=kpis,
             figures=figures(kpis),
             tables=(
-                ("By month", tuple(_row(f"{m.start:%b %Y}", count(own, m)) for m in months)),
+                ("By month", _month_rows(own, months)),
                 ("By site", _rows(own, period, {d: known[d].site or "no site" for d in wanted})),
                 ("By machine type", _rows(own, period, {d: known[d].machine_type or "–" for d in wanted})),
             ),
@@ -123,6 +123,13 @@ def _months(now: datetime) -> list[Period]:
     return found
 
 
+def _month_rows(facts: Facts, months: Sequence[Period]) -> tuple[tuple[str, ...], ...]:
+    """Back to the first month in which anything was watched."""
+    first = min((each.since for each in facts.watches), default=None)
+    watched = [month for month in months if first is not None and month.end > first]
+    return tuple(_row(f"{month.start:%b %Y}", count(facts, month)) for month in watched)
+
+
 def _rows(facts: Facts, period: Period, groups: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
     by_group: dict[str, list[str]] = {}
     for device, group in groups.items():
@@ -140,5 +147,5 @@ def _row(name: str, kpis: Kpis) -> tuple[str, ...]:
         middle_words(kpis.forewarning),
         str(kpis.nuisance.events),
         str(kpis.failures.events),
-        hours_words(kpis.failures.between_h),
+        between_words(kpis.failures),
     )

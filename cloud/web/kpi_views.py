@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from cloud.kpis import Kpis, Rate, Share, Spread
 
-ENOUGH = 5
-"""Fewer cases or failures than this are shown as counts only."""
+ENOUGH, ENOUGH_FOR_SHARE = 5, 20
+"""Fewer lengths of time have no mean or median; shares of fewer are shown as counts."""
 NOT_ENOUGH = "not enough yet"
 
 
@@ -44,7 +44,7 @@ def _figures(kpis: Kpis) -> Iterator[Figure]:
         "precision",
         "Alarms that were right",
         share_words(kpis.precision),
-        f"{_share_basis(kpis.precision, 'checked cases')}; {kpis.not_checked} more were closed unchecked",
+        _share_basis(kpis.precision, "checked cases") + _more(kpis.not_checked, "closed unchecked"),
         "right ÷ (right + false alarms), cases closed in the period that somebody checked",
         "precision, as in information retrieval",
     )
@@ -52,7 +52,7 @@ def _figures(kpis: Kpis) -> Iterator[Figure]:
         "recall",
         "Failures that we warned of",
         share_words(kpis.recall),
-        f"{_share_basis(kpis.recall, 'failures')}; {kpis.unwatched} more on machines not watched then",
+        _share_basis(kpis.recall, "failures") + _more(kpis.unwatched, "on machines not watched then"),
         "failures with a case opened at most 90 days before ÷ all failures in the maintenance log",
         "ISO 14224:2016 (failure)",
     )
@@ -67,9 +67,7 @@ def _figures(kpis: Kpis) -> Iterator[Figure]:
     yield Figure(
         "nuisance",
         "False alarms per machine and year",
-        f"{kpis.nuisance.per_year:.2f}"
-        if kpis.nuisance.per_year is not None and kpis.nuisance.hours
-        else NOT_ENOUGH,
+        f"{kpis.nuisance.per_year:.2f}" if kpis.nuisance.per_year is not None else NOT_ENOUGH,
         _rate_basis(kpis.nuisance, "false alarms"),
         "cases closed as false alarm ÷ watched machine time",
         "nuisance alarms, IEC 62682 (ISA-18.2), as people judged them",
@@ -85,7 +83,7 @@ def _figures(kpis: Kpis) -> Iterator[Figure]:
     yield Figure(
         "mtbf",
         "Mean time between failures",
-        hours_words(kpis.failures.between_h) if kpis.failures.events >= ENOUGH else NOT_ENOUGH,
+        between_words(kpis.failures),
         _between_basis(kpis.failures),
         "watched time of all machines, also of those that did not fail ÷ failures",
         "EN 15341 T17, SMRP 3.5.1; watched time stands for operating time",
@@ -126,12 +124,12 @@ def _avoided(kpis: Kpis) -> Figure:
 def share_words(share: Share) -> str:
     """A share as people may read it.
 
-    >>> share_words(Share(2, 3)), share_words(Share(18, 20)), share_words(Share(0, 0))
-    ('2 of 3', '90 %', 'not enough yet')
+    >>> share_words(Share(7, 9)), share_words(Share(18, 20)), share_words(Share(0, 0))
+    ('7 of 9', '90 %', 'not enough yet')
     """
     if share.value is None:
         return NOT_ENOUGH
-    return f"{share.hits} of {share.of}" if share.of < ENOUGH else f"{100 * share.value:.0f} %"
+    return f"{share.hits} of {share.of}" if share.of < ENOUGH_FOR_SHARE else f"{100 * share.value:.0f} %"
 
 
 def interval_words(share: Share) -> str:
@@ -164,6 +162,15 @@ def middle_words(spread: Spread) -> str:
     if spread.quartiles is None or len(spread.hours) < ENOUGH:
         return NOT_ENOUGH
     return hours_words(spread.quartiles[1])
+
+
+def between_words(rate: Rate) -> str:
+    """The mean time between failures, where there are enough."""
+    return hours_words(rate.between_h) if rate.events >= ENOUGH else NOT_ENOUGH
+
+
+def _more(n: int, what: str) -> str:
+    return f"; {n} more {what}" if n else ""
 
 
 def _share_basis(share: Share, what: str) -> str:

@@ -15,9 +15,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud.alerts import AlertKind, AlertStatus
-from cloud.api.deps import DeviceId
+from cloud.api.deps import DeviceId, StoreDep
 from cloud.api.problems import ProblemError
 from cloud.health import Health
+from cloud.web.life_reading import LifeReader
 from cloud.web.reading import AlertChoice, PageReader
 from cloud.web.render import Renderer
 
@@ -38,7 +39,12 @@ def _renderer(request: Request) -> Renderer:
     return renderer
 
 
+def _lives(store: StoreDep) -> LifeReader:
+    return LifeReader(store)
+
+
 Reader = Annotated[PageReader, Depends(_reader)]
+Lives = Annotated[LifeReader, Depends(_lives)]
 Render = Annotated[Renderer, Depends(_renderer)]
 HealthFilter = Annotated[Health | None, Query()]
 Search = Annotated[str, Query(max_length=64)]
@@ -74,11 +80,16 @@ def fleet_part(reader: Reader, render: Render, health: HealthFilter = None, q: S
 
 
 @router.get("/machines/{device_id}")
-def machine_page(device_id: DeviceId, reader: Reader, render: Render) -> HTMLResponse:
+def machine_page(device_id: DeviceId, reader: Reader, lives: Lives, render: Render) -> HTMLResponse:
     """One machine."""
-    return render.page(
-        "pages/machine", here="machine", page=reader.machine(device_id), ingest=reader.ingest()
-    )
+    page, life = reader.machine(device_id), lives.life(device_id)
+    return render.page("pages/machine", here="machine", page=page, life=life, ingest=reader.ingest())
+
+
+@router.get("/fragments/machines/{device_id}/life")
+def machine_life(device_id: DeviceId, lives: Lives, render: Render) -> HTMLResponse:
+    """What changes below the charts of its whole life."""
+    return render.page("parts/life", life=lives.life(device_id))
 
 
 @router.get("/fragments/machines/{device_id}")

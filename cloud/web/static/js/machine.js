@@ -1,6 +1,7 @@
 // The charts of one machine's page: which are in sight, what range they show, and how they stay live.
 
 import { History } from "./history.js";
+import { Life } from "./life.js";
 import { number, TimeChart } from "./plot.js";
 
 const LEAST_PAUSE_MS = 1000;
@@ -21,6 +22,8 @@ const scoreChart = new TimeChart(document.getElementById("score-chart"), {
   labels: [["highest", 1], ["mean", 2]],
   spans: () => spans,
 });
+
+const life = new Life(root.dataset.device, () => spans);
 
 function visibleFeatures() {
   return [...root.querySelectorAll(".chart[data-feature]")].filter((e) => !e.closest(".sensor > details:not([open])"));
@@ -70,6 +73,7 @@ async function refresh(isReload) {
     await loadSpans();
     if (isReload || !(await history.extend(names))) await history.load(start(), names.length ? names : ["none"]);
     draw();
+    await life.refresh();
   } catch (error) {
     console.warn(error.message); // the live banner tells people; the next event tries again
   }

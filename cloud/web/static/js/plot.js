@@ -53,6 +53,9 @@ function flags(marks, palette) {
         ctx.strokeStyle = palette.ink;
         ctx.fillStyle = palette.ink;
         ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+        ctx.textAlign = "left";
+        ctx.textBaseline = "alphabetic";
+        ctx.setLineDash([]);
         let free = -Infinity;
         for (const { at, label } of marks()) {
           const x = u.valToPos(at, "x", true);
@@ -61,9 +64,12 @@ function flags(marks, palette) {
           ctx.moveTo(x, bbox.top);
           ctx.lineTo(x, bbox.top + bbox.height);
           ctx.stroke();
-          if (x < free) continue; // words that would lie on one another stand in the table only
-          ctx.fillText(label, x + 3 * devicePixelRatio, bbox.top + 11 * devicePixelRatio);
-          free = x + ctx.measureText(label).width + 8 * devicePixelRatio;
+          const room = ctx.measureText(label).width + 6 * devicePixelRatio;
+          const isLast = x + room > bbox.left + bbox.width;
+          const left = isLast ? x - room : x;
+          if (left < free) continue; // words that would lie on one another stand in the table only
+          ctx.fillText(label, left + 3 * devicePixelRatio, bbox.top + 11 * devicePixelRatio);
+          free = left + room;
         }
         ctx.restore();
       },
