@@ -51,7 +51,7 @@ def life_events(
     log: Iterable[MachineEvent],
 ) -> tuple[LifeEvent, ...]:
     """All of them, the newest first."""
-    found = [LifeEvent(each.opened_at, "", "Alert", each.title, f"#alert-{each.id}") for each in alerts]
+    found = [LifeEvent(each.opened_at, "", "Alert", each.title) for each in alerts]
     for stored, entries in cases:
         found += _of_case(stored, entries)
     for order in (stored.order for stored in orders):

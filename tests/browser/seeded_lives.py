@@ -91,7 +91,7 @@ def _forecasts(fleet: SeededFleet) -> Iterator[MadeForecast]:
     rng = random.Random(3)
     for device, days in {**FAILED, **SAVED}.items():
         for age in range(DAYS - 5, 0, -1):
-            left_h = (age - days) * 24.0 if age > days else (age - days + 70) * 24.0
+            left_h = (age - days) * 24.0 if age >= days else (age - days + 70) * 24.0
             middle = min(1400.0, max(left_h * (1 + rng.gauss(0, 0.12)), 4.0))
             spread = 0.12 * middle + 20
             made = fleet.now - timedelta(days=age)
