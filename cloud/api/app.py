@@ -71,8 +71,7 @@ def create_app(
     renderer = Renderer(settings.operator)
     app.state.settings = settings
     app.state.database = database
-    app.state.catalogue = catalogue
-    app.state.registry = registry
+    app.state.catalogue, app.state.registry = catalogue, registry
     app.state.feed = feed
     app.state.renderer = renderer
     app.state.reader = PageReader(database)
