@@ -23,6 +23,9 @@ class Kind:
 
 KINDS = {
     "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
+    "dashboard": Kind(
+        "industrialguard.bench.dashboard.command", "how quickly pages answer, with thousands of machines"
+    ),
     "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
     "fuzz": Kind("industrialguard.bench.fuzz", "what becomes of inputs that nobody should send"),
     "ingest": Kind(
