@@ -38,7 +38,7 @@ def test_every_response_may_load_from_this_server_only(client: TestClient, path:
     assert policy.startswith("default-src 'self'") and "unsafe" not in policy and "http" not in policy
     assert "frame-ancestors 'none'" in policy and headers["x-frame-options"] == "DENY"
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert "server" not in headers
 
 
