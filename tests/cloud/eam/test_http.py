@@ -43,7 +43,7 @@ def test_a_name_is_resolved_once_and_every_address_of_it_is_judged(monkeypatch: 
         return [(0, 0, 0, "", (each, 443)) for each in next(answers)]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    with pytest.raises(EamAccessError, match="127.0.0.1"):
+    with pytest.raises(EamAccessError, match=r"127\.0\.0\.1"):
         resolve("rebinding.example", 443, is_private=False)
     assert resolve("good.example", 443, is_private=False) == "1.1.1.1"
 

@@ -10,7 +10,7 @@ import pytest
 from industrialguard.bench.eam import command
 from tests.cloud.eam.small_servers import SECRET, Maximo, Odoo19, SmallServer, serving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 class Quick(Maximo):
@@ -38,11 +38,11 @@ def test_each_order_is_one_record(
         )
         file.write_text(f"[eam]\n{said}\n")
         words = ["--eam", str(file), "--json", str(report)]
-        words += ["--orders", "12", "--kills", "4", "--outage-min", "10", "--speed", "600"]
+        words += ["--orders", "6", "--kills", "2", "--outage-min", "10", "--speed", "600"]
         assert command.main(words) == 0
     (written,) = [json.loads(report.read_text())]
     (row,) = written["rows"] if isinstance(written, dict) else written[0]["rows"]
     figures = {name: metric["mean"] for name, metric in row["metrics"].items()}
-    assert figures["kills"] == 4 and figures["kills_between_commits"] == 2
-    assert (figures["records"], figures["statuses_back"], figures["violations"]) == (12, 12, 0)
-    assert len(server.rows) == 12
+    assert figures["kills"] == 2 and figures["kills_between_commits"] == 1
+    assert (figures["records"], figures["statuses_back"], figures["violations"]) == (6, 6, 0)
+    assert len(server.rows) == 6
