@@ -95,10 +95,8 @@ def create_app(
         api.include_router(router)
     app.include_router(api)
     app.include_router(system.probes)
-    app.include_router(web_router)
-    app.include_router(rollout_pages.router)
-    app.include_router(case_pages.router)
-    app.include_router(order_pages.router)
+    for pages in (web_router, rollout_pages.router, case_pages.router, order_pages.router):
+        app.include_router(pages)
     mount_static(app)
     return app
 
