@@ -24,6 +24,7 @@ class Kind:
 KINDS = {
     "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
     "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
+    "fleet": Kind("industrialguard.bench.fleet.command", "does it pay: a plant's year under four policies"),
     "fuzz": Kind("industrialguard.bench.fuzz", "what becomes of inputs that nobody should send"),
     "ingest": Kind(
         "industrialguard.bench.ingest.command", "what the road from device to store bears, and its ceilings"
