@@ -153,6 +153,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME[,NAME]",
         help="names of this server in browsers, besides its address and localhost",
     )
+    parser.add_argument(
+        "--value", type=Path, metavar="FILE", help="what `bench fleet --json` wrote, for the page /value"
+    )
     parser.add_argument("--partitions", type=int, default=8, metavar="N", help="of a new stream (default: 8)")
     parser.add_argument(
         "--retention-h",
@@ -231,7 +234,7 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     return replace(
         defaults,
         mqtt=MqttSettings(parse_broker_url(mqtt_url), identity) if mqtt_url else defaults.mqtt,
-        api=replace(api, allowed_hosts=(*api.allowed_hosts, *names)),
+        api=replace(api, allowed_hosts=(*api.allowed_hosts, *names), value_report=arguments.value),
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,

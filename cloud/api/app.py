@@ -21,7 +21,7 @@ from cloud.api.settings import ApiSettings
 from cloud.catalogue import Catalogue
 from cloud.store import queries
 from cloud.store.database import Database
-from cloud.web import case_pages, rollout_pages
+from cloud.web import case_pages, rollout_pages, value_pages
 from cloud.web.case_reading import CaseReader
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
@@ -88,6 +88,7 @@ def create_app(settings: ApiSettings, database: Database, catalogue: Catalogue |
     app.include_router(web_router)
     app.include_router(rollout_pages.router)
     app.include_router(case_pages.router)
+    app.include_router(value_pages.router)
     mount_static(app)
     return app
 

@@ -6,6 +6,7 @@ Rule: frozen, typed, built once by whoever starts the process, passed down; noth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from contract.errors import ConfigError
 
@@ -34,6 +35,8 @@ class ApiSettings:
     """Live connections at a time."""
     operator: str = ""
     """Name of the site, shown in the page's header."""
+    value_report: Path | None = None
+    """What `industrialguard bench fleet --json` wrote, for the page that shows it; None: nothing."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:

@@ -86,10 +86,10 @@ class Ours(OnCondition):
     def __enter__(self) -> Self:
         """Open a store of its own."""
         folder = Path(self._exits.enter_context(tempfile.TemporaryDirectory(prefix="fleet-year-")))
-        self._database = open_database(sqlite_url(folder / "store.db"))
-        self._exits.callback(self._database.close)
-        self._writer = StoreWriter(self._database)
-        self._desk = CaseDesk(self._database, lambda: plant_time(self._hour))
+        self.database = open_database(sqlite_url(folder / "store.db"))
+        self._exits.callback(self.database.close)
+        self._writer = StoreWriter(self.database)
+        self._desk = CaseDesk(self.database, lambda: plant_time(self._hour))
         self._waiting = [Arrival(each.birth(), plant_time(0.0)) for each in self._devices]
         return self
 
@@ -116,7 +116,7 @@ class Ours(OnCondition):
         if is_working_day and 0 <= in_day < course.settings.year.hours_per_window:
             self._writer.write(self._waiting)
             self._waiting = []
-            with self._database.transaction() as session:
+            with self.database.transaction() as session:
                 look_again(session, now)
             self._read_inbox(course)
 
@@ -153,7 +153,7 @@ class Ours(OnCondition):
     # -- the engineer --------------------
 
     def _read_inbox(self, course: Course) -> None:
-        with self._database.session() as session:
+        with self.database.session() as session:
             found = list_cases(session, OPEN, limit=_MOST)
             judged = [
                 (
@@ -211,7 +211,7 @@ class Ours(OnCondition):
         self._orders[case_id] = note_status(self._orders[case_id], state, now, now).order
 
     def _case(self, case_id: int) -> Case:
-        with self._database.session() as session:
+        with self.database.session() as session:
             return read_case(session, case_id).case
 
     def _close(self, case_id: int, finding: Finding) -> None:

@@ -7,7 +7,7 @@ whatever the policy does.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from hashlib import sha256
@@ -95,11 +95,9 @@ def live_all(
         ProcessLostError: a process was killed.
         ConfigError: the folder cannot be made.
     """
-    wanted = [
-        Year(policy, seed) for policy in SLOWEST_FIRST if policy in set(policies) for seed in family.seeds
-    ]
-    made_from = sha256(f"{find_code_version()} {settings!r} {family!r}".encode()).hexdigest()
-    kept = Kept(keep, made_from) if keep is not None else None
+    chosen = [policy for policy in SLOWEST_FIRST if policy in set(policies)]
+    wanted = [Year(policy, seed) for seed in family.seeds for policy in chosen]
+    kept = Kept(keep, made_from(settings, family)) if keep is not None else None
     progress = Progress("plant year", len(wanted))
     found: list[Ledger] = []
     for start in range(0, len(wanted), 2 * jobs):  # in steps, so that there is something to say in between
@@ -109,3 +107,10 @@ def live_all(
     for year, ledger in zip(wanted, found, strict=True):
         years.setdefault(year.policy, []).append(ledger)
     return years
+
+
+def made_from(settings: Settings, family: Family) -> str:
+    """What a year depends on beside its seed and policy: with more seeds, those that are kept stay."""
+    tuning, held_out = (replace(each, seeds=()) for each in (settings.tuning, settings.held_out))
+    words = f"{find_code_version()} {replace(settings, tuning=tuning, held_out=held_out)!r}"
+    return sha256(f"{words} {replace(family, seeds=())!r}".encode()).hexdigest()
