@@ -18,10 +18,10 @@ def test_costs_add_up(paid: list[tuple[Cost, float]]) -> None:
 
 
 def test_a_part_that_failed_was_used_whole() -> None:
+    assert Ledger().life_used_pct is None
     ledger = Ledger()
-    assert ledger.life_used_pct is None
     ledger.retire(100.0, 100.0)
     ledger.retire(130.0, 100.0)
-    assert (ledger.life_used_pct, ledger.replaced) == (100.0, 0)
+    assert (ledger.used_h, ledger.possible_h, ledger.replaced) == (200.0, 200.0, 0)
     ledger.retire(50.0, 300.0)
-    assert (ledger.life_used_pct, ledger.replaced) == (50.0, 1)
+    assert ledger.life_used_pct == 50.0 and ledger.replaced == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloud.cases import CaseState, What
+from cloud.cases import Case, CaseState, Entry, What
 from cloud.findings import ComponentEnd, Verdict
 from cloud.store.cases import list_cases, list_entries
 from simulators.year.by_calendar import RunToFailure
@@ -14,6 +14,8 @@ from simulators.year.ours import Ours
 from simulators.year.plant import Plant
 from tests.simulators.year.small_plant import small_plant
 
+Lived = tuple[Ledger, list[tuple[Case, list[Entry]]]]
+
 
 @pytest.fixture(scope="module")
 def plant() -> Plant:
@@ -21,7 +23,7 @@ def plant() -> Plant:
 
 
 @pytest.fixture(scope="module")
-def lived(plant: Plant) -> tuple[Ledger, list[object]]:
+def lived(plant: Plant) -> Lived:
     """Two machines for two months that age twenty times as fast."""
     with Ours(plant) as ours:
         ledger = Course(plant, RunToFailure()).run(ours)
@@ -31,18 +33,19 @@ def lived(plant: Plant) -> tuple[Ledger, list[object]]:
     return ledger, [(each.case, [entry.entry for entry in told[each.case.id]]) for each in cases]
 
 
-def test_alarms_become_visits_and_visits_findings(lived: tuple[Ledger, list[object]]) -> None:
+def test_alarms_become_visits_and_visits_findings(lived: Lived) -> None:
     ledger, cases = lived
     closed = [case for case, _ in cases if case.state is CaseState.CLOSED and case.finding is not None]
     assert ledger.orders >= 1 and closed
-    replaced = [case for case in closed if case.finding.end is not ComponentEnd.RUNS_ON]
+    found = [case.finding for case in closed if case.finding is not None]
+    replaced = [each for each in found if each.end is not ComponentEnd.RUNS_ON]
     assert replaced, "something was found before it failed"
-    assert all(case.finding.component for case in replaced)
-    false = [case for case in closed if case.finding.verdict is Verdict.FALSE_ALARM]
+    assert all(each.component for each in replaced)
+    false = [each for each in found if each.verdict is Verdict.FALSE_ALARM]
     assert len(false) <= ledger.false_orders + ledger.missed
 
 
-def test_there_is_no_order_without_a_case_and_all_is_written_down(lived: tuple[Ledger, list[object]]) -> None:
+def test_there_is_no_order_without_a_case_and_all_is_written_down(lived: Lived) -> None:
     ledger, cases = lived
     assigned = [case for case, entries in cases if What.ASSIGNED in {entry.what for entry in entries}]
     assert ledger.orders <= len(assigned)
@@ -53,6 +56,6 @@ def test_there_is_no_order_without_a_case_and_all_is_written_down(lived: tuple[L
             assert entries[-1].what is What.CLOSED
 
 
-def test_the_same_plant_again_is_the_same(plant: Plant, lived: tuple[Ledger, list[object]]) -> None:
+def test_the_same_plant_again_is_the_same(plant: Plant, lived: Lived) -> None:
     with Ours(plant) as ours:
         assert Course(plant, RunToFailure()).run(ours) == lived[0]
