@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cloud.access.signing_key import parse_signing_key
+from cloud.eam.settings import FILE_VARIABLE, EamSettings, read_settings
 from cloud.keeping import Keeping
 from cloud.places import add_metrics, add_places, read_metrics, read_places
 from cloud.processes import Process, run_ingest, run_until_told
@@ -24,8 +27,8 @@ from contract.errors import ConfigError, IndustrialGuardError
 from contract.identity import IdentityFolder
 from contract.logs import configure_logging
 
-INGEST, SINK, API, SERVE, ALL, RELEASES, REPLAY = COMMANDS = (
-    *("ingest", "sink", "api", "serve", "all", "releases"),
+INGEST, SINK, API, SERVE, ALL, RELEASES, EAM, REPLAY = COMMANDS = (
+    *("ingest", "sink", "api", "serve", "all", "releases", "eam"),
     "replay-dead-letters",
 )
 PKI_COMMANDS = (
@@ -37,7 +40,12 @@ PKI_COMMANDS = (
     "revoke",
     "devices",
 )
-ROLLOUT = "rollout"
+OWN_COMMANDS = {
+    "assets": "cloud.asset_commands",
+    "people": "cloud.people_command",
+    "rollout": "cloud.rollout_command",
+}
+"""Those with commands of their own, and the modules that they are in."""
 LIFE_COMMANDS = ("rul", "import-events", "snapshot", "models", "roll-back")
 
 DESCRIPTION = """\
@@ -48,12 +56,20 @@ commands:
   sink                 stream to store and alerts; acknowledges to the devices
   api                  API and page over the store
   releases             rollouts to signed assignments for the devices
-  serve                sink and api (and releases, with a --director-key) in one process, for one machine
-  all                  ingest, sink and api (and releases) in one process
+  eam                  work orders to the company's maintenance system, and back
+  serve                sink and api (and releases, with a --director-key; eam, with an --eam file) in one
+                       process, for one machine
+  all                  ingest, sink and api (and releases, eam) in one process
   replay-dead-letters  validate the dead letters again; what passes now is stored
 
 of releases, through the API, with its own --help:
   rollout              plan, start and watch rollouts of releases
+
+of the plant, with its own --help:
+  assets               import, list and map the machines that the devices watch
+
+of who may sign in, with its own --help:
+  people               add and list people, lock them out, make links and keys
 
 of remaining useful life, each with its own --help:
   rul                  stream to forecasts, by the champions of the model registry
@@ -80,6 +96,7 @@ examples:
   industrialguard cloud api --http 127.0.0.1:8080
   industrialguard cloud api --repository https://updates.plant --repository-root 1.root.json
   industrialguard cloud releases --director-key file:director --mqtt mqtts://broker.plant:8884
+  industrialguard cloud eam --eam /etc/industrialguard/eam.toml
   industrialguard cloud rollout plan pump 7-0a1b2c3d4e5f --canary 5% --then rest
   industrialguard cloud replay-dead-letters --data /var/lib/industrialguard
 
@@ -91,7 +108,9 @@ environment, for what has no flag on the command line:
   INDUSTRIALGUARD_MEMBER  which of several this process is, the same after a restart
   INDUSTRIALGUARD_SHARED  1: as --shared
   INDUSTRIALGUARD_DIRECTOR_KEYS  as --director-key, separated by spaces
-  INDUSTRIALGUARD_REPOSITORY, INDUSTRIALGUARD_REPOSITORY_ROOT
+  INDUSTRIALGUARD_REPOSITORY, INDUSTRIALGUARD_REPOSITORY_ROOT, INDUSTRIALGUARD_EAM
+  INDUSTRIALGUARD_SIGNING_KEY  signs access tokens: 64 hexadecimal digits (default: a file in DIR)
+  INDUSTRIALGUARD_BEHIND_TLS   1: a proxy in front speaks TLS, so cookies go over that alone
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, with the other variables of OpenTelemetry (default: nowhere)
 A password belongs into the environment (INDUSTRIALGUARD_MQTT=mqtts://USER:PASSWORD@HOST), where other users
 do not see it.
@@ -105,18 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 when it did its job or was told to stop, the error's own otherwise.
     """
     words = sys.argv[1:] if argv is None else list(argv)
-    if words[:1] and words[0] in LIFE_COMMANDS:
-        from cloud import life_commands  # loads the store, which ingest does without
-
-        return life_commands.main(words)
-    if words[:1] and words[0] in PKI_COMMANDS:
-        from cloud.pki import commands  # loads the store and the cryptography
-
-        return commands.main(words)
-    if words[:1] == [ROLLOUT]:
-        from cloud import rollout_command  # needs nothing of the cloud but its API
-
-        return rollout_command.main(words[1:])
+    if words[:1] and (run := _find_command(words[0])) is not None:
+        return run(words)
     arguments = build_parser().parse_args(words)
     try:
         settings = build_settings(arguments, os.environ)
@@ -128,6 +137,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"industrialguard cloud: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _find_command(word: str) -> Callable[[Sequence[str]], int] | None:
+    """Another command line than this one; each loads what it needs, which ingest does without."""
+    if word in LIFE_COMMANDS:
+        from cloud import life_commands
+
+        return life_commands.main
+    if word in PKI_COMMANDS:
+        from cloud.pki import commands
+
+        return commands.main
+    if word not in OWN_COMMANDS:
+        return None
+    own = importlib.import_module(OWN_COMMANDS[word])
+    return lambda words: int(own.main(words[1:]))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -188,6 +213,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="its metadata/1.root.json, as devices are given it",
     )
+    parser.add_argument(
+        "--eam", type=Path, metavar="FILE", help="where the maintenance system is (docs/operations.md)"
+    )
     parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
     return parser
 
@@ -234,7 +262,12 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
     return replace(
         defaults,
         mqtt=MqttSettings(parse_broker_url(mqtt_url), identity) if mqtt_url else defaults.mqtt,
-        api=replace(api, allowed_hosts=(*api.allowed_hosts, *names), value_report=arguments.value),
+        api=replace(
+            api,
+            allowed_hosts=(*api.allowed_hosts, *names),
+            value_report=arguments.value,
+            is_behind_tls=environment.get("INDUSTRIALGUARD_BEHIND_TLS") == "1",
+        ),
         partitions=arguments.partitions,
         retention_s=arguments.retention_h * 3600.0,
         max_stream_bytes=arguments.max_stream_mb and arguments.max_stream_mb * 2**20,
@@ -244,8 +277,20 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
             arguments.director_key or environment.get("INDUSTRIALGUARD_DIRECTOR_KEYS", "").split()
         ),
         repository=_read_repository(arguments, environment),
+        eam=_read_eam(arguments, environment),
         metrics=read_metrics(arguments, environment),
+        signing_key=_read_signing_key(environment),
     )
+
+
+def _read_signing_key(environment: Mapping[str, str]) -> bytes | None:
+    text = environment.get("INDUSTRIALGUARD_SIGNING_KEY")
+    return parse_signing_key(text.strip(), "INDUSTRIALGUARD_SIGNING_KEY") if text else None
+
+
+def _read_eam(arguments: argparse.Namespace, environment: Mapping[str, str]) -> EamSettings | None:
+    file = arguments.eam or environment.get(FILE_VARIABLE)
+    return read_settings(Path(file), environment) if file else None
 
 
 def _read_repository(
@@ -306,6 +351,10 @@ def _find_process(command: str) -> Process:
         from cloud.api_process import run_api
 
         return run_api
+    if command == EAM:
+        from cloud.eam_process import run_eam
+
+        return run_eam
     if command == RELEASES:
         from cloud.releases_process import run_releases
 

@@ -28,7 +28,6 @@ class AlertStatus(StrEnum):
     """Where an alert stands."""
 
     OPEN = "open"
-    ACKNOWLEDGED = "acknowledged"
     CLEARED = "cleared"
 
 
@@ -81,7 +80,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """What the rules know about one alert; everything a person did to it is kept elsewhere."""
+    """What the rules know about one alert."""
 
     alarm_ids: tuple[int, ...]
     """Its episodes, in the order in which they were raised."""
@@ -128,11 +127,9 @@ def _fold_subject(
     return (_build_alert(subject, group) for group in groups)
 
 
-def alert_status(cleared_at: datetime | None, acknowledged_at: datetime | None) -> AlertStatus:
-    """Cleared wins, then acknowledged; an acknowledgement stays when the alert reopens: somebody is on it."""
-    if cleared_at is not None:
-        return AlertStatus.CLEARED
-    return AlertStatus.OPEN if acknowledged_at is None else AlertStatus.ACKNOWLEDGED
+def alert_status(cleared_at: datetime | None) -> AlertStatus:
+    """Open until the machine is itself again; what people do about it is in its case."""
+    return AlertStatus.OPEN if cleared_at is None else AlertStatus.CLEARED
 
 
 def _find_episodes(edges: Iterable[AlarmEdge]) -> list[Episode]:

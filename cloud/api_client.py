@@ -9,6 +9,9 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -21,6 +24,11 @@ MAX_ANSWER_BYTES = 32 * 2**20
 _PREFIX = "/api/v1"
 _FIRST_REFUSAL = 400
 _MOVED = range(300, 400)
+KEY, KEY_FILE = "INDUSTRIALGUARD_API_KEY", "INDUSTRIALGUARD_API_KEY_FILE"
+_NO_KEY = (
+    f"the API does not know who asks: put a key into {KEY}, or its file's name into {KEY_FILE}; "
+    "`industrialguard cloud people key NAME --role engineer` makes one"
+)
 
 
 class ApiError(CloudError):
@@ -33,17 +41,34 @@ class ApiUnreachableError(ApiError):
     retriable = True
 
 
+def read_key(environment: Mapping[str, str]) -> str:
+    """The key that the environment holds or names the file of; empty: neither.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    path = environment.get(KEY_FILE)
+    if environment.get(KEY) or not path:
+        return environment.get(KEY, "").strip()
+    try:
+        return Path(path).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{KEY_FILE}: {path} cannot be read as a key") from error
+
+
 class ApiClient:
     """Requests to one API.
 
     Args:
         address: `http://HOST:PORT` or `https://HOST`.
+        key: Of the program that asks; empty: it asks as nobody.
 
     Raises:
         ConfigError: the address cannot be one.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, key: str = "") -> None:
+        self._key = key
         self._address = address.rstrip("/")
         parts = urlsplit(self._address)
         try:
@@ -77,6 +102,8 @@ class ApiClient:
     def _ask(self, method: str, path: str, body: bytes | None) -> Any:
         connection = self._connect()
         headers = {"Accept": "application/json", "User-Agent": "industrialguard"}
+        if self._key:
+            headers["X-API-Key"] = self._key
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -107,6 +134,8 @@ class ApiClient:
             return answer
         if not isinstance(answer, dict) or not isinstance(answer.get("detail"), str):
             raise self._stranger(status)
+        if status == HTTPStatus.UNAUTHORIZED:
+            raise ApiError(_NO_KEY)
         raise ApiError(answer["detail"].rstrip("."))
 
     def _stranger(self, status: int) -> ApiUnreachableError:

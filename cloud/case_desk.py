@@ -2,7 +2,8 @@
 
 Rule: each act is one transaction with its entry in the audit trail, made only on the case as it was read.
 Where nobody said which version they saw, it is read again and done then; where they said so, and another one
-came first, nothing happens. A finding reaches the maintenance log with the case that it closes.
+came first, nothing happens. A finding reaches the maintenance log with the case that it closes, and
+leaves it when it is taken back.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sqlmodel import Session
-
 from cloud.cases import Case, Change
 from cloud.errors import StaleError
-from cloud.findings import Finding, log_of
+from cloud.findings import log_of
+from cloud.machine_events import MachineEvent
 from cloud.store.cases import StoredCase, read_case, save_case
 from cloud.store.database import Database
-from cloud.store.machine_events import store_events
+from cloud.store.machine_events import store_events, withdraw_events
+from cloud.store.queries import Session
 
 ATTEMPTS = 10
 """At an act that others come before."""
@@ -70,13 +71,19 @@ class CaseDesk:
             if seen not in (None, before.version):
                 raise StaleError(f"case {case_id} has changed since you looked; look at it again")
             change = act(before.case, now)
-            save_case(session, before, change)
-            finding = change.case.finding
-            if finding is not None and finding != before.case.finding:
-                self._note(session, change.case, finding, now)
+            save_case(session, before, change, now)
+            self._keep_log(session, before.case, change.case, now)
             return read_case(session, case_id)
 
-    def _note(self, session: Session, case: Case, finding: Finding, now: datetime) -> None:
-        events = list(log_of(finding, case.device_id, f"case {case.id}"))
-        if events:
+    def _keep_log(self, session: Session, before: Case, after: Case, now: datetime) -> None:
+        """The maintenance log says what findings say, and no more what they said before."""
+        if after.finding == before.finding:
+            return
+        if gone := _log(before):
+            withdraw_events(session, gone, now)
+        if events := _log(after):
             store_events(session, events, now)
+
+
+def _log(case: Case) -> list[MachineEvent]:
+    return [] if case.finding is None else list(log_of(case.finding, case.device_id, f"case {case.id}"))

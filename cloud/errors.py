@@ -83,10 +83,6 @@ class NotFoundError(CloudError):
     """There is no such machine, alert or dead letter."""
 
 
-class AlreadyClearedError(CloudError):
-    """An alert that is over cannot be acknowledged any more."""
-
-
 class LakeError(CloudError):
     """The lake's disk refused, or a file in it is damaged."""
 
@@ -121,3 +117,41 @@ class CaseError(CloudError):
 
 class OrderError(CloudError):
     """What somebody asked of a work order cannot be done with it as it stands."""
+
+
+class SignInRefusedError(CloudError):
+    """Somebody is not let in; the message does not say which of name and password was wrong."""
+
+
+class TooManyTriesError(CloudError):
+    """It was tried too often lately; nothing was looked at."""
+
+    retriable = True
+
+
+class AccessError(CloudError):
+    """What somebody asked of people or keys cannot be done as things stand."""
+
+
+class AssetError(CloudError):
+    """What somebody asked of an asset cannot be done as the plant is mapped now."""
+
+
+class EamError(CloudError):
+    """The maintenance system did not do what it was asked."""
+
+
+class EamUnavailableError(EamError):
+    """It does not answer, or says that it cannot now; it may have done it all the same."""
+
+    retriable = True
+
+
+class EamAccessError(EamError):
+    """It does not let us in; every order waits until somebody has seen to that."""
+
+    retriable = True
+
+
+class EamRefusedError(EamError):
+    """It will not do this, however often it is asked; a person has to look."""

@@ -14,22 +14,11 @@ from enum import StrEnum
 
 from cloud.machine_events import MachineEvent
 from contract.errors import DataError
+from contract.labels import ComponentEnd, Verdict
 from contract.life_log import LogKind
 
 MAX_NOTE = 2000
 """Characters."""
-
-
-class Verdict(StrEnum):
-    """Was the alarm right?"""
-
-    TRUE = "true"
-    """There was something wrong, and it needed doing."""
-    EARLY = "early"
-    """It has begun, and can wait."""
-    FALSE_ALARM = "false_alarm"
-    NOT_CHECKED = "not_checked"
-    """Nobody looked; it teaches nothing."""
 
 
 class FailureMode(StrEnum):
@@ -83,16 +72,6 @@ class Activity(StrEnum):
     INSPECTION = "9"
     OVERHAUL = "10"
     OTHER = "12"
-
-
-class ComponentEnd(StrEnum):
-    """What became of the component."""
-
-    RUNS_ON = "runs_on"
-    REPLACED = "replaced"
-    """Before it failed."""
-    FAILED = "failed"
-    """It could not do its work any more; if it was replaced, then because of that."""
 
 
 @dataclass(frozen=True, slots=True)

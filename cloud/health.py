@@ -33,7 +33,7 @@ class Health(StrEnum):
     """What a maintenance engineer needs to know first; listed from most to least urgent."""
 
     ALARM = "alarm"
-    """An alert is open or acknowledged, or the device says that it alarms."""
+    """An alert is open, or the device says that it alarms."""
     BLIND = "blind"
     """Connected, but too few believable sensors to score."""
     OFFLINE = "offline"

@@ -102,6 +102,11 @@ def cause_of(code: str) -> str:
     return _CAUSES.get(code, code.replace("_", " "))
 
 
+def check_of(code: str) -> str:
+    """What to look at first; empty: nothing in particular."""
+    return _CHECKS.get(code, "")
+
+
 def fact_words(fact: HintFact, profile: MachineProfile | None) -> str:
     """A measurement in one sentence, against the machine's own baseline.
 

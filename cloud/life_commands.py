@@ -125,7 +125,12 @@ def _plans(arguments: argparse.Namespace) -> Path:
 
 
 @contextmanager
-def _store(arguments: argparse.Namespace) -> Iterator[Database]:
+def open_store(arguments: argparse.Namespace) -> Iterator[Database]:
+    """The store that flags and environment name, brought to the newest schema.
+
+    Raises:
+        ConfigError: there is none there.
+    """
     settings = _settings(arguments)
     if settings.store is None and not settings.store_path.is_file():
         raise ConfigError(
@@ -141,7 +146,7 @@ def _store(arguments: argparse.Namespace) -> Iterator[Database]:
 def _import_events(arguments: argparse.Namespace) -> None:
     now = datetime.now(UTC)
     events = read_events(arguments.file, now)
-    with _store(arguments) as database, database.transaction() as session:
+    with open_store(arguments) as database, database.transaction() as session:
         new = store_events(session, events, now)
     print(f"{len(events)} events read, {new} new, {len(events) - new} known already")
 
@@ -155,7 +160,7 @@ def _snapshot(arguments: argparse.Namespace) -> None:
         plans=_plans(arguments),
         code_version=_version(),
     )
-    with _store(arguments) as database:
+    with open_store(arguments) as database:
         manifest = make_snapshot(database, request)
     counts = manifest.counts
     print(

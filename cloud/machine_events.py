@@ -103,28 +103,44 @@ def read_events(path: Path, now: datetime) -> list[MachineEvent]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
+    return parse_events(text, path.name, now, str(path))
+
+
+def parse_events(text: str, source: str, now: datetime, where: str = "") -> list[MachineEvent]:
+    """Read a maintenance log that somebody has read from somewhere.
+
+    Args:
+        text: CSV, as `read_events` takes it.
+        source: Where it comes from, as whoever reads the log later sees it.
+        now: Cloud time; nothing may have happened later.
+        where: What errors call it; `source` when empty.
+
+    Raises:
+        DataError: anything is wrong with it; names the line.
+    """
+    where = where or source
     events = []
-    for number, row in _rows(path, text):
+    for number, row in _rows(where, text):
         try:
-            events.append(_parse_row(row, path.name, now))
+            events.append(_parse_row(row, source, now))
         except DataError as error:
-            raise DataError(f"{path}, line {number}: {error}; nothing was imported") from error
-    _require(bool(events), f"{path}: holds no events")
+            raise DataError(f"{where}, line {number}: {error}; nothing was imported") from error
+    _require(bool(events), f"{where}: holds no events")
     return events
 
 
-def _rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(where: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        _require(sorted(header) == sorted(COLUMNS), f"{path}, line 1: the columns are {', '.join(COLUMNS)}")
+        _require(sorted(header) == sorted(COLUMNS), f"{where}, line 1: the columns are {', '.join(COLUMNS)}")
         for fields in reader:
             if fields:
-                where = f"{path}, line {reader.line_num}"
-                _require(len(fields) == len(header), f"{where}: {len(header)} fields, not {len(fields)}")
+                line = f"{where}, line {reader.line_num}"
+                _require(len(fields) == len(header), f"{line}: {len(header)} fields, not {len(fields)}")
                 yield reader.line_num, dict(zip(header, map(str.strip, fields), strict=True))
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {error}; nothing was imported") from error
+        raise DataError(f"{where}, line {reader.line_num}: {error}; nothing was imported") from error
 
 
 def _parse_row(row: dict[str, str], source: str, now: datetime) -> MachineEvent:
@@ -133,8 +149,16 @@ def _parse_row(row: dict[str, str], source: str, now: datetime) -> MachineEvent:
     kind = LogKind(row["kind"])
     time = _parse_time(row["time"])
     _require(time <= now, f"{row['time']} lies in the future")
-    source = "".join(character if TEXT_PATTERN.fullmatch(character) else "_" for character in source)[:80]
-    return MachineEvent(row["machine"], row["component"], time, kind, row["code"], source)
+    return MachineEvent(row["machine"], row["component"], time, kind, row["code"], plain_source(source))
+
+
+def plain_source(text: str) -> str:
+    """A file's or a person's name as a log can hold it.
+
+    >>> plain_source("Jørgen, by hand")
+    'J_rgen_ by hand'
+    """
+    return "".join(character if TEXT_PATTERN.fullmatch(character) else "_" for character in text)[:80]
 
 
 def _parse_time(text: str) -> datetime:

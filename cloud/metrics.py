@@ -159,6 +159,26 @@ class ReleaseMetrics:
         )
 
 
+class EamMetrics:
+    """Work orders and the company's maintenance system."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.sent = _counter(registry, "eam_sent", "Things that the maintenance system was told.")
+        self.failed = _counter(registry, "eam_failed", "Attempts that failed; each is tried again.")
+        self.refused = _counter(registry, "eam_refused", "Things that it refused; a person has to look.")
+        self.taken = _counter(registry, "eam_taken", "Things that it said and that were taken.")
+        self.oldest_wait = Gauge(
+            f"{PREFIX}_eam_oldest_wait_seconds",
+            "How long the oldest thing that it has to be told has waited.",
+            registry=registry,
+        )
+        self.dead_letters = Gauge(
+            f"{PREFIX}_eam_dead_letters",
+            "Things between it and us that a person has to look at.",
+            registry=registry,
+        )
+
+
 class ApiMetrics:
     """Whoever asks the API and the page."""
 
@@ -272,6 +292,7 @@ GROUPS: Mapping[str, Callable[[CollectorRegistry], object]] = {
     "acks": AckMetrics,
     "rul": RulMetrics,
     "releases": ReleaseMetrics,
+    "eam": EamMetrics,
     "api": ApiMetrics,
     "stream": StreamMetrics,
     "mqtt": LinkMetrics,

@@ -7,8 +7,17 @@ mapped to no site is seen by those who see all sites.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+
+from contract.errors import DataError
+
+LONGEST_NAME = 80
+KEY_PREFIX = "key "
+"""A program's name in the audit trail begins so, and no person's does."""
+NOT_PEOPLE = frozenset({"", "system", "scheduler", "key"})
+"""Names by which the cloud itself is known in trails, as they are compared."""
 
 
 class Role(StrEnum):
@@ -67,3 +76,29 @@ class Principal:
         False
         """
         return self.sites is None or site in self.sites
+
+
+def check_name(name: str) -> None:
+    """Refuse what nobody may be called.
+
+    >>> check_name("Aylin Kaya")
+
+    Raises:
+        DataError: it is too long, could be another's in a trail, or does not print.
+    """
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise DataError(f"a name has 1 to {LONGEST_NAME} printable characters")
+    if name.casefold() in NOT_PEOPLE or name.casefold().startswith(KEY_PREFIX):
+        raise DataError(f"{name!r} is a name by which the cloud knows itself; choose another")
+
+
+def check_rights(role: Role, sites: Collection[str] | None) -> None:
+    """Refuse a role and sites that do not go together.
+
+    Raises:
+        DataError: an administrator of some sites could make one of all; or there are no sites.
+    """
+    if sites is not None and role is Role.ADMIN:
+        raise DataError("an administrator sees all sites; leave the sites out, or choose another role")
+    if sites is not None and not sites:
+        raise DataError("name at least one site, or leave the sites out for all of them")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cloud.api_client import ApiClient, ApiUnreachableError
+from cloud.api_client import ApiClient, ApiUnreachableError, read_key
 from cloud.rollout_plans import PlanWords, build_plan, read_plan
 from cloud.rollout_tables import audit_lines, device_lines, list_lines, show_lines
 from contract.errors import ConfigError, IndustrialGuardError
@@ -32,7 +32,7 @@ examples, in the order of a rollout:
       --back-to 6-112233445566 --needs-approval
   industrialguard cloud rollout plan pump 7-0a1b2c3d4e5f --where site=north --hours 'UTC 22:00-04:00'
   industrialguard cloud rollout plan --file plan.toml                the API's own fields, or JSON
-  industrialguard cloud rollout approve r-1a2b3c4d5e --who 'Jo Brandt'
+  industrialguard cloud rollout approve r-1a2b3c4d5e
   industrialguard cloud rollout start r-1a2b3c4d5e --watch           shows how it goes until it ends
   industrialguard cloud rollout devices r-1a2b3c4d5e --state refused
   industrialguard cloud rollout retry-failed r-1a2b3c4d5e --why 'new disk'
@@ -41,7 +41,9 @@ examples, in the order of a rollout:
   industrialguard cloud rollout audit r-1a2b3c4d5e
 
 environment:
-  INDUSTRIALGUARD_API  as --api
+  INDUSTRIALGUARD_API           as --api
+  INDUSTRIALGUARD_API_KEY       who asks: a key, by `industrialguard cloud people key NAME --role engineer`
+  INDUSTRIALGUARD_API_KEY_FILE  or the file that it is in
 --watch ends with 0 when it is completed, {HALTED} when it has halted, {ABORTED} when it was aborted.
 """
 _SUMMARIES = {
@@ -60,7 +62,8 @@ def main(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
     arguments = build_parser().parse_args(argv)
     try:
-        client = ApiClient(arguments.api or os.environ.get("INDUSTRIALGUARD_API") or DEFAULT_API)
+        address = arguments.api or os.environ.get("INDUSTRIALGUARD_API") or DEFAULT_API
+        client = ApiClient(address, read_key(os.environ))
         run: Run = arguments.run
         return run(client, arguments)
     except IndustrialGuardError as error:
@@ -123,11 +126,9 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deadline", default="", metavar="SPAN", help="then it halts (60d)")
     parser.add_argument("--back-to", default="", metavar="VERSION", help="what an abort may send devices to")
     parser.add_argument("--needs-approval", action="store_true", help="by somebody else")
-    _add_who(parser)
 
 
 def _add_change(name: str, parser: argparse.ArgumentParser) -> None:
-    _add_who(parser)
     parser.add_argument("--why", default="", metavar="TEXT", help="kept beside it")
     if name in ("start", "resume"):
         _add_watch(parser)
@@ -137,23 +138,16 @@ def _add_change(name: str, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--send-back", action="store_true", help="send devices that run it to --back-to")
 
 
-def _add_who(parser: argparse.ArgumentParser) -> None:
-    who = os.environ.get("USER") or f"user {os.getuid()}"
-    parser.add_argument(
-        "--who", default=who, metavar="NAME", help="kept in the audit trail (default: %(default)s)"
-    )
-
-
 def _add_watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--watch", action="store_true", help="go on showing it until it ends")
 
 
 def _plan(client: ApiClient, arguments: argparse.Namespace) -> int:
     if arguments.file is not None:
-        plan = read_plan(arguments.file, arguments.who)
+        plan = read_plan(arguments.file)
     elif arguments.family and arguments.version:
         names = PlanWords.__dataclass_fields__
-        plan = build_plan(PlanWords(**{name: getattr(arguments, name) for name in names}), arguments.who)
+        plan = build_plan(PlanWords(**{name: getattr(arguments, name) for name in names}))
     else:
         raise ConfigError("plan needs FAMILY and VERSION, or --file FILE")
     made = client.post("/rollouts", plan)
@@ -204,7 +198,7 @@ def _audit(client: ApiClient, arguments: argparse.Namespace) -> int:
 
 
 def _change(client: ApiClient, arguments: argparse.Namespace) -> int:
-    body = {"who": arguments.who, "why": arguments.why}
+    body: dict[str, Any] = {"why": arguments.why}
     if arguments.action == "abort":
         body["send_back"] = arguments.send_back
     if arguments.action == "resume" and arguments.deadline:

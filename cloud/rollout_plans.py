@@ -38,7 +38,7 @@ class PlanWords:
     needs_approval: bool = False
 
 
-def build_plan(words: PlanWords, author: str) -> dict[str, Any]:
+def build_plan(words: PlanWords) -> dict[str, Any]:
     """A plan of a canary and what comes after it.
 
     Raises:
@@ -61,7 +61,6 @@ def build_plan(words: PlanWords, author: str) -> dict[str, Any]:
     plan: dict[str, Any] = {
         "family": words.family,
         "version": words.version,
-        "author": author,
         "groups": [group | {"windows": windows} for group in groups],
         "where": parse_where(words.where),
         "needs_approval": words.needs_approval,
@@ -72,7 +71,7 @@ def build_plan(words: PlanWords, author: str) -> dict[str, Any]:
     return plan
 
 
-def read_plan(path: Path, author: str) -> dict[str, Any]:
+def read_plan(path: Path) -> dict[str, Any]:
     """A plan from a file: TOML, or JSON where its name says so, with the API's own fields.
 
     Raises:
@@ -87,7 +86,7 @@ def read_plan(path: Path, author: str) -> dict[str, Any]:
         raise ConfigError(f"{path} is no plan: {error}") from error
     if not isinstance(plan, dict):
         raise ConfigError(f"{path} is no plan: it must hold family, version and groups")
-    return {"author": author, **plan}
+    return plan
 
 
 def parse_share(text: str, flag: str) -> float:

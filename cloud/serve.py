@@ -69,4 +69,8 @@ async def _serve(settings: CloudSettings, stream: Stream, monitor: Monitor, stop
             from cloud.releases_process import carry_out  # loads the signing of releases
 
             parts.append(carry_out(settings, database, monitor, stop))
+        if settings.eam is not None:
+            from cloud.eam_process import serve_orders  # loads the adapters
+
+            parts.append(serve_orders(settings.eam, database, monitor, stop))
         await supervise(parts, [], stop)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cloud.api.settings import ApiSettings
+from cloud.eam.settings import EamSettings
 from cloud.kafka_settings import KafkaAddress, KafkaStreamConfig
 from cloud.keeping import Keeping
 from cloud.sqlite_stream import SqliteStreamConfig
@@ -92,8 +93,13 @@ class CloudSettings:
     """URIs of the keys that sign assignments (`ota.keys`); none: this process carries out no rollouts."""
     repository: RepositorySettings | None = None
     """Of releases, for planning rollouts; None: none can be planned here."""
+    eam: EamSettings | None = None
+    """The company's maintenance system; None: orders wait here."""
     metrics: tuple[str, int] | None = None
     """Host and port that answer /healthz, /readyz and /metrics; None: nowhere."""
+
+    signing_key: bytes | None = field(default=None, repr=False)
+    """Signs access tokens; None: the one in the data folder, which is made there."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.partitions <= 1024:
@@ -122,6 +128,11 @@ class CloudSettings:
     def catalogue_folder(self) -> Path:
         """What is known of the repository of releases."""
         return self.data_dir / "repository"
+
+    @property
+    def signing_key_path(self) -> Path:
+        """What signs access tokens, where nothing else was named."""
+        return self.data_dir / "signing.key"
 
     def make_data_dir(self) -> None:
         """Make the folder of what is embedded, where it is not there.

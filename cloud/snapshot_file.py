@@ -21,6 +21,8 @@ import pyarrow_hotfix  # noqa: F401  # closes CVE-2023-47248 of the Arrow that T
 from pyarrow import parquet
 
 from cloud.errors import SnapshotExistsError, SnapshotStorageError
+from contract.errors import DataError
+from contract.labels import LABELS_FILE, Label, format_labels
 from contract.life_columns import Column, ColumnKind, column_kinds, require_distinct, to_columns
 from contract.lives import Life, LifeSpec
 from contract.snapshot import (
@@ -58,6 +60,8 @@ class SnapshotContent:
     """In any order; they are written in order of machine, component and number."""
     installed: Installed = field(default_factory=dict, repr=False)
     """When each life began, where that is known."""
+    labels: Sequence[Label] | None = field(default=None, repr=False)
+    """What people found behind alarms; None: where there are none to judge."""
 
 
 def write_snapshot(folder: Path, content: SnapshotContent, origin: Origin) -> SnapshotManifest:
@@ -86,7 +90,8 @@ def write_snapshot(folder: Path, content: SnapshotContent, origin: Origin) -> Sn
         aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
             _write_lives(aside / LIVES_FILE, lives, content)
-            manifest = SnapshotManifest(content.spec, origin, counts, _hash_file(aside / LIVES_FILE))
+            labels = _write_labels(aside / LABELS_FILE, content.labels)
+            manifest = SnapshotManifest(content.spec, origin, counts, _hash_file(aside / LIVES_FILE), labels)
             (aside / MANIFEST_FILE).write_text(format_manifest(manifest), encoding="utf-8")
             _publish(aside, folder)
         finally:
@@ -101,6 +106,17 @@ def _require_known(lives: Sequence[Life], content: SnapshotContent, cut: datetim
         installed = content.installed.get(key_of(life))
         if installed is not None:
             require_known_at(life, installed, cut, content.spec.time_unit)
+    for label in content.labels or ():
+        if label.found_at > cut:
+            raise DataError(f"machine {label.machine}: what was found lies after the cut, {cut.isoformat()}")
+
+
+def _write_labels(path: Path, labels: Sequence[Label] | None) -> str:
+    """Their file's hash; empty: there is no file."""
+    if labels is None:
+        return ""
+    path.write_text(format_labels(labels), encoding="utf-8")
+    return _hash_file(path)
 
 
 def _write_lives(path: Path, lives: Sequence[Life], content: SnapshotContent) -> None:
@@ -127,7 +143,7 @@ def _hash_file(path: Path) -> str:
 
 def _publish(aside: Path, folder: Path) -> None:
     """Make a finished folder durable, then let it appear under its name."""
-    for path in (aside / LIVES_FILE, aside / MANIFEST_FILE):
+    for path in sorted(aside.iterdir()):
         path.chmod(_FILE_MODE)
         _sync(path)
     aside.chmod(_FOLDER_MODE)

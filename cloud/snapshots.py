@@ -2,7 +2,8 @@
 
 Rule: nothing that was measured, reported or learned after the cut is in a snapshot, so a later one with the
 same cut is the same. Machines stand in it under pseudonyms; customers, sites and serial numbers never do. A
-machine that runs, or whose component was replaced before it failed, is censored and not left out.
+machine that runs, or whose component was replaced before it failed, is censored and not left out. What people
+found behind alarms stands beside the lives.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cloud.errors import NotFoundError
+from cloud.labels import labels_of
 from cloud.life_plan import LifePlan, machine_type_of, plan_of
 from cloud.lives import LifeBuilder, LifeCounters, MachineHistory, lives_of
 from cloud.machine_events import MachineEvent, codes_of, components_of
 from cloud.snapshot_file import SnapshotContent, write_snapshot
+from cloud.store.case_findings import read_found_cases
 from cloud.store.database import Database
 from cloud.store.machine_events import Logs, read_logs
 from cloud.store.observations import read_observed, read_profiles
@@ -62,6 +65,8 @@ def make_snapshot(database: Database, request: SnapshotRequest) -> SnapshotManif
         events = [event for log in logs.values() for event in log]
         spec = plan.spec(codes_of(events), components_of(events))
         content = _read_lives(session, {d: logs.get(d, ()) for d in profiles}, request, plan, spec)
+        found = read_found_cases(session, profiles.keys(), request.cut)
+    content = replace(content, labels=labels_of(found, request.key))
     origin = Origin(request.cut, created, "store", request.code_version, key_id_of(request.key))
     return write_snapshot(request.folder, content, origin)
 

@@ -85,7 +85,7 @@ STATES: Mapping[Health, StateWord] = MappingProxyType(
 """Every state of health."""
 
 STATUSES: Mapping[AlertStatus, str] = MappingProxyType(
-    {AlertStatus.OPEN: "Open", AlertStatus.ACKNOWLEDGED: "Acknowledged", AlertStatus.CLEARED: "Cleared"}
+    {AlertStatus.OPEN: "Open", AlertStatus.CLEARED: "Cleared"}
 )
 
 
@@ -299,6 +299,15 @@ def flag_words(flags: Iterable[str]) -> str:
 def regime_words(regime: str) -> str:
     """An operating regime as words: `part_load` becomes `part load`."""
     return regime.replace("_", " ")
+
+
+def plain_words(name: str) -> str:
+    """A name from a log as words.
+
+    >>> plain_words("oil_change")
+    'oil change'
+    """
+    return name.replace("_", " ")
 
 
 def span_words(span: timedelta) -> str:

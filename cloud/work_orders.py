@@ -8,6 +8,7 @@ counts by the time at which it was said there, whatever arrives first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +20,10 @@ from cloud.triage import Assessment, Severity, Urgency
 MAX_TITLE, MAX_TEXT = 120, 4000
 """Characters; what the narrowest of the known systems takes."""
 DAY = timedelta(days=1)
+KEY_PREFIX = "ig-"
+_KEY = re.compile(rf"(?<![\w-]){KEY_PREFIX}\d+-\d+(?![\w-])")
+SYSTEM, EAM = "system", "eam"
+"""Who did what no person did here."""
 
 
 class OrderState(StrEnum):
@@ -41,7 +46,9 @@ class OrderState(StrEnum):
 
 OVER = frozenset({OrderState.DECLINED, OrderState.DONE, OrderState.CANCELLED})
 UNDER_WAY = frozenset({OrderState.APPROVED, OrderState.PLACED, OrderState.STARTED})
-_THERE = frozenset({OrderState.PLACED, OrderState.STARTED, OrderState.DONE, OrderState.CANCELLED})
+_RANK = {OrderState.PLACED: 0, OrderState.STARTED: 1, OrderState.CANCELLED: 2, OrderState.DONE: 3}
+"""Which of two that were said in the same second counts."""
+_THERE = frozenset(_RANK)
 """What a maintenance system can say of an order."""
 
 
@@ -55,6 +62,10 @@ class What(StrEnum):
     PLACED = "placed"
     REFUSED = "refused"
     STATUS = "status"
+    CLOSING = "closing"
+    """The maintenance system was asked to close it."""
+    DOUBLED = "doubled"
+    """It is there more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +98,47 @@ class Order:
     state: OrderState = OrderState.SUGGESTED
     is_automatic: bool = False
     approved_at: datetime | None = None
+    eam: str = ""
+    """Name of the maintenance system that has it; empty: none yet."""
     eam_id: str = ""
     """What the maintenance system calls it; empty: not known yet."""
+    eam_url: str = ""
+    """Where people see it there; empty: nobody knows."""
     said_at: datetime | None = None
     """When the newest status was set there, by its clock."""
     why: str = ""
     """It was declined or refused."""
+    id: int = 0
+    """0: it is not stored yet."""
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do about it."""
         return self.state in OVER
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an order is in a maintenance system."""
+
+    eam: str
+    """Name of the system."""
+    id: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a maintenance system says of one order."""
+
+    key: str
+    eam_id: str
+    state: OrderState
+    said_at: datetime
+    """By its clock, aware UTC."""
+    url: str = ""
+    message_id: str = ""
+    """The same when it is said again; empty: what it says is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +184,17 @@ def order_key(case_id: int, number: int) -> str:
     >>> order_key(41, 2)
     'ig-41-2'
     """
-    return f"ig-{case_id}-{number}"
+    return f"{KEY_PREFIX}{case_id}-{number}"
+
+
+def find_key(text: str) -> str:
+    """The first key in a text that a maintenance system keeps it in; empty: there is none.
+
+    >>> find_key("[ig-41-2] Pump 7 looks like imbalance")
+    'ig-41-2'
+    """
+    found = _KEY.search(text)
+    return found.group() if found else ""
 
 
 def suggest(order: Order, who: str, now: datetime) -> Change:
@@ -179,7 +230,7 @@ def order_by_itself(order: Order, now: datetime) -> Change:
     """
     _require(order.state is OrderState.SUGGESTED, f"it is {order.state} already")
     approved = replace(order, state=OrderState.APPROVED, approved_at=now, is_automatic=True)
-    return Change(approved, (Entry(What.ORDERED_BY_ITSELF, "system", now),))
+    return Change(approved, (Entry(What.ORDERED_BY_ITSELF, SYSTEM, now),))
 
 
 def decline(order: Order, who: str, why: str, now: datetime) -> Change:
@@ -193,18 +244,22 @@ def decline(order: Order, who: str, why: str, now: datetime) -> Change:
     return _done(replace(order, state=OrderState.DECLINED, why=why.strip()), What.DECLINED, who, now, why)
 
 
-def note_placed(order: Order, eam_id: str, now: datetime) -> Change:
+def note_placed(order: Order, there: Place, now: datetime) -> Change:
     """The maintenance system has it, whatever was believed here; again changes nothing.
 
     Raises:
         OrderError: it has it under another name already: two were made of one.
     """
-    _require(order.eam_id in ("", eam_id), f"{order.key} is {order.eam_id} there, and now also {eam_id}")
-    if order.eam_id == eam_id:
+    known = (order.eam, order.eam_id)
+    _require(
+        not order.eam_id or known == (there.eam, there.id),
+        f"{order.key} is {order.eam_id}, and now {there.id}",
+    )
+    if order.eam_id:
         return Change(order)
     state = order.state if order.state in _THERE else OrderState.PLACED
-    placed = replace(order, state=state, eam_id=eam_id, why="")
-    return Change(placed, (Entry(What.PLACED, "eam", now, eam_id),))
+    placed = replace(order, state=state, eam=there.eam, eam_id=there.id, eam_url=there.url, why="")
+    return Change(placed, (Entry(What.PLACED, EAM, now, there.id),))
 
 
 def note_refused(order: Order, why: str, now: datetime) -> Change:
@@ -212,7 +267,7 @@ def note_refused(order: Order, why: str, now: datetime) -> Change:
     if order.state is not OrderState.APPROVED:
         return Change(order)
     refused = replace(order, state=OrderState.REFUSED, why=why)
-    return Change(refused, (Entry(What.REFUSED, "eam", now, why),))
+    return Change(refused, (Entry(What.REFUSED, EAM, now, why),))
 
 
 def note_status(order: Order, state: OrderState, said_at: datetime, now: datetime) -> Change:
@@ -223,12 +278,27 @@ def note_status(order: Order, state: OrderState, said_at: datetime, now: datetim
     """
     _require(state in _THERE, f"a maintenance system cannot say {state}")
     _require(bool(order.eam_id), f"{order.key} is not known there")
-    if order.said_at is not None and said_at <= order.said_at:
+    if order.said_at is not None and (said_at, _RANK[state]) <= (order.said_at, _RANK[order.state]):
         return Change(order)
     told = replace(order, said_at=said_at)
     if state is order.state:
         return Change(told)
-    return Change(replace(told, state=state), (Entry(What.STATUS, "eam", now, str(state)),))
+    return Change(replace(told, state=state), (Entry(What.STATUS, EAM, now, str(state)),))
+
+
+def ask_to_close(order: Order, who: str, why: str, now: datetime) -> Change:
+    """Have the maintenance system close it; it is over when that says so.
+
+    Raises:
+        OrderError: it is not there, or is over.
+    """
+    _require(order.state in (OrderState.PLACED, OrderState.STARTED), f"it is {order.state}")
+    return _done(order, What.CLOSING, who, now, why)
+
+
+def note_doubled(order: Order, others: Iterable[str], now: datetime) -> Change:
+    """The maintenance system has it more than once; somebody has to look there."""
+    return Change(order, (Entry(What.DOUBLED, EAM, now, ", ".join(others)),))
 
 
 def _done(order: Order, what: What, who: str, now: datetime, why: str = "") -> Change:

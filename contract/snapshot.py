@@ -1,8 +1,9 @@
 """A training snapshot: a dated folder with everything that was known of a fleet's lives at one moment.
 
 Rule: a snapshot is written once and never changed, and it holds nothing that was learned after its cut. It
-is a folder of `manifest.json` (this module) and `lives.parquet` (`contract.life_columns`), one row for each
-life. Machines stand in it under pseudonyms, and each falls to the same side of every split for ever.
+is a folder of `manifest.json` (this module), `lives.parquet` (`contract.life_columns`), one row for each
+life, and `labels.jsonl` (`contract.labels`) where people judged alarms. Machines stand in it under
+pseudonyms, and each falls to the same side of every split for ever.
 """
 
 from __future__ import annotations
@@ -138,9 +139,13 @@ class SnapshotManifest:
     counts: Counts
     lives_sha256: str
     """Of `lives.parquet`, in lower-case hex."""
+    labels_sha256: str = ""
+    """Of `labels.jsonl`; empty: there are none, because nobody could have judged an alarm there."""
 
     def __post_init__(self) -> None:
         _require(bool(_HASH_PATTERN.fullmatch(self.lives_sha256)), "lives_sha256 must be 64 hex digits")
+        is_hash = not self.labels_sha256 or bool(_HASH_PATTERN.fullmatch(self.labels_sha256))
+        _require(is_hash, "labels_sha256 must be 64 hex digits")
 
     @property
     def name(self) -> str:
@@ -166,6 +171,7 @@ class _ManifestTable:
     origin: _OriginTable
     counts: Counts
     lives_sha256: str
+    labels_sha256: str = ""
 
 
 def format_manifest(manifest: SnapshotManifest) -> str:
@@ -178,6 +184,8 @@ def format_manifest(manifest: SnapshotManifest) -> str:
         "counts": asdict(manifest.counts),
         "lives_sha256": manifest.lives_sha256,
     }
+    if manifest.labels_sha256:
+        table["labels_sha256"] = manifest.labels_sha256
     return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -201,7 +209,9 @@ def parse_manifest(text: str) -> SnapshotManifest:
         raise DataError(str(error)) from error
     texts = {each.name: getattr(read.origin, each.name) for each in fields(_OriginTable)}
     times = {name: _parse_time(texts[name], name) for name in ("cut", "created")}
-    return SnapshotManifest(read.spec, Origin(**texts | times), read.counts, read.lives_sha256)
+    return SnapshotManifest(
+        read.spec, Origin(**texts | times), read.counts, read.lives_sha256, read.labels_sha256
+    )
 
 
 def split_of(machine: str) -> Split:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contract.errors import DataError
+from contract.labels import LABELS_FILE, Label, parse_labels
 from contract.life_columns import require_distinct
 from contract.lives import Life, LifeSpec
 from contract.snapshot import (
@@ -40,6 +41,8 @@ class Snapshot:
     """In order of machine, component and number."""
     installed: Mapping[LifeKey, datetime] = field(repr=False)
     """When each life began, where that is known."""
+    labels: tuple[Label, ...] = field(default=(), repr=False)
+    """What people found behind alarms."""
 
     @property
     def spec(self) -> LifeSpec:
@@ -69,13 +72,13 @@ def read_snapshot(folder: Path, now: datetime | None = None) -> Snapshot:
             "check this machine's clock"
         )
     path = folder / LIVES_FILE
-    _check_bytes(path, manifest)
+    _check_bytes(path, manifest.lives_sha256)
     lives, installed = read_lives(path, manifest.spec)
     try:
         _check_lives(lives, installed, manifest)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    return Snapshot(folder, manifest, tuple(lives), installed)
+    return Snapshot(folder, manifest, tuple(lives), installed, _read_labels(folder / LABELS_FILE, manifest))
 
 
 def _read_manifest(path: Path) -> SnapshotManifest:
@@ -89,13 +92,27 @@ def _read_manifest(path: Path) -> SnapshotManifest:
         raise DataError(f"{path}: {error}") from error
 
 
-def _check_bytes(path: Path, manifest: SnapshotManifest) -> None:
+def _read_labels(path: Path, manifest: SnapshotManifest) -> tuple[Label, ...]:
+    if not manifest.labels_sha256:
+        return ()
+    _check_bytes(path, manifest.labels_sha256)
+    try:
+        labels = parse_labels(path.read_text(encoding="utf-8"))
+    except (DataError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from error
+    late = next((label for label in labels if label.found_at > manifest.origin.cut), None)
+    if late is not None:
+        raise DataError(f"{path}: machine {late.machine}: what was found lies after the cut")
+    return labels
+
+
+def _check_bytes(path: Path, written: str) -> None:
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error}); copy the snapshot again") from error
-    if found != manifest.lives_sha256:
+    if found != written:
         raise DataError(f"{path}: damaged: its hash is not the manifest's; copy the snapshot again")
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from contract.errors import ConfigError
 from simulators.broker import broker_command
+from simulators.demo_door import VISITOR, open_door
 from simulators.demo_options import RELEASE_PARTS, DemoOptions, parse_options
 from simulators.demo_plan import DemoMachine, plan_machines
 from simulators.demo_release import ReleaseShow
@@ -67,6 +68,7 @@ class Demo:
         self._release = release
         self._shelf = Shelf(folder / "release")
         self._mqtt_port, self._web_port = HeldPort(), HeldPort()
+        self._door = open_door(folder / "cloud")
         self._http_port = hold(options.http_port) if options.http_port else hold_first(FIRST_HTTP_PORT)
         self._kills = sorted(options.kills, key=lambda kill: kill.at_s)
         self._started = time.monotonic()
@@ -89,7 +91,9 @@ class Demo:
             self._start_cloud(parts)
             self._start_fleet(parts)
             terminal.say(f"{len(self._machines)} machines, up in {time.monotonic() - began:.1f} s.")
-            terminal.say(f"The page: {self.address}", style="bold")
+            terminal.say(f"The page: {self.address}{self._door.path}", style="bold")
+            again = f"industrialguard cloud people enter {VISITOR} --data {self._folder / 'cloud'}"
+            terminal.say(f"That link works once, within a quarter of an hour; another: {again}")
             interrupted = self._watch(parts, terminal)
             self._stop(parts, terminal, interrupted)
             usage = parts.peak_rss_bytes, parts.restarts()
@@ -272,7 +276,7 @@ class Demo:
         """One question to the API, or one wish; None while it cannot answer."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 - our own address
-            f"{self.address}{path}", data, {"Content-Type": "application/json"}
+            f"{self.address}{path}", data, {"Content-Type": "application/json", "X-API-Key": self._door.key}
         )
         try:
             with urllib.request.urlopen(request, timeout=2.0) as answer:  # noqa: S310

@@ -13,7 +13,6 @@ from typing import Any
 from simulators.release_plan import ReleasePlan
 from simulators.release_words import CANARY, REST, Line, Teller, TrailEntry, join
 
-AUTHOR = "the demo"
 Ask = Callable[[str, dict[str, Any] | None], dict[str, Any] | None]
 """Path below the API, body of a POST or None; the answer, or None while there is none."""
 
@@ -105,7 +104,7 @@ class ReleaseShow:
             self._say(Line(f"Only {join(tried)} ever tried it; the other {spared} were never told of it."))
 
     def _do(self, what: str, **words: str) -> dict[str, Any] | None:
-        return self._ask(f"rollouts/{self.rollout_id}/{what}", {"who": AUTHOR, **words})
+        return self._ask(f"rollouts/{self.rollout_id}/{what}", dict(words))
 
 
 def build_rollout(plan: ReleasePlan, old: str, new: str) -> dict[str, Any]:
@@ -120,7 +119,6 @@ def build_rollout(plan: ReleasePlan, old: str, new: str) -> dict[str, Any]:
         "family": plan.family,
         "version": new,
         "back_to": old,
-        "author": AUTHOR,
         "where": {"device": list(plan.machines)},
         "groups": [canary, {"name": REST}] if plan.others else [canary],
     }

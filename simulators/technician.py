@@ -12,7 +12,8 @@ from datetime import datetime
 
 import numpy as np
 
-from cloud.findings import Activity, ComponentEnd, FailureCause, FailureMode, Finding, Verdict
+from cloud.findings import Activity, FailureCause, FailureMode, Finding
+from contract.labels import ComponentEnd, Verdict
 from simulators.degradation import FailureMode as Mode
 from simulators.year.settings import TechnicianSpec
 

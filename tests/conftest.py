@@ -18,9 +18,11 @@ from hypothesis import settings
 from tests.distribution import FilesInOrder, put_in_order
 from tools.servers.kafka import Kafka
 from tools.servers.mosquitto import HOW, Mosquitto
+from tools.servers.odoo import Odoo
 from tools.servers.postgresql import PostgreSql
 from tools.servers.process import Server
 from tools.servers.programs import PREFIX, LackingError, find_program
+from tools.servers.request_tracker import RequestTracker
 
 _Server = TypeVar("_Server", bound=Server)
 REQUIRE_ALL = "INDUSTRIALGUARD_REQUIRE_ALL"
@@ -99,7 +101,19 @@ def postgresql_database(postgresql: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _shared(name: str, make: type[Server]) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def odoo(postgresql: str) -> Iterator[str]:
+    """URL of a real Odoo that many tests share: each takes keys of its own."""
+    yield from _shared("odoo", lambda: Odoo(postgresql))
+
+
+@pytest.fixture(scope="session")
+def request_tracker() -> Iterator[str]:
+    """URL of a real Request Tracker that many tests share."""
+    yield from _shared("request_tracker", RequestTracker)
+
+
+def _shared(name: str, make: Callable[[], Server]) -> Iterator[str]:
     """The one that `python -m tools.servers` started, else one for this process."""
     url = os.environ.get(f"{PREFIX}{name.upper()}")
     if url is not None:

@@ -1,26 +1,22 @@
-"""Alerts, and the one thing that people do to them: acknowledge."""
+"""Alerts: what the machines themselves say; what people do about it is in cases."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from cloud.alerts import AlertKind, AlertStatus
-from cloud.api.deps import AlertId, StoreDep, utc_now
-from cloud.api.schemas import Acknowledgement, AlertOut, AlertPage, Problem, Responses, alert_out
-from cloud.api.security import require_same_origin
+from cloud.api.access import READ
+from cloud.api.deps import AlertId, StoreDep
+from cloud.api.schemas import AlertOut, AlertPage, Problem, Responses, alert_out
 from cloud.store import queries
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such alert"}}
-_REFUSALS: Responses = {
-    403: {"model": Problem, "description": "The request comes from another site's page"},
-    409: {"model": Problem, "description": "The alert is over"},
-}
 
 
-@router.get("")
+@router.get("", dependencies=READ)
 def list_alerts(
     store: StoreDep,
     status: Annotated[AlertStatus | None, Query(description="Only alerts of this status")] = None,
@@ -42,20 +38,8 @@ def list_alerts(
     return AlertPage(alerts=[alert_out(row) for row in rows], next_before=next_before)
 
 
-@router.get("/{alert_id}", responses=_NOT_FOUND)
+@router.get("/{alert_id}", dependencies=READ, responses=_NOT_FOUND)
 def get_alert(alert_id: AlertId, store: StoreDep) -> AlertOut:
     """One alert with its evidence."""
     with store.session() as session:
         return alert_out(queries.get_alert(session, alert_id))
-
-
-@router.post(
-    "/{alert_id}/acknowledge",
-    dependencies=[Depends(require_same_origin)],
-    responses={**_NOT_FOUND, **_REFUSALS},
-)
-def acknowledge(alert_id: AlertId, body: Acknowledgement, store: StoreDep) -> AlertOut:
-    """Note that a person has seen it; a second acknowledgement changes nothing."""
-    with store.transaction() as session:
-        row = queries.acknowledge_alert(session, alert_id, body.who, utc_now())
-    return alert_out(row)

@@ -12,8 +12,10 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from cloud.cases import CaseState, What
-from cloud.findings import Activity, ComponentEnd, FailureCause, FailureMode, Finding, Verdict
+from cloud.findings import Activity, FailureCause, FailureMode, Finding
 from cloud.store.cases import StoredCase, StoredEntry
+from cloud.triage import Assessment
+from contract.labels import ComponentEnd, Verdict
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
@@ -23,20 +25,19 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Who(_In):
-    """Who does it, and why."""
+class CaseReason(_In):
+    """Why it is done."""
 
-    who: Name = Field(description="Name of the person", examples=["Aylin Kaya"])
     why: Text = Field(default="", description="For whoever reads the case later")
 
 
-class Assign(Who):
+class Assign(CaseReason):
     """Who shall do it."""
 
     to: Name = Field(description="Name of the person; one's own to claim it", examples=["Jo Brandt"])
 
 
-class Snooze(Who):
+class Snooze(CaseReason):
     """Until when it may rest."""
 
     until: AwareDatetime = Field(description="With a time zone", examples=["2026-03-09T06:00:00Z"])
@@ -45,14 +46,12 @@ class Snooze(Who):
 class Comment(_In):
     """Something worth writing down."""
 
-    who: Name = Field(examples=["Jo Brandt"])
     text: Text = Field(min_length=1, examples=["Ordered the bearing; it comes on Thursday."])
 
 
 class FindingIn(_In):
     """What was found, in the codes of ISO 14224:2016, annex B."""
 
-    who: Name = Field(description="Who closes the case", examples=["Jo Brandt"])
     verdict: Verdict = Field(description="`true` and `early` need mode, cause and activity")
     found_at: AwareDatetime | None = Field(default=None, description="Null: now")
     mode: FailureMode | None = Field(default=None, description="Table B.6", examples=["VIB"])
@@ -103,6 +102,11 @@ class CaseOut(BaseModel):
     symptom: str = Field(
         description="A hint's code, `unknown`, `drift` or `sensor:NAME`", examples=["imbalance"]
     )
+    severity: str = Field(description="What a failure would do", examples=["degraded"])
+    urgency: str = Field(
+        description="How soon somebody must act: `now`, `soon`, `plan`, `watch`", examples=["soon"]
+    )
+    because: list[str] = Field(description="Why these two, in sentences")
     state: CaseState
     assignee: str = Field(description="Empty: nobody is on it")
     opened_at: datetime = Field(description="By the device's clock")
@@ -137,7 +141,7 @@ class EntryPage(BaseModel):
     next_after: int | None = Field(description="Give it as `after` for the next page; null on the last")
 
 
-def case_out(stored: StoredCase) -> CaseOut:
+def case_out(stored: StoredCase, assessment: Assessment) -> CaseOut:
     """A case as it is answered."""
     case = stored.case
     return CaseOut(
@@ -145,6 +149,9 @@ def case_out(stored: StoredCase) -> CaseOut:
         version=stored.version,
         device_id=case.device_id,
         symptom=case.symptom,
+        severity=assessment.severity.name.lower(),
+        urgency=assessment.urgency.name.lower(),
+        because=list(assessment.because),
         state=case.state,
         assignee=case.assignee,
         opened_at=case.opened_at,

@@ -5,29 +5,31 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 
+from cloud.api.access import READ, WORK, PrincipalDep
 from cloud.api.case_schemas import (
     Assign,
     CaseOut,
     CasePage,
+    CaseReason,
     Comment,
     EntryPage,
     FindingIn,
     Snooze,
-    Who,
     case_out,
     entry_out,
 )
-from cloud.api.deps import StoreDep
+from cloud.api.deps import StoreDep, utc_now
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.schemas import Problem, Responses
-from cloud.api.security import require_same_origin
 from cloud.case_desk import Act, CaseDesk
 from cloud.cases import Case, CaseState, Change, acknowledge, assign, close, comment, release, reopen, snooze
 from cloud.errors import StaleError
+from cloud.store.assessments import assess_cases
 from cloud.store.cases import StoredCase, list_cases, list_entries, read_case
 from cloud.store.database import Database
+from cloud.store.queries import Session
 from contract.errors import DataError
 
 router = APIRouter(prefix="/cases", tags=["cases"])
@@ -38,14 +40,12 @@ IfMatch = Annotated[
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such case"}}
 _REFUSALS: Responses = {
     **_NOT_FOUND,
-    403: {"model": Problem, "description": "The request comes from another site's page"},
     409: {"model": Problem, "description": "Its state does not allow that; the detail says why"},
     412: {"model": Problem, "description": "It has changed since you looked at it"},
 }
-_CHANGE = [Depends(require_same_origin)]
 
 
-@router.get("")
+@router.get("", dependencies=READ)
 def list_all(
     store: StoreDep,
     state: Annotated[list[CaseState] | None, Query(description="Only in one of these states")] = None,
@@ -60,18 +60,19 @@ def list_all(
     """Cases, newest first."""
     with store.session() as session:
         found = list_cases(session, state or (), device, limit, before)
+        judged = assess_cases(session, [each.case for each in found], utc_now())
     next_before = found[-1].case.id if len(found) == limit else None
-    return CasePage(cases=[case_out(each) for each in found], next_before=next_before)
+    return CasePage(cases=[case_out(each, judged[each.case.id]) for each in found], next_before=next_before)
 
 
-@router.get("/{case_id}", responses=_NOT_FOUND)
+@router.get("/{case_id}", dependencies=READ, responses=_NOT_FOUND)
 def get_case(case_id: CaseId, store: StoreDep, response: Response) -> CaseOut:
     """One case; its version is the `ETag`."""
     with store.session() as session:
-        return _answer(read_case(session, case_id), response)
+        return _answer(session, read_case(session, case_id), response)
 
 
-@router.get("/{case_id}/entries", responses=_NOT_FOUND)
+@router.get("/{case_id}/entries", dependencies=READ, responses=_NOT_FOUND)
 def list_trail(
     case_id: CaseId,
     store: StoreDep,
@@ -86,86 +87,123 @@ def list_trail(
     return EntryPage(entries=[entry_out(each) for each in found], next_after=next_after)
 
 
-@router.post("/{case_id}/acknowledge", dependencies=_CHANGE, responses=_REFUSALS)
+@router.post("/{case_id}/acknowledge", dependencies=WORK, responses=_REFUSALS)
 def post_acknowledge(
-    case_id: CaseId, body: Who, store: StoreDep, response: Response, if_match: IfMatch = None
+    case_id: CaseId,
+    body: CaseReason,
+    who: PrincipalDep,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """Say that it was seen; a second time changes nothing."""
-    return _act(store, case_id, lambda case, now: acknowledge(case, body.who, now), if_match, response)
+    return _act(store, case_id, lambda case, now: acknowledge(case, who.name, now), if_match, response)
 
 
-@router.post("/{case_id}/assign", dependencies=_CHANGE, responses=_REFUSALS)
+@router.post("/{case_id}/assign", dependencies=WORK, responses=_REFUSALS)
 def post_assign(
-    case_id: CaseId, body: Assign, store: StoreDep, response: Response, if_match: IfMatch = None
+    case_id: CaseId,
+    body: Assign,
+    who: PrincipalDep,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """Put somebody on it, or claim it."""
 
     def act(case: Case, now: datetime) -> Change:
-        return assign(case, body.who, body.to, now, body.why)
+        return assign(case, who.name, body.to, now, body.why)
 
     return _act(store, case_id, act, if_match, response)
 
 
-@router.post("/{case_id}/release", dependencies=_CHANGE, responses=_REFUSALS)
+@router.post("/{case_id}/release", dependencies=WORK, responses=_REFUSALS)
 def post_release(
-    case_id: CaseId, body: Who, store: StoreDep, response: Response, if_match: IfMatch = None
+    case_id: CaseId,
+    body: CaseReason,
+    who: PrincipalDep,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """Nobody is on it any more."""
-    return _act(store, case_id, lambda case, now: release(case, body.who, now, body.why), if_match, response)
+    return _act(store, case_id, lambda case, now: release(case, who.name, now, body.why), if_match, response)
 
 
-@router.post("/{case_id}/snooze", dependencies=_CHANGE, responses=_REFUSALS)
+@router.post("/{case_id}/snooze", dependencies=WORK, responses=_REFUSALS)
 def post_snooze(
-    case_id: CaseId, body: Snooze, store: StoreDep, response: Response, if_match: IfMatch = None
+    case_id: CaseId,
+    body: Snooze,
+    who: PrincipalDep,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """Let it rest until then; another alert wakes it."""
 
     def act(case: Case, now: datetime) -> Change:
-        return snooze(case, body.who, body.until, body.why, now)
+        return snooze(case, who.name, body.until, body.why, now)
 
     return _act(store, case_id, act, if_match, response)
 
 
-@router.post("/{case_id}/comments", dependencies=_CHANGE, responses=_REFUSALS)
+@router.post("/{case_id}/comments", dependencies=WORK, responses=_REFUSALS)
 def post_comment(
-    case_id: CaseId, body: Comment, store: StoreDep, response: Response, if_match: IfMatch = None
+    case_id: CaseId,
+    body: Comment,
+    who: PrincipalDep,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """Write something down."""
-    return _act(store, case_id, lambda case, now: comment(case, body.who, body.text, now), if_match, response)
+    return _act(store, case_id, lambda case, now: comment(case, who.name, body.text, now), if_match, response)
 
 
-@router.post("/{case_id}/close", dependencies=_CHANGE, responses=_REFUSALS)
+@router.post("/{case_id}/close", dependencies=WORK, responses=_REFUSALS)
 def post_close(
-    case_id: CaseId, body: FindingIn, store: StoreDep, response: Response, if_match: IfMatch = None
+    case_id: CaseId,
+    body: FindingIn,
+    who: PrincipalDep,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """End it with what was found; the end of a component goes into the maintenance log."""
 
     def act(case: Case, now: datetime) -> Change:
-        return close(case, body.who, body.build(now), now)
+        return close(case, who.name, body.build(now), now)
 
     return _act(store, case_id, act, if_match, response)
 
 
-@router.post("/{case_id}/reopen", dependencies=_CHANGE, responses=_REFUSALS)
+@router.post("/{case_id}/reopen", dependencies=WORK, responses=_REFUSALS)
 def post_reopen(
-    case_id: CaseId, body: Who, store: StoreDep, response: Response, if_match: IfMatch = None
+    case_id: CaseId,
+    body: CaseReason,
+    who: PrincipalDep,
+    store: StoreDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """It is not over; what was found before is taken back, but stays in the trail."""
-    return _act(store, case_id, lambda case, now: reopen(case, body.who, body.why, now), if_match, response)
+    return _act(store, case_id, lambda case, now: reopen(case, who.name, body.why, now), if_match, response)
 
 
 def _act(store: Database, case_id: int, act: Act, if_match: str | None, response: Response) -> CaseOut:
     try:
-        return _answer(CaseDesk(store).act(case_id, act, _version(if_match)), response)
+        done = CaseDesk(store).act(case_id, act, _version(if_match))
+        with store.session() as session:
+            return _answer(session, done, response)
     except StaleError as error:
         raise ProblemError(412, sentence(error)) from error
     except DataError as error:
         raise ProblemError(422, sentence(error)) from error
 
 
-def _answer(stored: StoredCase, response: Response) -> CaseOut:
+def _answer(session: Session, stored: StoredCase, response: Response) -> CaseOut:
     response.headers["ETag"] = f'"{stored.version}"'
-    return case_out(stored)
+    return case_out(stored, assess_cases(session, [stored.case], utc_now())[stored.case.id])
 
 
 def _version(if_match: str | None) -> int | None:

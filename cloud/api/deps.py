@@ -11,15 +11,20 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime
 
+from cloud.api.access import PrincipalDep
 from cloud.api.live import LiveFeed
 from cloud.catalogue import Catalogue
 from cloud.store.database import Database
 from contract.messages import DEVICE_ID_PATTERN
 
 
-def _database(request: Request) -> Database:
+def _open_database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
+
+
+def _database(request: Request, principal: PrincipalDep) -> Database:
+    return _open_database(request).seen_by(principal.sites)
 
 
 def _catalogue(request: Request) -> Catalogue | None:
@@ -38,6 +43,9 @@ def utc_now() -> datetime:
 
 
 StoreDep = Annotated[Database, Depends(_database)]
+"""The store as whoever calls sees it; nobody who was not recognised gets it."""
+OpenStoreDep = Annotated[Database, Depends(_open_database)]
+"""The store for a route that asks nobody who they are."""
 CatalogueDep = Annotated[Catalogue | None, Depends(_catalogue)]
 FeedDep = Annotated[LiveFeed, Depends(_feed)]
 DeviceId = Annotated[

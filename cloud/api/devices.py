@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
-from cloud.api.deps import DeviceId, StoreDep
+from cloud.api.access import PLAN, READ
+from cloud.api.deps import DeviceId, OpenStoreDep, StoreDep
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.rollout_schemas import PlaceIn, ReportList, ReportOut, place_out
 from cloud.api.schemas import Problem, Responses
-from cloud.api.security import require_same_origin
 from cloud.store.rollout_facts import find_place, put_place
 from cloud.store.rollouts import find_assignment
+from cloud.store.scope import require_seen
 from cloud.store.update_reports import list_reports
 from ota.errors import UpdateError
 
@@ -26,13 +27,12 @@ _ENVELOPE: Responses = {
     304: {"description": "The one that `If-None-Match` names is the newest"},
     404: {"model": Problem, "description": "The device has no assignment"},
 }
-_FOREIGN: Responses = {403: {"model": Problem, "description": "The request comes from another site's page"}}
 
 
 @router.get("/assignment", response_class=Response, responses=_ENVELOPE)
 def get_assignment(
     device_id: DeviceId,
-    store: StoreDep,
+    store: OpenStoreDep,
     if_none_match: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
     """What the device shall run. It is signed, so that it may be fetched by whoever asks."""
@@ -48,7 +48,7 @@ def get_assignment(
     return Response(found.envelope, media_type="application/vnd.dsse.envelope.v1+json", headers=headers)
 
 
-@router.get("/updates")
+@router.get("/updates", dependencies=READ)
 def list_updates(
     device_id: DeviceId,
     store: StoreDep,
@@ -57,18 +57,20 @@ def list_updates(
 ) -> ReportList:
     """What the device has said of its updates, newest first; empty where it has said nothing."""
     with store.session() as session:
+        require_seen(session, device_id)
         rows = list_reports(session, device_id, limit, before)
     return ReportList(reports=[ReportOut.model_validate(row) for row in rows])
 
 
-@router.get("/place")
+@router.get("/place", dependencies=READ)
 def get_place(device_id: DeviceId, store: StoreDep) -> PlaceIn:
     """Where it stands, and when it may be updated; empty where nobody has said."""
     with store.session() as session:
+        require_seen(session, device_id)
         return place_out(find_place(session, device_id))
 
 
-@router.put("/place", dependencies=[Depends(require_same_origin)], responses=_FOREIGN)
+@router.put("/place", dependencies=PLAN)
 def set_place(device_id: DeviceId, body: PlaceIn, store: StoreDep) -> PlaceIn:
     """Say where it stands, in place of what was said before; rollouts choose devices by its labels."""
     try:
@@ -76,5 +78,6 @@ def set_place(device_id: DeviceId, body: PlaceIn, store: StoreDep) -> PlaceIn:
     except UpdateError as error:
         raise ProblemError(422, sentence(error)) from error
     with store.transaction() as session:
+        require_seen(session, device_id)
         put_place(session, device_id, place)
     return place_out(place)

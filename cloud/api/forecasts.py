@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
+from cloud.api.access import READ
 from cloud.api.deps import DeviceId, StoreDep
 from cloud.api.schemas import Problem, Responses
 from cloud.outcomes import MadeForecast, Outcome
@@ -58,7 +59,7 @@ class ForecastHistory(BaseModel):
     forecasts: list[PastForecastOut]
 
 
-@router.get("", responses=_NOT_FOUND)
+@router.get("", dependencies=READ, responses=_NOT_FOUND)
 def list_forecasts(device_id: DeviceId, store: StoreDep) -> ForecastList:
     """The newest forecast of each of a machine's components; empty before the first."""
     with store.session() as session:
@@ -67,7 +68,7 @@ def list_forecasts(device_id: DeviceId, store: StoreDep) -> ForecastList:
     return ForecastList(forecasts=[ForecastOut.model_validate(_fields(each)) for each in made])
 
 
-@router.get("/history", responses=_NOT_FOUND)
+@router.get("/history", dependencies=READ, responses=_NOT_FOUND)
 def list_past_forecasts(
     device_id: DeviceId, store: StoreDep, before: MadeBefore = None, limit: Limit = 500
 ) -> ForecastHistory:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from cloud.api.access import READ
 from cloud.api.deps import DeviceId, MaxPoints, Since, StoreDep, Until
 from cloud.api.problems import ProblemError
 from cloud.api.schemas import (
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/machines", tags=["machines"])
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such machine"}}
 
 
-@router.get("")
+@router.get("", dependencies=READ)
 def list_machines(store: StoreDep) -> MachineList:
     """All machines with their newest state, by device id."""
     with store.session() as session:
@@ -31,14 +32,14 @@ def list_machines(store: StoreDep) -> MachineList:
     return MachineList(machines=[MachineOut.model_validate(row) for row in rows])
 
 
-@router.get("/{device_id}", responses=_NOT_FOUND)
+@router.get("/{device_id}", dependencies=READ, responses=_NOT_FOUND)
 def get_machine(device_id: DeviceId, store: StoreDep) -> MachineOut:
     """One machine with its newest state."""
     with store.session() as session:
         return MachineOut.model_validate(queries.get_machine(session, device_id))
 
 
-@router.get("/{device_id}/history", responses=_NOT_FOUND)
+@router.get("/{device_id}/history", dependencies=READ, responses=_NOT_FOUND)
 def get_history(
     device_id: DeviceId,
     store: StoreDep,

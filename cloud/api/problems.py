@@ -6,16 +6,26 @@ Rule: every refusal of every route has this one shape, whoever raised it: our co
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from cloud.errors import AlreadyClearedError, CaseError, NotFoundError, StaleError
+from cloud.errors import (
+    AccessError,
+    AssetError,
+    CaseError,
+    NotFoundError,
+    OrderError,
+    SignInRefusedError,
+    StaleError,
+    TooManyTriesError,
+)
 from contract.errors import IndustrialGuardError
 from ota.errors import RolloutError, UpdateError
 
@@ -24,6 +34,18 @@ _E = TypeVar("_E", bound=Exception)
 _LOG = logging.getLogger(__name__)
 _SHOWN_INPUT = 60
 _UNAVAILABLE = "The store cannot be read at the moment; try again in a few seconds."
+_STATUS: Mapping[type[Exception], int] = {
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    SignInRefusedError: HTTPStatus.UNAUTHORIZED,
+    TooManyTriesError: HTTPStatus.TOO_MANY_REQUESTS,
+    AccessError: HTTPStatus.CONFLICT,
+    AssetError: HTTPStatus.CONFLICT,
+    CaseError: HTTPStatus.CONFLICT,
+    OrderError: HTTPStatus.CONFLICT,
+    RolloutError: HTTPStatus.CONFLICT,
+    StaleError: HTTPStatus.CONFLICT,
+}
+"""Of what the rules refuse; anything else is a failure."""
 
 ErrorPage = Callable[[int, str], Response]
 """Renders a refusal for a person: (status, detail) to a page."""
@@ -35,12 +57,14 @@ class ProblemError(IndustrialGuardError):
     Args:
         status: HTTP status, 400..599.
         detail: One sentence: what is wrong and what to do.
+        headers: Of the answer.
     """
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.headers = headers
 
 
 def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -77,13 +101,17 @@ def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
 
     def refuse(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
         is_page = request.method == "GET" and not request.url.path.startswith("/api/")
+        if status == HTTPStatus.UNAUTHORIZED and not request.url.path.startswith("/api/"):
+            headers = (headers or {}) | {"HX-Redirect": sign_in_path(_page_of(request))}
         if is_page and "text/html" in request.headers.get("accept", ""):
+            if status == HTTPStatus.UNAUTHORIZED:
+                return RedirectResponse(sign_in_path(_page_of(request)), status_code=303)
             return error_page(status, detail)
         return problem_response(status, detail, headers)
 
     async def refused(request: Request, error: Exception) -> Response:
         problem = _expect(ProblemError, error)
-        return refuse(request, problem.status, problem.detail)
+        return refuse(request, problem.status, problem.detail, problem.headers)
 
     async def not_routed(request: Request, error: Exception) -> Response:
         known = _expect(HTTPException, error)
@@ -107,6 +135,21 @@ def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
     app.add_exception_handler(IndustrialGuardError, failed)
 
 
+def sign_in_path(page: str) -> str:
+    """Where a person signs in to see a page of this server.
+
+    >>> sign_in_path("/alerts?status=open")
+    '/sign-in?next=%2Falerts%3Fstatus%3Dopen'
+    """
+    return "/sign-in" if page == "/" else f"/sign-in?next={quote(page, safe='')}"
+
+
+def _page_of(request: Request) -> str:
+    """The page that a person looks at: what was asked for, or what htmx says asked for it."""
+    url = urlsplit(request.headers.get("hx-current-url") or str(request.url))
+    return f"{url.path}?{url.query}" if url.query else url.path
+
+
 def _expect(kind: type[_E], error: Exception) -> _E:
     """The error as the class it was registered for; anything else is a defect and is raised."""
     if not isinstance(error, kind):
@@ -125,8 +168,5 @@ def sentence(error: Exception) -> str:
 
 
 def _status_of(error: Exception) -> int:
-    if isinstance(error, NotFoundError):
-        return HTTPStatus.NOT_FOUND
-    if isinstance(error, AlreadyClearedError | CaseError | StaleError | RolloutError):
-        return HTTPStatus.CONFLICT
-    return HTTPStatus.SERVICE_UNAVAILABLE
+    known = (status for kind, status in _STATUS.items() if isinstance(error, kind))
+    return next(known, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -90,7 +90,6 @@ class PlanIn(_In):
             [{"name": "canary", "share": 0.05, "success_share": 1.0, "error_share": 0}, {"name": "rest"}]
         ],
     )
-    author: Name = Field(description="Who writes it down", examples=["Aylin Kaya"])
     where: Where = Field(default={}, description=_WHERE, examples=[{"site": ["north"]}])
     needs_approval: bool = Field(default=False, description="By somebody else than its author")
     back_to: str | None = Field(
@@ -110,10 +109,11 @@ class PlanIn(_In):
         description="Chance that comparing alarms halts a release that changes nothing; null: do not compare",
     )
 
-    def build(self, find: FindReleases) -> Plan:
+    def build(self, author: str, find: FindReleases) -> Plan:
         """As the rules know it.
 
         Args:
+            author: Who writes it down.
             find: Looks a family's versions up.
 
         Raises:
@@ -123,7 +123,7 @@ class PlanIn(_In):
         return Plan(
             release=release,
             groups=tuple(group.build() for group in self.groups),
-            author=self.author,
+            author=author,
             where=_filter(self.where),
             needs_approval=self.needs_approval,
             back_to=others[0] if others else None,
@@ -135,21 +135,20 @@ class PlanIn(_In):
         )
 
 
-class Who(_In):
-    """Who asks, and why."""
+class Reason(_In):
+    """Why it is asked."""
 
-    who: Name = Field(examples=["Jo Brandt"])
     why: Why = Field(default="", description="Kept in the audit trail", examples=["shift change"])
 
 
-class Resume(Who):
-    """Who resumes it, and until when it has time."""
+class Resume(Reason):
+    """Why it goes on, and until when it has time."""
 
     deadline: AwareDatetime | None = Field(default=None, description="A new one; needed when the old is over")
 
 
-class Abort(Who):
-    """Who calls it off."""
+class Abort(Reason):
+    """Why it is called off."""
 
     send_back: bool = Field(default=False, description="Send devices that run the release to `back_to`")
 

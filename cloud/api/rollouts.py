@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 
+from cloud.api.access import PLAN_FLEET_WIDE, READ, PrincipalDep
 from cloud.api.deps import CatalogueDep, StoreDep, utc_now
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.rollout_schemas import (
@@ -14,15 +15,14 @@ from cloud.api.rollout_schemas import (
     EventPage,
     MemberPage,
     PlanIn,
+    Reason,
     Resume,
     RolloutList,
     RolloutOut,
-    Who,
     member_out,
     rollout_out,
 )
 from cloud.api.schemas import Problem, Responses
-from cloud.api.security import require_same_origin
 from cloud.releases import Releases
 from cloud.store.rollouts import list_events, list_rollouts, read_rollout
 from ota.errors import RepositoryError, RolloutError
@@ -33,14 +33,11 @@ router = APIRouter(prefix="/rollouts", tags=["rollouts"])
 RolloutId = Annotated[str, Path(description="Id of the rollout", max_length=40, examples=["r-1a2b3c4d5e"])]
 Limit = Annotated[int, Query(ge=1, le=5000, description="At most so many")]
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such rollout"}}
-_FOREIGN: Responses = {403: {"model": Problem, "description": "The request comes from another site's page"}}
 _REFUSALS: Responses = {
     **_NOT_FOUND,
-    **_FOREIGN,
     409: {"model": Problem, "description": "Its state does not allow that; the detail says why"},
 }
 _LOOKED_UP: Responses = {
-    **_FOREIGN,
     409: {"model": Problem, "description": "This cloud was told of no repository"},
     503: {"model": Problem, "description": "The repository does not answer, or is not to be believed"},
 }
@@ -48,72 +45,75 @@ _NO_REPOSITORY = (
     "This cloud does not know which releases there are: start it with --repository URL and "
     "--repository-root FILE."
 )
-_CHANGE = [Depends(require_same_origin)]
 
 
-@router.get("")
+@router.get("", dependencies=READ)
 def list_all(store: StoreDep, limit: Limit = 100) -> RolloutList:
     """Rollouts, newest first, without their groups."""
     with store.session() as session:
         return RolloutList(rollouts=[rollout_out(each, None) for each in list_rollouts(session, limit)])
 
 
-@router.post("", status_code=201, dependencies=_CHANGE, responses=_LOOKED_UP)
-def create(body: PlanIn, store: StoreDep, catalogue: CatalogueDep) -> RolloutOut:
+@router.post("", status_code=201, dependencies=PLAN_FLEET_WIDE, responses=_LOOKED_UP)
+def create(body: PlanIn, who: PrincipalDep, store: StoreDep, catalogue: CatalogueDep) -> RolloutOut:
     """Write a rollout down; start it, after approval where it needs that, to begin."""
     if catalogue is None:
         raise ProblemError(409, _NO_REPOSITORY)
     try:
-        plan = body.build(catalogue.find)
+        plan = body.build(who.name, catalogue.find)
     except (RolloutError, RepositoryError) as error:
         raise ProblemError(422, sentence(error)) from error
     return _out(Releases(store).create(plan))
 
 
-@router.get("/{rollout_id}", responses=_NOT_FOUND)
+@router.get("/{rollout_id}", dependencies=READ, responses=_NOT_FOUND)
 def get_rollout(rollout_id: RolloutId, store: StoreDep) -> RolloutOut:
     """One rollout, with how each of its groups stands."""
     with store.session() as session:
         return _out(read_rollout(session, rollout_id).rollout)
 
 
-@router.post("/{rollout_id}/approve", dependencies=_CHANGE, responses=_REFUSALS)
-def approve(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
+@router.post("/{rollout_id}/approve", dependencies=PLAN_FLEET_WIDE, responses=_REFUSALS)
+def approve(rollout_id: RolloutId, body: Reason, who: PrincipalDep, store: StoreDep) -> RolloutOut:
     """Let it be started; by somebody else than its author."""
-    return _out(Releases(store).approve(rollout_id, body.who))
+    return _out(Releases(store).approve(rollout_id, who.name))
 
 
-@router.post("/{rollout_id}/start", dependencies=_CHANGE, responses=_LOOKED_UP | _REFUSALS)
-def start(rollout_id: RolloutId, body: Who, store: StoreDep, catalogue: CatalogueDep) -> RolloutOut:
+@router.post("/{rollout_id}/start", dependencies=PLAN_FLEET_WIDE, responses=_LOOKED_UP | _REFUSALS)
+def start(
+    rollout_id: RolloutId, body: Reason, who: PrincipalDep, store: StoreDep, catalogue: CatalogueDep
+) -> RolloutOut:
     """Begin with the first group; refused where its release is not listed any more."""
-    return _out(Releases(store, catalogue=catalogue).start(rollout_id, body.who))
+    return _out(Releases(store, catalogue=catalogue).start(rollout_id, who.name))
 
 
-@router.post("/{rollout_id}/pause", dependencies=_CHANGE, responses=_REFUSALS)
-def pause(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
+@router.post("/{rollout_id}/pause", dependencies=PLAN_FLEET_WIDE, responses=_REFUSALS)
+def pause(rollout_id: RolloutId, body: Reason, who: PrincipalDep, store: StoreDep) -> RolloutOut:
     """Tell no further device; what is under way goes on."""
-    return _out(Releases(store).pause(rollout_id, body.who, body.why))
+    return _out(Releases(store).pause(rollout_id, who.name, body.why))
 
 
-@router.post("/{rollout_id}/resume", dependencies=_CHANGE, responses=_LOOKED_UP | _REFUSALS)
-def resume(rollout_id: RolloutId, body: Resume, store: StoreDep, catalogue: CatalogueDep) -> RolloutOut:
+@router.post("/{rollout_id}/resume", dependencies=PLAN_FLEET_WIDE, responses=_LOOKED_UP | _REFUSALS)
+def resume(
+    rollout_id: RolloutId, body: Resume, who: PrincipalDep, store: StoreDep, catalogue: CatalogueDep
+) -> RolloutOut:
     """Go on, knowing what has failed: that is excused, and alarms are compared anew."""
-    return _out(Releases(store, catalogue=catalogue).resume(rollout_id, body.who, body.why, body.deadline))
+    return _out(Releases(store, catalogue=catalogue).resume(rollout_id, who.name, body.why, body.deadline))
 
 
-@router.post("/{rollout_id}/abort", dependencies=_CHANGE, responses=_REFUSALS)
-def abort(rollout_id: RolloutId, body: Abort, store: StoreDep) -> RolloutOut:
+@router.post("/{rollout_id}/abort", dependencies=PLAN_FLEET_WIDE, responses=_REFUSALS)
+def abort(rollout_id: RolloutId, body: Abort, who: PrincipalDep, store: StoreDep) -> RolloutOut:
     """Call it off for good: what is under way on devices is given up."""
-    return _out(Releases(store).abort(rollout_id, body.who, body.why, body.send_back))
+    return _out(Releases(store).abort(rollout_id, who.name, body.why, body.send_back))
 
 
-@router.post("/{rollout_id}/retry-failed", dependencies=_CHANGE, responses=_REFUSALS)
-def retry_failed(rollout_id: RolloutId, body: Who, store: StoreDep) -> RolloutOut:
+@router.post("/{rollout_id}/retry-failed", dependencies=PLAN_FLEET_WIDE, responses=_REFUSALS)
+def retry_failed(rollout_id: RolloutId, body: Reason, who: PrincipalDep, store: StoreDep) -> RolloutOut:
     """Give every device that failed another attempt."""
-    return _out(Releases(store).retry_failed(rollout_id, body.who, body.why))
+    return _out(Releases(store).retry_failed(rollout_id, who.name, body.why))
 
 
-@router.get("/{rollout_id}/devices", responses=_NOT_FOUND)
+@router.get("/{rollout_id}/devices", dependencies=READ, responses=_NOT_FOUND)
 def list_devices(
     rollout_id: RolloutId,
     store: StoreDep,
@@ -135,7 +135,7 @@ def list_devices(
     return MemberPage(devices=found[:limit], next_after=next_after)
 
 
-@router.get("/{rollout_id}/audit", responses=_NOT_FOUND)
+@router.get("/{rollout_id}/audit", dependencies=READ, responses=_NOT_FOUND)
 def list_audit(
     rollout_id: RolloutId,
     store: StoreDep,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cloud.alerts import AlertKind, AlertStatus
 from cloud.health import Health
@@ -176,8 +176,7 @@ class AlertOut(_Out):
     opened_at: datetime = Field(description="Event time of the alarm that opened it, UTC")
     since: datetime = Field(description="First anomalous window, event time, UTC")
     last_seen_at: datetime = Field(description="Event time of its newest alarm edge, UTC")
-    acknowledged_at: datetime | None = Field(description="Cloud time, UTC")
-    acknowledged_by: str
+    case_id: int | None = Field(description="Case in which people say what they do about it", examples=[41])
     cleared_at: datetime | None = Field(description="Event time, UTC")
     score: float = Field(description="Highest score among its alarms, 0..1", examples=[0.93])
     threshold: float = Field(
@@ -199,15 +198,6 @@ class AlertPage(BaseModel):
 
     alerts: list[AlertOut]
     next_before: int | None = Field(description="Give it as `before` for the next page; null on the last")
-
-
-class Acknowledgement(BaseModel):
-    """Who has seen an alert."""
-
-    model_config = ConfigDict(extra="forbid")
-    who: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = Field(
-        description="Name of the person, 1 to 80 characters", examples=["Aylin Kaya"]
-    )
 
 
 class IngestOut(_Out):

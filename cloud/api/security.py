@@ -1,8 +1,7 @@
 """What browsers are told and asked, on every response.
 
 Rule: a page may load, run and contact nothing but this server; a request that changes something must come
-from a page of this server. There is no sign-in yet, so whoever reaches the port may read and acknowledge:
-bind to 127.0.0.1 or put a proxy with sign-in in front.
+from a page of this server.
 """
 
 from __future__ import annotations
@@ -28,11 +27,12 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_FOREIGN = "Changes are accepted from this server's own pages only; open the page here and try again."
 _OWN_SITES = frozenset({"same-origin", "none"})
 
 
@@ -77,6 +77,17 @@ def host_name(host: str) -> str:
     return (host[:end] + host[end:].partition(":")[0]).lower()
 
 
+def require_own_page(request: Request) -> None:
+    """Refuse a change by a browser that does not say that a page of this server asks for it.
+
+    Raises:
+        ProblemError: 403, it comes from elsewhere, or says nothing; every browser of today says it.
+    """
+    require_same_origin(request)
+    if request.headers.get("sec-fetch-site") is None and request.headers.get("origin") is None:
+        raise ProblemError(403, _FOREIGN)
+
+
 def require_same_origin(request: Request) -> None:
     """Refuse a change that another site's page asks for.
 
@@ -90,6 +101,4 @@ def require_same_origin(request: Request) -> None:
     foreign_site = site is not None and site not in _OWN_SITES
     foreign_origin = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     if foreign_site or foreign_origin:
-        raise ProblemError(
-            403, "Changes are accepted from this server's own pages only; open the page here and try again."
-        )
+        raise ProblemError(403, _FOREIGN)

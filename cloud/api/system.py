@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from cloud.api.deps import FeedDep, StoreDep
+from cloud.api.access import READ
+from cloud.api.deps import FeedDep, OpenStoreDep, StoreDep
 from cloud.api.problems import ProblemError
 from cloud.api.schemas import IngestOut, Problem, Ready
 from cloud.store import queries
@@ -14,7 +15,7 @@ router = APIRouter()
 probes = APIRouter(tags=["probes"])
 
 
-@router.get("/ingest/health", tags=["ingest"])
+@router.get("/ingest/health", dependencies=READ, tags=["ingest"])
 def ingest_health(store: StoreDep) -> IngestOut:
     """How the road from the broker to the store is doing."""
     with store.session() as session:
@@ -23,6 +24,7 @@ def ingest_health(store: StoreDep) -> IngestOut:
 
 @router.get(
     "/events",
+    dependencies=READ,
     tags=["live"],
     response_class=StreamingResponse,
     responses={
@@ -53,7 +55,7 @@ def alive() -> Ready:
 
 
 @probes.get("/readyz", responses={503: {"model": Problem, "description": "The store cannot be read"}})
-def ready(store: StoreDep) -> Ready:
+def ready(store: OpenStoreDep) -> Ready:
     """The process answers and can read the store."""
     with store.session() as session:
         queries.change_marker(session)

@@ -7,7 +7,10 @@ mode).
 from alembic import context
 from sqlmodel import SQLModel
 
+import cloud.store.access_tables
+import cloud.store.asset_tables
 import cloud.store.case_tables
+import cloud.store.order_tables
 import cloud.store.release_tables
 import cloud.store.tables  # noqa: F401 - fills the metadata
 

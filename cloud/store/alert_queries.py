@@ -1,29 +1,28 @@
-"""Alerts as people read and acknowledge them.
+"""Alerts as people read them.
 
-Rule: an alert is shown with the evidence of its strongest alarm; acknowledging is the only thing a person can
-do to it, and the only write outside the writer.
+Rule: an alert is shown with the evidence of its strongest alarm, and with the case in which people say what
+they do about it.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
 from typing import Any, cast
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from cloud.alerts import AlertKind, AlertStatus, Subject, alert_status
-from cloud.errors import AlreadyClearedError, NotFoundError
+from cloud.alerts import AlertKind, AlertStatus, Subject
+from cloud.errors import NotFoundError
+from cloud.store.case_tables import CaseAlertRow
 from cloud.store.explanations import unpack_explanation
-from cloud.store.news import mark_change
 from cloud.store.profiles import stored_profile
 from cloud.store.rows import AlertRow
-from cloud.store.tables import AlarmEdgeRow, Alert, Machine
+from cloud.store.scope import is_seen
+from cloud.store.statements import is_one_of
+from cloud.store.tables import AlarmEdgeRow, Alert, Machine, table_of
 from cloud.titles import Reasons, title_words
 from cloud.words import flag_names
 from contract.messages import Contribution, Spectrum
-
-WHO_CHARACTERS = 80
-"""Longest name of a person who acknowledges."""
 
 
 def list_alerts(
@@ -44,7 +43,8 @@ def list_alerts(
         before: Only ids below it, to page on.
         kind: Only of this kind; of all when None.
     """
-    query = _joined().order_by(col(Alert.id).desc()).limit(limit)
+    query = _joined().where(is_seen(session, col(Alert.device_id)))
+    query = query.order_by(col(Alert.id).desc()).limit(limit)
     if status is not None:
         query = query.where(Alert.status == status.value)
     if device is not None:
@@ -53,7 +53,21 @@ def list_alerts(
         query = query.where(Alert.kind == kind.value)
     if before is not None:
         query = query.where(col(Alert.id) < before)
-    return [_alert_row(alert, edge, profile) for alert, edge, profile in session.exec(query)]
+    return [_alert_row(*found) for found in session.exec(query)]
+
+
+def alerts_of_case(session: Session, case_id: int, limit: int) -> list[AlertRow]:
+    """The alerts that a case is about: those that stand first, then the newest."""
+    held = select(CaseAlertRow.alert_id).where(CaseAlertRow.case_id == case_id)
+    is_over = col(Alert.cleared_at).is_not(None)
+    query = _joined().where(col(Alert.id).in_(held)).order_by(is_over, col(Alert.id).desc()).limit(limit)
+    return [_alert_row(*found) for found in session.exec(query)]
+
+
+def read_alerts(session: Session, alert_ids: Collection[int]) -> list[AlertRow]:
+    """These alerts, in no order; those that are gone are left out."""
+    query = _joined().where(is_one_of(session, table_of(Alert).c.id, alert_ids))
+    return [_alert_row(*found) for found in session.exec(query)]
 
 
 def get_alert(session: Session, alert_id: int) -> AlertRow:
@@ -62,52 +76,26 @@ def get_alert(session: Session, alert_id: int) -> AlertRow:
     Raises:
         NotFoundError: there is none of that id.
     """
-    found = session.exec(_joined().where(Alert.id == alert_id)).first()
+    found = session.exec(
+        _joined().where(Alert.id == alert_id, is_seen(session, col(Alert.device_id)))
+    ).first()
     if found is None:
         raise NotFoundError(f"there is no alert {alert_id}")
     return _alert_row(*found)
 
 
-def acknowledge_alert(session: Session, alert_id: int, who: str, now: datetime) -> AlertRow:
-    """Note that a person has seen it; a second acknowledgement changes nothing.
-
-    Args:
-        session: A transaction.
-        alert_id: Which.
-        who: The person's name; cut at `WHO_CHARACTERS`.
-        now: Cloud time.
-
-    Raises:
-        NotFoundError: there is none of that id.
-        AlreadyClearedError: it is over.
-    """
-    alert = session.get(Alert, alert_id)
-    if alert is None:
-        raise NotFoundError(f"there is no alert {alert_id}")
-    if alert.cleared_at is not None:
-        raise AlreadyClearedError(
-            f"alert {alert_id} was cleared at {alert.cleared_at:%Y-%m-%d %H:%M:%S} UTC; it needs nobody now"
-        )
-    if alert.acknowledged_at is None:
-        alert.acknowledged_at = now
-        alert.acknowledged_by = who.strip()[:WHO_CHARACTERS]
-        alert.status = alert_status(alert.cleared_at, now)
-        session.add(alert)
-        session.flush()
-        mark_change(session)
-    return get_alert(session, alert_id)
-
-
 def _joined() -> Any:
-    """Alerts with evidence and profile; the type is too long to write."""
+    """Alerts with evidence, profile and newest case; the type is too long to write."""
+    of_alert = col(CaseAlertRow.alert_id) == col(Alert.id)
+    case_id = select(func.max(CaseAlertRow.case_id)).where(of_alert).scalar_subquery()
     return (
-        select(Alert, AlarmEdgeRow, Machine.profile)
+        select(Alert, AlarmEdgeRow, Machine.profile, case_id)
         .join(AlarmEdgeRow, col(Alert.evidence_id) == col(AlarmEdgeRow.id))
         .join(Machine, col(Alert.device_id) == col(Machine.device_id))
     )
 
 
-def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile_text: str) -> AlertRow:
+def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile_text: str, case_id: int | None) -> AlertRow:
     profile = stored_profile(profile_text)
     contributions = tuple(Contribution(**c) for c in edge.contributions)
     explanation = unpack_explanation(edge.explanation)
@@ -118,8 +106,7 @@ def _alert_row(alert: Alert, edge: AlarmEdgeRow, profile_text: str) -> AlertRow:
         status=AlertStatus(alert.status),
         opened_at=alert.opened_at,
         last_seen_at=alert.last_seen_at,
-        acknowledged_at=alert.acknowledged_at,
-        acknowledged_by=alert.acknowledged_by,
+        case_id=case_id,
         cleared_at=alert.cleared_at,
         since=alert.since,
         score=alert.score,

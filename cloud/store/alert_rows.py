@@ -1,7 +1,7 @@
 """Keeps the alert table equal to what the rules make of a device's alarm edges.
 
 Rule: `cloud.alerts` decides, this file stores. An alert keeps its number while it shares an alarm with what
-it was; when a late edge shows that two were one, the older number stays, with the earlier acknowledgement. A
+it was; when a late edge shows that two were one, the older number stays. A
 device may raise an alarm again to say what it looks like by now: that is then its evidence, and no new alarm.
 """
 
@@ -44,7 +44,7 @@ def refresh_alerts(session: Session, device_id: str, ingest_time: datetime) -> s
     for state in fold_alerts(edges):
         kept = known.take(state)
         values: dict[str, Any] = {
-            "status": alert_status(state.cleared_at, kept.acknowledged_at if kept else None),
+            "status": alert_status(state.cleared_at),
             "alarm_ids": list(state.alarm_ids),
             "opened_at": state.opened_at,
             "last_seen_at": state.last_seen_at,
@@ -90,10 +90,6 @@ class _Known:
         if not matching:
             return None
         kept, *merged = matching
-        acknowledged = [a for a in matching if a.acknowledged_at is not None]
-        if acknowledged:
-            first = min(acknowledged, key=lambda a: a.acknowledged_at or a.opened_ingest_time)
-            kept.acknowledged_at, kept.acknowledged_by = first.acknowledged_at, first.acknowledged_by
         for alert in merged:
             self._session.delete(alert)
         return kept

@@ -44,7 +44,6 @@ class CaseRow(SQLModel, table=True):
     closed_at: datetime | None = Field(default=None, sa_type=UtcTime)
     merged_into: int = Field(sa_type=BigInteger)
     """0: it was not."""
-    finding: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class CaseAlertRow(SQLModel, table=True):
@@ -56,6 +55,29 @@ class CaseAlertRow(SQLModel, table=True):
     case_id: int = Field(primary_key=True, foreign_key="machine_case.id", sa_type=BigInteger)
     alert_id: int = Field(primary_key=True, sa_type=BigInteger)
     """Of an alert that may have been merged into another one since."""
+
+
+class CaseFindingRow(SQLModel, table=True):
+    """What was found; one that was taken back stays, because it was believed for a while."""
+
+    __tablename__ = "case_finding"
+    __table_args__ = (
+        Index(
+            None,
+            "case_id",
+            unique=True,
+            sqlite_where=text("taken_back_at IS NULL"),
+            postgresql_where=text("taken_back_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
+    case_id: int = Field(foreign_key="machine_case.id", sa_type=BigInteger)
+    noted_at: datetime = Field(sa_type=UtcTime)
+    """Cloud time."""
+    taken_back_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    finding: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    """A `cloud.findings.Finding`."""
 
 
 class CaseEntryRow(SQLModel, table=True):

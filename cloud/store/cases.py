@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Row, Select, func, or_, select
 from sqlmodel import Session
 
@@ -20,16 +19,17 @@ from cloud.alerts import AlertKind
 from cloud.cases import STANDS_ON, AlertFacts, Case, CaseState, Change, Entry, What, take_alerts
 from cloud.errors import NotFoundError, StaleError
 from cloud.findings import Finding
+from cloud.store.case_findings import read_findings, replace_finding
 from cloud.store.case_tables import CaseAlertRow, CaseEntryRow, CaseRow
 from cloud.store.explanations import unpack_explanation
 from cloud.store.machine_rows import lock_machines
 from cloud.store.news import mark_change
+from cloud.store.scope import is_seen
 from cloud.store.statements import insert_rows, is_one_of
 from cloud.store.tables import AlarmEdgeRow, Alert, table_of
 
 _CASE, _ALERTS, _ENTRY = table_of(CaseRow), table_of(CaseAlertRow), table_of(CaseEntryRow)
 _ALERT, _EDGE = table_of(Alert), table_of(AlarmEdgeRow)
-_FINDINGS = TypeAdapter(Finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,16 @@ def read_case(session: Session, case_id: int) -> StoredCase:
     Raises:
         NotFoundError: there is none.
     """
-    found = _read(session, select(_CASE).where(_CASE.c.id == case_id))
+    found = _read(session, select(_CASE).where(_CASE.c.id == case_id, is_seen(session, _CASE.c.device_id)))
     if not found:
         raise NotFoundError(f"there is no case {case_id}")
     return found[0]
+
+
+def read_cases(session: Session, case_ids: Sequence[int]) -> list[StoredCase]:
+    """These cases, in the order in which they are asked for; those that are not there are left out."""
+    found = _read(session, select(_CASE).where(is_one_of(session, _CASE.c.id, case_ids)))
+    return sorted(found, key=lambda each: case_ids.index(each.case.id))
 
 
 def list_cases(
@@ -121,7 +127,8 @@ def list_cases(
         limit: At most so many.
         before: Only ids below it, to page on.
     """
-    query = select(_CASE).order_by(_CASE.c.id.desc()).limit(limit)
+    query = select(_CASE).where(is_seen(session, _CASE.c.device_id))
+    query = query.order_by(_CASE.c.id.desc()).limit(limit)
     if states:
         query = query.where(_CASE.c.state.in_([str(state) for state in states]))
     if device is not None:
@@ -129,6 +136,12 @@ def list_cases(
     if before is not None:
         query = query.where(_CASE.c.id < before)
     return _read(session, query)
+
+
+def count_unseen(session: Session) -> int:
+    """Cases that nobody has said that they have seen."""
+    is_new = (_CASE.c.state == str(CaseState.NEW)) & is_seen(session, _CASE.c.device_id)
+    return int(session.connection().execute(select(func.count()).where(is_new)).scalar_one())
 
 
 def list_entries(session: Session, case_id: int, limit: int, after: int = 0) -> list[StoredEntry]:
@@ -139,7 +152,7 @@ def list_entries(session: Session, case_id: int, limit: int, after: int = 0) -> 
     return [StoredEntry(row.id, Entry(What(row.what), row.who, row.time, row.why)) for row in rows]
 
 
-def save_case(session: Session, before: StoredCase, change: Change) -> None:
+def save_case(session: Session, before: StoredCase, change: Change, now: datetime) -> None:
     """Store what a person did to a case.
 
     Raises:
@@ -148,6 +161,7 @@ def save_case(session: Session, before: StoredCase, change: Change) -> None:
     lock_machines(session, [before.case.device_id])
     if change.case != before.case:
         _update(session, before, change.case)
+    replace_finding(session, before.case, change.case, now)
     _add_entries(session, before.case.id, change.entries)
     mark_change(session)
 
@@ -188,10 +202,13 @@ def _read(session: Session, query: Select[Any]) -> list[StoredCase]:
     held = select(_ALERTS).where(is_one_of(session, _ALERTS.c.case_id, list(alerts)))
     for row in session.connection().execute(held):
         alerts[row.case_id].add(row.alert_id)
-    return [StoredCase(_case(row, frozenset(alerts[row.id])), row.version) for row in rows]
+    findings = read_findings(session, list(alerts))
+    return [
+        StoredCase(_case(row, frozenset(alerts[row.id]), findings.get(row.id)), row.version) for row in rows
+    ]
 
 
-def _case(row: Row[Any], alerts: frozenset[int]) -> Case:
+def _case(row: Row[Any], alerts: frozenset[int], finding: Finding | None) -> Case:
     return Case(
         device_id=row.device_id,
         symptom=row.symptom,
@@ -201,14 +218,13 @@ def _case(row: Row[Any], alerts: frozenset[int]) -> Case:
         assignee=row.assignee,
         snoozed_until=row.snoozed_until,
         closed_at=row.closed_at,
-        finding=None if row.finding is None else _FINDINGS.validate_python(row.finding),
+        finding=finding,
         id=row.id,
         merged_into=row.merged_into,
     )
 
 
 def _values(case: Case) -> dict[str, Any]:
-    finding = None if case.finding is None else _FINDINGS.dump_python(case.finding, mode="json")
     return {
         "symptom": case.symptom,
         "state": str(case.state),
@@ -217,7 +233,6 @@ def _values(case: Case) -> dict[str, Any]:
         "snoozed_until": case.snoozed_until,
         "closed_at": case.closed_at,
         "merged_into": case.merged_into,
-        "finding": finding,
     }
 
 

@@ -1,7 +1,8 @@
-"""Column types that mean the same in every database.
+"""Column types and names that mean the same in every database.
 
 Rule: a time is an aware UTC datetime in Python and a whole number of microseconds since the Unix epoch in the
-database, so that it sorts, subtracts and buckets exactly, and no server's time zone can touch it.
+database, so that it sorts, subtracts and buckets exactly, and no server's time zone can touch it. Whoever
+defines a table imports this file, so that all indexes and constraints are named alike.
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Dialect, Integer, Select
 from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
 
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 MAX_VALUES = 10_000

@@ -6,6 +6,7 @@ store is brought to the newest schema when it is opened and refused when it is n
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from sqlmodel import Session
 from cloud.errors import StoreError
 from cloud.store.engines import create_engine, lock_schema
 from cloud.store.gate import translated_errors
+from cloud.store.scope import SITES
 
 
 class Database:
@@ -28,10 +30,17 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._sites: frozenset[str] | None = None
         self._writer = create_engine(url, is_writer=True)
         self._reader = create_engine(url, is_writer=False)
         self._write_session = sessionmaker(self._writer, class_=Session, expire_on_commit=False)
         self._read_session = sessionmaker(self._reader, class_=Session, expire_on_commit=False)
+
+    def seen_by(self, sites: frozenset[str] | None) -> Database:
+        """This store, of which somebody sees some sites only; see `cloud.store.scope`."""
+        seen = copy.copy(self)
+        seen._sites = sites
+        return seen
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -40,7 +49,7 @@ class Database:
         Raises:
             StoreError: translated, see `translated_errors`.
         """
-        with translated_errors(), self._read_session() as session:
+        with translated_errors(), self._read_session(info={SITES: self._sites}) as session:
             yield session
 
     @contextmanager
@@ -50,7 +59,8 @@ class Database:
         Raises:
             StoreError: translated, see `translated_errors`.
         """
-        with translated_errors(), self._write_session() as session, session.begin():
+        info = {SITES: self._sites}
+        with translated_errors(), self._write_session(info=info) as session, session.begin():
             yield session
 
     def migrate(self) -> None:

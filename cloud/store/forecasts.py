@@ -5,7 +5,7 @@ Rule: what was said first of a row by a version of a model stays; saying it agai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,10 @@ from sqlalchemy import Row, Select, func, select
 from sqlmodel import Session
 
 from cloud.outcomes import LiveError, MadeForecast, Outcome, live_error, outcomes_of
+from cloud.store.life_windows import store_windows
 from cloud.store.machine_events import read_logs
 from cloud.store.news import mark_change
-from cloud.store.statements import insert_new
+from cloud.store.statements import insert_new, is_one_of
 from cloud.store.tables import ForecastRow, table_of
 from contract.checks import LATEST
 from contract.forecast import Forecast
@@ -29,24 +30,33 @@ def store_forecasts(session: Session, made: Sequence[MadeForecast], stored_at: d
     if made:
         rows = [_values(each) | {"stored_at": stored_at} for each in made]
         session.connection().execute(insert_new(session, _TABLE), rows)
+        store_windows(session, made)
         mark_change(session)
 
 
 def newest_forecasts(session: Session, device: str) -> list[MadeForecast]:
     """The newest forecast of each of a machine's components, by component."""
+    return newest_forecasts_of(session, [device]).get(device, [])
+
+
+def newest_forecasts_of(session: Session, devices: Collection[str]) -> dict[str, list[MadeForecast]]:
+    """By machine, the newest forecast of each of its components, by component."""
     newest = (
-        select(_COLUMNS.component, func.max(_COLUMNS.made_at).label("made_at"))
-        .where(_COLUMNS.device_id == device)
-        .group_by(_COLUMNS.component)
+        select(_COLUMNS.device_id, _COLUMNS.component, func.max(_COLUMNS.made_at).label("made_at"))
+        .where(is_one_of(session, _COLUMNS.device_id, devices))
+        .group_by(_COLUMNS.device_id, _COLUMNS.component)
         .subquery()
     )
-    query = (
-        select(_TABLE)
-        .join(newest, (newest.c.component == _COLUMNS.component) & (newest.c.made_at == _COLUMNS.made_at))
-        .where(_COLUMNS.device_id == device)
-        .order_by(_COLUMNS.component, _COLUMNS.id)
+    is_newest = (
+        (newest.c.device_id == _COLUMNS.device_id)
+        & (newest.c.component == _COLUMNS.component)
+        & (newest.c.made_at == _COLUMNS.made_at)
     )
-    return list({row.component: _made(row) for row in _read(session, query)}.values())
+    query = select(_TABLE).join(newest, is_newest).order_by(_COLUMNS.component, _COLUMNS.id)
+    found: dict[str, dict[str, MadeForecast]] = {}
+    for row in _read(session, query):
+        found.setdefault(row.device_id, {})[row.component] = _made(row)  # of two models the later one
+    return {device: list(by_component.values()) for device, by_component in found.items()}
 
 
 def past_forecasts(

@@ -1,11 +1,12 @@
 """The questions that the API and the page ask.
 
-Rule: reading only, except `acknowledge_alert`; answers are the frozen values of `cloud.store.rows`. Give each
+Rule: reading only; answers are the frozen values of `cloud.store.rows`. Give each
 call a session of `Database.session()` (reading) or `Database.transaction()` (acknowledging).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,9 +14,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from cloud.alerts import AlertKind, AlertStatus
-from cloud.errors import NotFoundError
 from cloud.health import Known, is_online, judge_health
-from cloud.store.alert_queries import acknowledge_alert, get_alert, list_alerts
+from cloud.store.alert_queries import alerts_of_case, get_alert, list_alerts, read_alerts
 from cloud.store.counts import message_counts
 from cloud.store.letter_bounds import dropped_by_device
 from cloud.store.letters import list_dead_letters
@@ -33,7 +33,9 @@ from cloud.store.rows import (
     SensorQuality,
     TrendPoint,
 )
-from cloud.store.tables import Alert, DeadLetter, Machine, WriterState
+from cloud.store.scope import is_seen, no_machine, require_seen
+from cloud.store.statements import is_one_of
+from cloud.store.tables import Alert, DeadLetter, Machine, WriterState, table_of
 from cloud.store.trends import feature_trends, quality_latest, score_trend
 from cloud.store.writer import RECENT_S
 from contract.checks import EARLIEST
@@ -52,9 +54,10 @@ __all__ = [
     "SensorQuality",
     "Session",
     "TrendPoint",
-    "acknowledge_alert",
+    "alerts_of_case",
     "change_marker",
     "feature_trends",
+    "find_machines",
     "get_alert",
     "get_machine",
     "ingest_health",
@@ -63,6 +66,7 @@ __all__ = [
     "list_machines",
     "message_counts",
     "quality_latest",
+    "read_alerts",
     "score_trend",
 ]
 
@@ -79,20 +83,33 @@ def list_machines(session: Session, now: datetime | None = None) -> list[Machine
     """
     open_alerts = _open_alerts(session)
     now = now or datetime.now(UTC)
-    machines = session.exec(select(Machine).order_by(Machine.device_id))
+    query = select(Machine).where(is_seen(session, col(Machine.device_id)))
+    machines = session.exec(query.order_by(Machine.device_id))
     return [_machine_row(m, open_alerts.get(m.device_id, _NONE_OPEN), now) for m in machines]
+
+
+def find_machines(
+    session: Session, devices: Collection[str], now: datetime | None = None
+) -> dict[str, MachineRow]:
+    """Some machines, by device id; those that were never heard are left out."""
+    now = now or datetime.now(UTC)
+    wanted = is_one_of(session, table_of(Machine).c.device_id, devices)
+    open_alerts = _open_alerts(session, devices)
+    machines = session.exec(select(Machine).where(wanted))
+    return {m.device_id: _machine_row(m, open_alerts.get(m.device_id, _NONE_OPEN), now) for m in machines}
 
 
 def get_machine(session: Session, device_id: str, now: datetime | None = None) -> MachineRow:
     """One machine.
 
     Raises:
-        NotFoundError: nothing was ever heard of it.
+        NotFoundError: nothing was ever heard of it, or whoever asks does not see it.
     """
     machine = session.get(Machine, device_id)
     if machine is None:
-        raise NotFoundError(f"there is no machine {device_id[:80]!r}; nothing was ever received from it")
-    found = _open_alerts(session, device_id).get(device_id, _NONE_OPEN)
+        raise no_machine(device_id)
+    require_seen(session, device_id)
+    found = _open_alerts(session, [device_id]).get(device_id, _NONE_OPEN)
     return _machine_row(machine, found, now or datetime.now(UTC))
 
 
@@ -134,11 +151,11 @@ class _OpenAlerts:
 _NONE_OPEN = _OpenAlerts()
 
 
-def _open_alerts(session: Session, device_id: str | None = None) -> dict[str, _OpenAlerts]:
+def _open_alerts(session: Session, devices: Collection[str] | None = None) -> dict[str, _OpenAlerts]:
     query = select(Alert.device_id, Alert.id, Alert.kind, Alert.sensor).order_by(Alert.sensor)
     query = query.where(Alert.status != AlertStatus.CLEARED.value)
-    if device_id is not None:
-        query = query.where(Alert.device_id == device_id)
+    if devices is not None:
+        query = query.where(is_one_of(session, table_of(Alert).c.device_id, devices))
     found: dict[str, _OpenAlerts] = {}
     for device, number, kind, sensor in session.exec(query):
         known = found.setdefault(device, _OpenAlerts())

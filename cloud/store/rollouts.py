@@ -19,6 +19,7 @@ from cloud.errors import NotFoundError, StaleError
 from cloud.store.news import mark_change
 from cloud.store.release_tables import AssignmentRow, RolloutEventRow, RolloutMemberRow, RolloutRow
 from cloud.store.rows import AssignmentRecord, RolloutEvent
+from cloud.store.scope import is_seen
 from cloud.store.statements import insert_new, insert_rows, update_rows
 from cloud.store.tables import table_of
 from ota.member import Member, MemberState
@@ -57,7 +58,7 @@ def add_rollout(session: Session, rollout: Rollout) -> None:
 
 
 def read_rollout(session: Session, rollout_id: str) -> StoredRollout:
-    """One with all its members.
+    """One with all its members that whoever reads it sees; whoever changes it sees all.
 
     Raises:
         NotFoundError: there is none.
@@ -66,7 +67,9 @@ def read_rollout(session: Session, rollout_id: str) -> StoredRollout:
     row = session.connection().execute(query).first()
     if row is None:
         raise NotFoundError(f"there is no rollout {rollout_id[:60]!r}")
-    members = select(_MEMBER.c.device_id, _MEMBER.c.body).where(_MEMBER.c.rollout_id == rollout_id)
+    members = select(_MEMBER.c.device_id, _MEMBER.c.body).where(
+        _MEMBER.c.rollout_id == rollout_id, is_seen(session, _MEMBER.c.device_id)
+    )
     found = {
         device: _MEMBERS.validate_python(body)
         for device, body in session.connection().execute(members.order_by(_MEMBER.c.device_id))
@@ -83,7 +86,9 @@ def list_rollouts(session: Session, limit: int = 100) -> list[Rollout]:
 def count_members(session: Session, rollout_ids: Sequence[str]) -> dict[str, dict[MemberState, int]]:
     """How many devices of each of these rollouts are in which state."""
     columns = _MEMBER.c
-    query = select(columns.rollout_id, columns.state, func.count()).where(columns.rollout_id.in_(rollout_ids))
+    query = select(columns.rollout_id, columns.state, func.count()).where(
+        columns.rollout_id.in_(rollout_ids), is_seen(session, columns.device_id)
+    )
     found: dict[str, dict[MemberState, int]] = {}
     for rollout_id, state, count in session.connection().execute(
         query.group_by(columns.rollout_id, columns.state)
@@ -166,6 +171,7 @@ def list_events(
     """
     columns = _EVENT.c
     query = select(_EVENT).where(columns.rollout_id == rollout_id, columns.id > after)
+    query = query.where((columns.device_id == "") | is_seen(session, columns.device_id))
     if device is not None:
         query = query.where(columns.device_id == device)
     rows = session.connection().execute(query.order_by(columns.id).limit(limit))

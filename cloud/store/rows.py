@@ -40,7 +40,7 @@ class MachineRow:
     confidence: float | None
     """Share of believable features, 0..1."""
     open_alert_id: int | None
-    """The alert about the machine itself that is open or acknowledged, not yet cleared."""
+    """The alert about the machine itself that is open."""
     model_version: str
     agent_version: str
     messages_stored: int = 0
@@ -123,9 +123,8 @@ class AlertRow:
     """Event time of the alarm that opened it."""
     last_seen_at: datetime
     """Event time of its newest alarm edge."""
-    acknowledged_at: datetime | None
-    """Cloud time."""
-    acknowledged_by: str
+    case_id: int | None
+    """In which people say what they do about it; None: its case went on without it."""
     cleared_at: datetime | None
     """Event time."""
     since: datetime

@@ -21,15 +21,6 @@ from sqlmodel import Field, SQLModel
 
 from cloud.store.columns import BIG_KEY, UtcTime
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-SQLModel.metadata.naming_convention = NAMING
-
 
 class Machine(SQLModel, table=True):
     """The newest state of each machine, and its counters."""
@@ -191,8 +182,6 @@ class Alert(SQLModel, table=True):
     score: float
     evidence_id: int = Field(sa_column=Column(BIG_KEY, ForeignKey("alarm_edge.id"), nullable=False))
     opened_ingest_time: datetime = Field(sa_type=UtcTime)
-    acknowledged_at: datetime | None = Field(default=None, sa_type=UtcTime)
-    acknowledged_by: str = Field(default="", max_length=80)
     kind: str = Field(default="anomaly", max_length=16)
     """An `AlertKind`."""
     sensor: str = Field(default="", max_length=80)
@@ -230,10 +219,10 @@ class DroppedLetters(SQLModel, table=True):
 
 
 class MachineEventRow(SQLModel, table=True):
-    """An entry of a machine's maintenance log; its own content is its key, so that it is stored once."""
+    """An entry of a machine's maintenance log, or its withdrawal, stored once: its own content is its key."""
 
     __tablename__ = "machine_event"
-    __table_args__ = (UniqueConstraint("device_id", "component", "time", "kind", "code"),)
+    __table_args__ = (UniqueConstraint("device_id", "component", "time", "kind", "code", "revision"),)
 
     id: int | None = Field(default=None, sa_column=Column(BIG_KEY, primary_key=True))
     device_id: str = Field(max_length=64)
@@ -246,6 +235,8 @@ class MachineEventRow(SQLModel, table=True):
     source: str = Field(max_length=80)
     ingest_time: datetime = Field(sa_type=UtcTime)
     """When the cloud learned of it: what was not known yet is in no snapshot."""
+    revision: int = Field(default=0)
+    """Even: it is said; odd: it is taken back. The highest counts."""
 
 
 class ForecastRow(SQLModel, table=True):
@@ -274,6 +265,21 @@ class ForecastRow(SQLModel, table=True):
     time_unit: str = Field(max_length=40)
     """Of all these."""
     stored_at: datetime = Field(sa_type=UtcTime)
+
+
+class LifeWindowRow(SQLModel, table=True):
+    """The newest forecast of a component, as dates; none where its unit has no place on a calendar."""
+
+    __tablename__ = "life_window"
+
+    device_id: str = Field(primary_key=True, max_length=64)
+    component: str = Field(primary_key=True, max_length=40)
+    made_at: datetime = Field(sa_type=UtcTime)
+    p10_at: datetime = Field(sa_type=UtcTime)
+    p50_at: datetime = Field(sa_type=UtcTime)
+    p90_at: datetime = Field(sa_type=UtcTime)
+    horizon_at: datetime = Field(sa_type=UtcTime)
+    model_version: str = Field(max_length=80)
 
 
 class CertificateRow(SQLModel, table=True):

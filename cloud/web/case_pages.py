@@ -1,7 +1,7 @@
 """The case pages: what there is to do, and one thing to do with all that is known of it.
 
-Rule: as in `cloud.web.pages`. A change asked for here is the API's own, by the name at the top of the page;
-the version that the page showed goes with it, so that nobody overrules what they have not seen.
+Rule: as in `cloud.web.pages`. A change asked for here is the API's own, by whoever is signed in; the
+version that the page showed goes with it, so that nobody overrules what they have not seen.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from cloud.api.deps import StoreDep
+from cloud.api.access import READ, WORK
+from cloud.api.deps import StoreDep, utc_now
 from cloud.api.problems import ProblemError, sentence
-from cloud.api.security import require_same_origin
 from cloud.case_desk import Act, CaseDesk
 from cloud.cases import acknowledge, assign, close, comment, release, reopen, snooze
-from cloud.findings import Activity, ComponentEnd, FailureCause, FailureMode, Finding, Verdict
-from cloud.web.case_reading import CaseReader
-from cloud.web.case_views import ENDS, VERDICTS, choices, codes
+from cloud.findings import Activity, FailureCause, FailureMode, Finding
+from cloud.triage import Urgency
+from cloud.web.case_reading import CaseChoice, CaseReader
+from cloud.web.case_views import ENDS, URGENCIES, VERDICTS, choices, codes
 from cloud.web.pages import Reader, Render, read_form
 from contract.errors import DataError
+from contract.labels import ComponentEnd, Verdict
 
 router = APIRouter(include_in_schema=False)
 _LISTS = {
@@ -35,43 +37,54 @@ _LISTS = {
 RESTS = {"tomorrow": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 
 
-def _cases(request: Request) -> CaseReader:
-    reader: CaseReader = request.app.state.case_reader
-    return reader
+def _cases(store: StoreDep) -> CaseReader:
+    return CaseReader(store, utc_now)
 
 
 Cases = Annotated[CaseReader, Depends(_cases)]
 CaseId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Action = Annotated[str, Path(pattern="^(acknowledge|claim|release|snooze|comment|close|reopen)$")]
-Closed = Annotated[bool, Query()]
+UrgencyFilter = Annotated[str, Query(pattern="^(|now|soon|plan|watch)$")]
+DeviceFilter = Annotated[str, Query(max_length=64)]
 
 
-@router.get("/cases")
-def cases_page(cases: Cases, reader: Reader, render: Render, closed: Closed = False) -> HTMLResponse:
+def _choice(
+    closed: Annotated[bool, Query()] = False, urgency: UrgencyFilter = "", device: DeviceFilter = ""
+) -> CaseChoice:
+    return CaseChoice(closed, Urgency[urgency.upper()] if urgency else None, device.strip())
+
+
+Choice = Annotated[CaseChoice, Depends(_choice)]
+
+
+@router.get("/cases", dependencies=READ)
+def cases_page(cases: Cases, reader: Reader, render: Render, choice: Choice) -> HTMLResponse:
     """The inbox."""
-    return render.page("pages/cases", here="cases", page=cases.cases(closed), ingest=reader.ingest())
+    return render.page(
+        "pages/cases", here="cases", page=cases.cases(choice), urgencies=URGENCIES, ingest=reader.ingest()
+    )
 
 
-@router.get("/fragments/cases")
-def cases_part(cases: Cases, render: Render, closed: Closed = False) -> HTMLResponse:
+@router.get("/fragments/cases", dependencies=READ)
+def cases_part(cases: Cases, render: Render, choice: Choice) -> HTMLResponse:
     """What changes in the inbox."""
-    return render.page("parts/cases", page=cases.cases(closed))
+    return render.page("parts/cases", page=cases.cases(choice))
 
 
-@router.get("/cases/{case_id}")
+@router.get("/cases/{case_id}", dependencies=READ)
 def case_page(case_id: CaseId, cases: Cases, reader: Reader, render: Render) -> HTMLResponse:
     """One case."""
     page = cases.case(case_id)
     return render.page("pages/case", here="case", page=page, lists=_LISTS, ingest=reader.ingest())
 
 
-@router.get("/fragments/cases/{case_id}")
+@router.get("/fragments/cases/{case_id}", dependencies=READ)
 def case_part(case_id: CaseId, cases: Cases, render: Render) -> HTMLResponse:
     """What changes on a case's page."""
     return render.page("parts/case", page=cases.case(case_id), lists=_LISTS)
 
 
-@router.post("/cases/{case_id}/{action}", dependencies=[Depends(require_same_origin)])
+@router.post("/cases/{case_id}/{action}", dependencies=WORK)
 async def change(
     case_id: CaseId, action: Action, request: Request, store: StoreDep, cases: Cases, render: Render
 ) -> HTMLResponse:

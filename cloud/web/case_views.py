@@ -14,11 +14,14 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from cloud.cases import DRIFT, SENSOR, UNKNOWN, Case, CaseState, What
-from cloud.findings import Activity, ComponentEnd, FailureCause, FailureMode, Finding, Verdict
+from cloud.findings import Activity, FailureCause, FailureMode, Finding
 from cloud.hint_words import cause_of
+from cloud.outcomes import MadeForecast
 from cloud.store.cases import StoredCase, StoredEntry
-from cloud.store.rows import AlertRow
-from cloud.triage import Assessment, Criticality, Outlook, Severity, Urgency, assess
+from cloud.triage import Assessment, Severity, Urgency
+from cloud.words import span_words
+from contract.labels import ComponentEnd, Verdict
+from contract.snapshot import SECONDS
 
 _Word = TypeVar("_Word", bound=StrEnum)
 STATES: Mapping[CaseState, str] = MappingProxyType(
@@ -104,6 +107,8 @@ class CaseLine:
     opened_at: datetime
     alerts: int
     is_open: bool
+    found: str
+    """What it turned out to be; empty: nobody has said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,20 @@ class EntryView:
     what: str
     who: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifeView:
+    """How long a component will last."""
+
+    component: str
+    soonest: str
+    """Nine of ten such components last longer."""
+    median: str
+    latest: str
+    """One of ten lasts longer."""
+    made_at: datetime
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +149,21 @@ class CaseView:
     can_claim: bool
 
 
-def case_line(stored: StoredCase, assessment: Assessment, now: datetime) -> CaseLine:
-    """A case in the inbox."""
+def case_line(stored: StoredCase, assessment: Assessment, title: str, now: datetime) -> CaseLine:
+    """A case in the inbox.
+
+    Args:
+        stored: Which.
+        assessment: How bad and how soon.
+        title: What to call it; empty: what its symptom says.
+        now: Cloud time.
+    """
     case = stored.case
     return CaseLine(
         id=case.id,
         version=stored.version,
         device_id=case.device_id,
-        title=symptom_words(case.symptom),
+        title=title or symptom_words(case.symptom),
         state=STATES[case.state],
         level=_level(case, assessment),
         urgency=URGENCIES[assessment.urgency],
@@ -148,16 +174,17 @@ def case_line(stored: StoredCase, assessment: Assessment, now: datetime) -> Case
         opened_at=case.opened_at,
         alerts=len(case.alerts),
         is_open=case.is_open,
+        found=found_words(case.finding),
     )
 
 
 def case_view(
-    stored: StoredCase, assessment: Assessment, entries: Sequence[StoredEntry], now: datetime
+    stored: StoredCase, assessment: Assessment, title: str, entries: Sequence[StoredEntry], now: datetime
 ) -> CaseView:
     """A case on its own page."""
     case = stored.case
     return CaseView(
-        line=case_line(stored, assessment, now),
+        line=case_line(stored, assessment, title, now),
         because=assessment.because,
         trail=tuple(_entry(each) for each in reversed(entries)),
         finding=() if case.finding is None else _finding(case.finding),
@@ -166,21 +193,32 @@ def case_view(
     )
 
 
-def assess_case(case: Case, alerts: Sequence[AlertRow], p10: timedelta | None) -> Assessment:
-    """How bad and how soon, by what is known now.
+def life_view(made: MadeForecast, now: datetime) -> LifeView:
+    """How long a component will last, for people.
 
     Args:
-        case: Which.
-        alerts: Its own.
-        p10: Life left of the machine that is exceeded with a chance of 90 %; None: no forecast.
+        made: Its newest forecast.
+        now: Cloud time.
     """
-    own = [alert for alert in alerts if alert.id in case.alerts]
-    outlook = Outlook(
-        p10=p10,
-        score=max((alert.score for alert in own), default=0.0),
-        is_active=any(alert.cleared_at is None for alert in own),
+    unit = timedelta(seconds=SECONDS.get(made.time_unit, 0.0))
+    forecast = made.forecast
+
+    def left(quantile: float) -> str:
+        if not unit:
+            return f"{quantile:.0f} {made.time_unit}"
+        if quantile >= forecast.horizon:
+            return f"more than {span_words(made.made_at + forecast.horizon * unit - now)}"
+        span = made.made_at + quantile * unit - now
+        return span_words(span) if span > timedelta(0) else "over by now"
+
+    return LifeView(
+        component=made.component.replace("_", " "),
+        soonest=left(forecast.p10),
+        median=left(forecast.p50),
+        latest=left(forecast.p90),
+        made_at=made.made_at,
+        model=made.model_version,
     )
-    return assess(case.symptom, Criticality.MEDIUM, outlook)
 
 
 def symptom_words(symptom: str) -> str:
@@ -200,6 +238,29 @@ def symptom_words(symptom: str) -> str:
     return f"Looks like {cause_of(symptom)}"
 
 
+def found_words(finding: Finding | None) -> str:
+    """What a case turned out to be, in one line."""
+    if finding is None:
+        return ""
+    said = [VERDICTS[finding.verdict]]
+    if finding.mode is not None:
+        said.append(_code_words(finding.mode).lower())
+    if finding.component:
+        said.append(f"{finding.component.replace('_', ' ')}: {ENDS[finding.end].lower()}")
+    return ", ".join(said)
+
+
+def record_words(verdicts: Mapping[Verdict, int]) -> str:
+    """How often cases that looked the same were right.
+
+    >>> record_words({Verdict.TRUE: 8, Verdict.EARLY: 1, Verdict.FALSE_ALARM: 3, Verdict.NOT_CHECKED: 2})
+    'right in 9 of 12 that somebody checked'
+    """
+    right = verdicts.get(Verdict.TRUE, 0) + verdicts.get(Verdict.EARLY, 0)
+    checked = right + verdicts.get(Verdict.FALSE_ALARM, 0)
+    return f"right in {right} of {checked} that somebody checked" if checked else "nobody has checked one yet"
+
+
 def choices(words: Mapping[_Word, str]) -> tuple[Choice, ...]:
     """A list to pick from."""
     return tuple(Choice(str(key), label) for key, label in words.items())
@@ -211,7 +272,11 @@ def codes(kind: type[StrEnum]) -> tuple[Choice, ...]:
     >>> codes(Activity)[0]
     Choice(key='1', label='Replace')
     """
-    return tuple(Choice(str(each), each.name.replace("_", " ").capitalize()) for each in kind)
+    return tuple(Choice(str(each), _code_words(each)) for each in kind)
+
+
+def _code_words(code: StrEnum) -> str:
+    return code.name.replace("_", " ").capitalize()
 
 
 def _level(case: Case, assessment: Assessment) -> str:
@@ -234,7 +299,7 @@ def _finding(finding: Finding) -> tuple[tuple[str, str], ...]:
     )
     for name, code in coded:
         if code is not None:
-            said.append((name, f"{code.name.replace('_', ' ').capitalize()} ({code})"))
+            said.append((name, f"{_code_words(code)} ({code})"))
     if finding.component:
         said.append((finding.component.replace("_", " ").capitalize(), ENDS[finding.end]))
     if finding.note:

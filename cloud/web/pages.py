@@ -11,41 +11,41 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from cloud.access.desk import Caller
 from cloud.alerts import AlertKind, AlertStatus
-from cloud.api.deps import AlertId, DeviceId, StoreDep, utc_now
+from cloud.api.access import READ, PrincipalDep
+from cloud.api.deps import DeviceId, StoreDep
 from cloud.api.problems import ProblemError
-from cloud.api.security import require_same_origin
-from cloud.health import Health
-from cloud.store import queries
+from cloud.web.life_reading import LifeReader
 from cloud.web.reading import AlertChoice, PageReader
 from cloud.web.render import Renderer
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 _LONGEST_FORM = 16_384
-_LONGEST_NAME = 80
 
 router = APIRouter(include_in_schema=False)
 
 
-def _reader(request: Request) -> PageReader:
-    reader: PageReader = request.app.state.reader
-    return reader
+def _reader(request: Request, store: StoreDep) -> PageReader:
+    return PageReader(store, request.app.state.sparks)
 
 
-def _renderer(request: Request) -> Renderer:
+def _renderer(request: Request, principal: PrincipalDep) -> Renderer:
     renderer: Renderer = request.app.state.renderer
-    return renderer
+    return renderer.shown_to(principal)
+
+
+def _lives(store: StoreDep) -> LifeReader:
+    return LifeReader(store)
 
 
 Reader = Annotated[PageReader, Depends(_reader)]
+Lives = Annotated[LifeReader, Depends(_lives)]
 Render = Annotated[Renderer, Depends(_renderer)]
-HealthFilter = Annotated[Health | None, Query()]
-Search = Annotated[str, Query(max_length=64)]
-StatusFilter = Annotated[str, Query(pattern="^(|open|acknowledged|cleared)$")]
+StatusFilter = Annotated[str, Query(pattern="^(|open|cleared)$")]
 KindFilter = Annotated[str, Query(pattern="^(|anomaly|sensor_fault|drift)$")]
 DeviceFilter = Annotated[str, Query(max_length=64)]
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
@@ -62,102 +62,81 @@ def _choice(
 Choice = Annotated[AlertChoice, Depends(_choice)]
 
 
-@router.get("/")
-def fleet_page(reader: Reader, render: Render, health: HealthFilter = None, q: Search = "") -> HTMLResponse:
-    """The fleet."""
-    return render.page(
-        "pages/fleet", here="fleet", page=reader.fleet(health, q.strip()), ingest=reader.ingest()
-    )
-
-
-@router.get("/fragments/fleet")
-def fleet_part(reader: Reader, render: Render, health: HealthFilter = None, q: Search = "") -> HTMLResponse:
-    """What changes on the fleet page."""
-    return render.page("parts/fleet", page=reader.fleet(health, q.strip()))
-
-
-@router.get("/machines/{device_id}")
-def machine_page(device_id: DeviceId, reader: Reader, render: Render) -> HTMLResponse:
+@router.get("/machines/{device_id}", dependencies=READ)
+def machine_page(device_id: DeviceId, reader: Reader, lives: Lives, render: Render) -> HTMLResponse:
     """One machine."""
-    return render.page(
-        "pages/machine", here="machine", page=reader.machine(device_id), ingest=reader.ingest()
-    )
+    page, life = reader.machine(device_id), lives.life(device_id)
+    return render.page("pages/machine", here="machine", page=page, life=life, ingest=reader.ingest())
 
 
-@router.get("/fragments/machines/{device_id}")
+@router.get("/fragments/machines/{device_id}/life", dependencies=READ)
+def machine_life(device_id: DeviceId, lives: Lives, render: Render) -> HTMLResponse:
+    """What changes below the charts of its whole life."""
+    return render.page("parts/life", life=lives.life(device_id))
+
+
+@router.get("/fragments/machines/{device_id}", dependencies=READ)
 def machine_part(device_id: DeviceId, reader: Reader, render: Render) -> HTMLResponse:
     """What changes on a machine's page, its charts apart."""
     return render.page("parts/machine", page=reader.machine(device_id))
 
 
-@router.get("/fragments/machines/{device_id}/tail")
+@router.get("/fragments/machines/{device_id}/tail", dependencies=READ)
 def machine_tail(device_id: DeviceId, reader: Reader, render: Render) -> HTMLResponse:
     """What changes below the charts of a machine's page."""
     return render.page("parts/machine_tail", page=reader.machine(device_id))
 
 
-@router.get("/alerts")
+@router.get("/alerts", dependencies=READ)
 def alerts_page(reader: Reader, render: Render, choice: Choice) -> HTMLResponse:
     """Alerts, filtered."""
     page = reader.alerts(choice)
     return render.page("pages/alerts", here="alerts", page=page, before=choice.before, ingest=reader.ingest())
 
 
-@router.get("/fragments/alerts")
+@router.get("/fragments/alerts", dependencies=READ)
 def alerts_part(reader: Reader, render: Render, choice: Choice) -> HTMLResponse:
     """What changes on the alert page."""
     return render.page("parts/alerts", page=reader.alerts(choice))
 
 
-@router.get("/fragments/ingest")
+@router.get("/fragments/ingest", dependencies=READ)
 def ingest_part(reader: Reader, render: Render) -> HTMLResponse:
     """The footer's figures."""
     return render.page("parts/ingest", ingest=reader.ingest())
 
 
-@router.post("/alerts/{alert_id}/acknowledge", dependencies=[Depends(require_same_origin)])
-async def acknowledge(
-    alert_id: AlertId, request: Request, store: StoreDep, reader: Reader, render: Render
-) -> HTMLResponse:
-    """Note who has seen an alert; answers with the alert as it now stands."""
-    who = await read_who(request)
-
-    def note() -> None:
-        with store.transaction() as session:
-            queries.acknowledge_alert(session, alert_id, who, utc_now())
-
-    await run_in_threadpool(note)
-    view = await run_in_threadpool(reader.alert, alert_id)
-    return render.page("parts/alert_line", alert=view)
-
-
 async def read_who(request: Request) -> str:
-    """The name in a small urlencoded form.
+    """The name of whoever sends a small urlencoded form.
 
     Raises:
-        ProblemError: 422, no name or too long a one.
+        ProblemError: 413, the form is too long.
     """
     return (await read_form(request))["who"]
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """A small urlencoded form that says who sends it, under `who`; of a field that comes twice, the first.
+    """A small urlencoded form, with the name of whoever sends it as `who`; of fields of one name the first.
 
     Raises:
-        ProblemError: 413, too long; 422, no name or too long a one.
+        ProblemError: 413, too long.
+    """
+    caller: Caller = request.state.caller
+    return await read_open_form(request) | {"who": caller.principal.name}
+
+
+async def read_open_form(request: Request) -> dict[str, str]:
+    """A small urlencoded form from whoever sends it.
+
+    Raises:
+        ProblemError: 413, too long.
     """
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _LONGEST_FORM:
             raise ProblemError(413, "That is more than a form can hold; write less.")
-    fields = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-    who = fields.get("who", "").strip()
-    if not 1 <= len(who) <= _LONGEST_NAME or not who.isprintable():
-        raise ProblemError(
-            422, f"Say who you are first: a name of 1 to {_LONGEST_NAME} characters at the top of the page."
-        )
-    return fields | {"who": who}
+    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
 class _PackageFiles(StaticFiles):

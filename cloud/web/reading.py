@@ -14,37 +14,20 @@ from cloud.alerts import AlertKind, AlertStatus
 from cloud.errors import NotFoundError
 from cloud.health import WATCH_FROM, Health
 from cloud.store import queries
+from cloud.store.cases import count_unseen
 from cloud.store.database import Database
 from cloud.store.rows import AlertRow, IngestHealth, MachineRow, TrendPoint
 from cloud.web import plots, views
+from cloud.web.evidence import evidence_of
 
 SPARK_SUMMARIES = 60
 """Summaries that a sparkline covers."""
 SPARK_PAUSE_S = 3.0
 """A sparkline is read anew at most this often, in s: in a large fleet, reading them is what a page costs."""
 ALERTS_PER_PAGE = 50
-_OPEN_ALERTS = 100
-_CLEARED_ALERTS = 3
 _STATE_SPAN = timedelta(hours=24)
 _DEFAULT_INTERVAL_S = 60.0
 _MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class FleetPage:
-    """The fleet, filtered."""
-
-    cards: tuple[views.HealthCard, ...]
-    machines: tuple[views.MachineView, ...]
-    alerts: tuple[views.AlertView, ...]
-    """Open and acknowledged, worst first."""
-    cleared: tuple[views.AlertView, ...]
-    """The newest that are over."""
-    total: int
-    open_count: int
-    """Alerts that nobody has acknowledged."""
-    health: Health | None
-    search: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +74,7 @@ class AlertsPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Spark:
+class Spark:
     """A sparkline and how fresh it is."""
 
     event_time: datetime
@@ -100,36 +83,21 @@ class _Spark:
     path: str
 
 
+Sparks = dict[str, Spark]
+"""One for each machine, replaced when it has reported."""
+
+
 class PageReader:
     """Reads pages.
 
     Args:
-        database: An open store.
+        database: The store, as whoever reads sees it.
+        sparks: Sparklines that were read for earlier pages, of anybody.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sparks: Sparks) -> None:
         self._database = database
-        self._sparks: dict[str, _Spark] = {}  # one entry per machine, replaced when it has reported
-
-    def fleet(self, health: Health | None, search: str) -> FleetPage:
-        """All machines, or those in one state, or those whose id or profile contains a text."""
-        with self._database.session() as session:
-            rows = queries.list_machines(session)
-            alerts = _uncleared(session)
-            cleared = queries.list_alerts(session, AlertStatus.CLEARED, limit=_CLEARED_ALERTS)
-            wanted = [r for r in rows if _matches(r, health, search)]
-            machines = tuple(self._machine_view(session, row) for row in sorted(wanted, key=views.urgency))
-        clocks = {row.device_id: row.last_event_time for row in rows}
-        return FleetPage(
-            cards=views.health_cards(rows, health),
-            machines=machines,
-            alerts=tuple(views.alert_view(a, clocks.get(a.device_id)) for a in views.sort_alerts(alerts)),
-            cleared=tuple(views.alert_view(a, None) for a in cleared),
-            total=len(rows),
-            open_count=sum(a.status is AlertStatus.OPEN for a in alerts),
-            health=health,
-            search=search,
-        )
+        self._sparks = sparks
 
     def machine(self, device_id: str) -> MachinePage:
         """One machine with its newest alerts.
@@ -141,7 +109,7 @@ class PageReader:
             row = queries.get_machine(session, device_id)
             profile = row.profile
             alerts = queries.list_alerts(session, device=device_id, limit=ALERTS_PER_PAGE)
-            shown = tuple(self._evidence(session, alert, row) for alert in alerts)
+            shown = tuple(evidence_of(session, alert, row.last_event_time) for alert in alerts)
             uncleared = [a for a in shown if a.row.status is not AlertStatus.CLEARED]
             current = next((a for a in uncleared if a.row.kind is AlertKind.ANOMALY), None)
             evidence = current.row.contributions if current else ()
@@ -157,7 +125,7 @@ class PageReader:
                 sensors=views.sensor_views(profile, _known_features(session, row), evidence),
                 quality=tuple(views.quality_view(q, profile) for q in quality),
                 quality_time=max((q.event_time for q in quality), default=None),
-                open_count=_open_count(session),
+                open_count=count_unseen(session),
             )
 
     def alerts(self, choice: AlertChoice) -> AlertsPage:
@@ -166,7 +134,7 @@ class PageReader:
         with self._database.session() as session:
             rows = queries.list_alerts(session, status, device or None, ALERTS_PER_PAGE, before, kind)
             clocks = _clocks(session, {row.device_id for row in rows})
-            open_count = _open_count(session)
+            open_count = count_unseen(session)
         return AlertsPage(
             alerts=tuple(views.alert_view(r, clocks.get(r.device_id)) for r in rows),
             status=status,
@@ -175,16 +143,6 @@ class PageReader:
             next_before=rows[-1].id if len(rows) == ALERTS_PER_PAGE else None,
             open_count=open_count,
         )
-
-    def alert(self, alert_id: int) -> views.AlertView:
-        """One alert.
-
-        Raises:
-            NotFoundError: there is none of that id.
-        """
-        with self._database.session() as session:
-            row = queries.get_alert(session, alert_id)
-            return views.alert_view(row, _clocks(session, {row.device_id}).get(row.device_id))
 
     def ingest(self) -> IngestHealth:
         """How the road to the store is doing."""
@@ -209,44 +167,8 @@ class PageReader:
             session, row.device_id, row.last_event_time - span, max_points=SPARK_SUMMARIES
         )
         path = plots.sparkline([(p.event_time, p.score_max) for p in trend if p.score_max is not None])
-        self._sparks[row.device_id] = _Spark(row.last_event_time, monotonic(), path)
+        self._sparks[row.device_id] = Spark(row.last_event_time, monotonic(), path)
         return path
-
-    def _evidence(self, session: queries.Session, alert: AlertRow, row: MachineRow) -> views.AlertView:
-        shaft_hz = self._shaft_hz(session, alert) if alert.spectrum else None
-        return views.alert_view(alert, row.last_event_time, shaft_hz)
-
-    def _shaft_hz(self, session: queries.Session, alert: AlertRow) -> float | None:
-        """Shaft speed when the alert opened, in Hz; None without bearing or speed."""
-        profile = alert.profile
-        bearing = profile.bearing if profile else None
-        if profile is None or bearing is None:
-            return None
-        if not bearing.speed_sensor:
-            return bearing.nominal_speed_rpm / 60
-        span = timedelta(seconds=10 * profile.summary_interval_s)
-        names = [f"{bearing.speed_sensor}_level"]
-        trends = queries.feature_trends(
-            session, alert.device_id, alert.opened_at - span, alert.opened_at + span, names, 2
-        )
-        if not trends or not trends[0].points:
-            return None
-        per_hz = 60 if profile.sensor(bearing.speed_sensor).unit == "/min" else 1
-        return trends[0].points[-1].mean / per_hz
-
-
-def _matches(row: MachineRow, health: Health | None, search: str) -> bool:
-    text = f"{row.device_id} {row.profile.name if row.profile else ''} {row.regime}".lower()
-    return (health is None or row.health is health) and search.lower() in text
-
-
-def _uncleared(session: queries.Session) -> list[AlertRow]:
-    statuses = (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
-    return [row for status in statuses for row in queries.list_alerts(session, status, limit=_OPEN_ALERTS)]
-
-
-def _open_count(session: queries.Session) -> int:
-    return len(queries.list_alerts(session, AlertStatus.OPEN, limit=_OPEN_ALERTS))
 
 
 def _clocks(session: queries.Session, devices: set[str]) -> dict[str, datetime | None]:

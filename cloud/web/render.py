@@ -6,6 +6,7 @@ Content-Security-Policy would refuse.
 
 from __future__ import annotations
 
+import copy
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cloud import words
 from cloud.health import Health
+from cloud.people import Permission, Principal
 from cloud.web import plots
+from cloud.web.planning_views import CATCHES
 
 
 class Renderer:
@@ -25,6 +28,7 @@ class Renderer:
     """
 
     def __init__(self, operator: str = "") -> None:
+        self._principal: Principal | None = None
         self._environment = Environment(
             loader=PackageLoader("cloud.web"),
             autoescape=True,
@@ -40,7 +44,15 @@ class Renderer:
             kinds=words.KINDS,
             defects=words.DEFECTS,
             Health=Health,
+            Permission=Permission,
+            catches=CATCHES,
         )
+
+    def shown_to(self, principal: Principal) -> Renderer:
+        """The same templates for somebody who is signed in, named at the top of each page."""
+        shown = copy.copy(self)
+        shown._principal = principal
+        return shown
 
     def page(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
         """A template as a response.
@@ -50,7 +62,7 @@ class Renderer:
             status: HTTP status.
             context: What the template shows.
         """
-        text = self._environment.get_template(f"{template}.html").render(**context)
+        text = self._environment.get_template(f"{template}.html").render(me=self._principal, **context)
         return HTMLResponse(text, status_code=status)
 
     def error_page(self, status: int, detail: str) -> HTMLResponse:

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from cloud.alerts import AlertStatus
-from cloud.store import queries
+from cloud.store.cases import count_unseen
 from cloud.store.database import Database
 from cloud.store.rollouts import count_members, list_rollouts, newest_events, read_rollout
 from cloud.web.rollout_views import RolloutLine, RolloutView, rollout_line, rollout_view
 
 ROLLOUTS_SHOWN, DEVICES_SHOWN, EVENTS_SHOWN = 50, 200, 100
-_OPEN_ALERTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class RolloutsPage:
 
     rollouts: tuple[RolloutLine, ...]
     open_count: int
-    """Alerts that nobody has acknowledged."""
+    """Cases that nobody has seen yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class RolloutReader:
         with self._database.session() as session:
             found = list_rollouts(session, ROLLOUTS_SHOWN)
             counts = count_members(session, [each.id for each in found])
-            open_count = _open_count(session)
+            open_count = count_unseen(session)
         return RolloutsPage(tuple(rollout_line(each, counts.get(each.id, {})) for each in found), open_count)
 
     def rollout(self, rollout_id: str) -> RolloutPage:
@@ -65,9 +63,5 @@ class RolloutReader:
         with self._database.session() as session:
             rollout = read_rollout(session, rollout_id).rollout
             events = newest_events(session, rollout_id, EVENTS_SHOWN)
-            open_count = _open_count(session)
+            open_count = count_unseen(session)
         return RolloutPage(rollout_view(rollout, events, self._clock(), DEVICES_SHOWN), open_count)
-
-
-def _open_count(session: queries.Session) -> int:
-    return len(queries.list_alerts(session, AlertStatus.OPEN, limit=_OPEN_ALERTS))

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cloud import words
-from cloud.alerts import AlertKind, AlertStatus
+from cloud.alerts import AlertKind
 from cloud.health import Health
 from cloud.hint_words import HintWords, hint_words
 from cloud.store.rows import AlertRow, MachineRow, SensorQuality
 from cloud.web import plots
 from contract.explanation import BandShare
 from contract.features import feature_specs
-from contract.messages import Contribution
+from contract.messages import Contribution, Spectrum
 from contract.profiles import MachineProfile
 from contract.signals import SensorKind
 
@@ -31,16 +31,6 @@ _UNSCORED = frozenset({Health.STANDSTILL, Health.UNSTEADY})
 """States beside which a score would be one of another time."""
 _PRIMARY = ("velocity_rms", "rms", "level", "spread", "slope")
 """Which feature stands for its sensor: the first of these that there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCard:
-    """A count of machines in one state, and the link that shows only those."""
-
-    word: words.StateWord
-    count: int
-    is_current: bool
-    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +94,10 @@ class SpectrumView:
     resolution_hz: float
     is_coarse: bool
     """Whether some defect frequency is too low for the width of its bands."""
+    unknown: str
+    """Why no defect frequency can be told; empty where they can."""
+    rows: tuple[tuple[str, str], ...]
+    """The same numbers: band, amplitude."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +118,6 @@ class AlertView:
     spectrum: SpectrumView | None
     says: str
     """The sentence that is read out when it is new."""
-
-    @property
-    def can_acknowledge(self) -> bool:
-        """Whether a person may still say that they have seen it."""
-        return self.row.status is AlertStatus.OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +157,6 @@ class QualityView:
     """`good`, `fair` or `poor`."""
 
 
-def health_cards(rows: Sequence[MachineRow], current: Health | None) -> tuple[HealthCard, ...]:
-    """One card for each state, most urgent first; the current one links back to all."""
-    counts = {health: sum(row.health is health for row in rows) for health in Health}
-    return tuple(
-        HealthCard(words.STATES[h], counts[h], h is current, "/" if h is current else f"/?health={h}")
-        for h in Health
-    )
-
-
 def machine_view(row: MachineRow, spark: str, threshold: float) -> MachineView:
     """A machine as its line in the table shows it."""
     level, text = quality_level(row.confidence)
@@ -204,15 +184,6 @@ def _notes(row: MachineRow) -> tuple[KindNote, ...]:
     if row.is_drifting:
         notes.append(KindNote(words.KINDS[AlertKind.DRIFT], ""))
     return tuple(notes)
-
-
-def urgency(row: MachineRow) -> tuple[int, float, str]:
-    """Sorts machines: the most urgent state first, alarms by score to one digit, all others by name.
-
-    Calm machines keep their place, whatever their scores do: a table that reorders itself cannot be read.
-    """
-    score = -round(row.score or 0.0, 1) if row.health is Health.ALARM else 0.0
-    return words.STATES[row.health].rank, score, row.device_id
 
 
 def quality_level(confidence: float | None) -> tuple[str, str]:
@@ -263,12 +234,6 @@ def leading_evidence(contributions: Sequence[Contribution]) -> list[Contribution
     """What to look at first: at most `_LEADING` features, each with a share worth naming."""
     ordered = sorted(contributions, key=lambda c: -c.share)
     return ordered[:1] + [c for c in ordered[1:_LEADING] if c.share >= _LEADING_SHARE]
-
-
-def sort_alerts(rows: Sequence[AlertRow]) -> list[AlertRow]:
-    """Worst first: machines before sensors and drift, those nobody has seen, by score, then the newest."""
-    ranks = {kind: rank for rank, kind in enumerate(AlertKind)}
-    return sorted(rows, key=lambda r: (ranks[r.kind], r.status is not AlertStatus.OPEN, -r.score, -r.id))
 
 
 def sensor_views(
@@ -336,6 +301,7 @@ def _spectrum_view(
         return None
     bearing = profile.bearing if profile else None
     lines = plots.defect_lines(spectrum, bearing, shaft_hz) if bearing and shaft_hz else ()
+    no_speed = "" if shaft_hz else "How fast the shaft turned then is not known, so no defect frequency is."
     peak = max(range(len(spectrum.amplitude)), key=lambda i: spectrum.amplitude[i])
     low_hz = spectrum.start_hz + peak * spectrum.step_hz
     peak_text = f"{spectrum.amplitude[peak]:.3g} {words.unit_words(spectrum.unit)}"
@@ -347,7 +313,15 @@ def _spectrum_view(
         defects=lines,
         resolution_hz=spectrum.step_hz,
         is_coarse=any(not line.is_resolved for line in lines),
+        unknown=no_speed if bearing else "The profile names no bearing, so no defect frequency is known.",
+        rows=tuple(_spectrum_row(spectrum, index) for index in range(len(spectrum.amplitude))),
     )
+
+
+def _spectrum_row(spectrum: Spectrum, index: int) -> tuple[str, str]:
+    low_hz = spectrum.start_hz + index * spectrum.step_hz
+    amplitude = f"{spectrum.amplitude[index]:.3g} {words.unit_words(spectrum.unit)}"
+    return f"{low_hz:.0f}–{low_hz + spectrum.step_hz:.0f} Hz", amplitude.strip()
 
 
 def _sensor_view(

@@ -23,6 +23,9 @@ class Kind:
 
 KINDS = {
     "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
+    "eam": Kind(
+        "industrialguard.bench.eam.command", "whether each work order becomes one record, whatever is killed"
+    ),
     "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
     "fleet": Kind("industrialguard.bench.fleet.command", "does it pay: a plant's year under four policies"),
     "fuzz": Kind("industrialguard.bench.fuzz", "what becomes of inputs that nobody should send"),

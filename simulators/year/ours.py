@@ -18,14 +18,13 @@ from cloud.case_desk import CaseDesk
 from cloud.cases import SENSOR, Case, CaseState, assign, close
 from cloud.findings import Finding
 from cloud.settings import sqlite_url
+from cloud.store.assessments import assess_cases
 from cloud.store.batch import Arrival
 from cloud.store.cases import StoredCase, list_cases, look_again, read_case
 from cloud.store.database import open_database
-from cloud.store.queries import list_alerts
 from cloud.store.writer import StoreWriter
 from cloud.triage import Assessment, Urgency
-from cloud.web.case_views import assess_case
-from cloud.work_orders import Order, OrderState, approve, note_placed, note_status, order_key, suggest
+from cloud.work_orders import Order, OrderState, Place, approve, note_placed, note_status, order_key, suggest
 from contract.bundle import load_bundle
 from contract.explanation import HintCode
 from contract.messages import ScoreSummary
@@ -155,15 +154,8 @@ class Ours(OnCondition):
     def _read_inbox(self, course: Course) -> None:
         with self.database.session() as session:
             found = list_cases(session, OPEN, limit=_MOST)
-            judged = [
-                (
-                    each,
-                    assess_case(
-                        each.case, list_alerts(session, device=each.case.device_id, limit=_MOST), None
-                    ),
-                )
-                for each in found
-            ]
+            known = assess_cases(session, [each.case for each in found], plant_time(course.hour))
+        judged = [(each, known[each.case.id]) for each in found]
         judged.sort(key=lambda pair: (-pair[1].urgency, -pair[1].severity, pair[0].case.opened_at))
         for stored, assessment in judged:
             order = self._orders.get(stored.case.id)
@@ -188,7 +180,7 @@ class Ours(OnCondition):
         )
         suggested = suggest(order, ENGINEER, now).order
         approved = approve(suggested, ENGINEER, now).order
-        self._orders[case.id] = note_placed(approved, f"WO-{case.id}", now).order
+        self._orders[case.id] = note_placed(approved, Place("crew", f"WO-{case.id}"), now).order
         self._desk.act(case.id, lambda each, when: assign(each, ENGINEER, TECHNICIAN, when))
         number = self._numbers[case.device_id]
         if _is_about_sensor(case):

@@ -10,14 +10,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
+from cloud.api.access import COOKIE
 from cloud.api.app import create_app
 from cloud.api.server import ApiServer
 from cloud.api.settings import ApiSettings
+from cloud.people import Role
 from cloud.settings import sqlite_url
 from cloud.store.database import Database, open_database
 from tests.browser.seeded_fleet import SeededFleet
+from tests.cloud.signed_in import ME, by
 
 CHROMIUM_ARGUMENTS = [
     "--headless=new",
@@ -36,7 +39,8 @@ class RunningPage:
     """A server in a thread."""
 
     def __init__(self, database: Database) -> None:
-        self._server = ApiServer(create_app(SETTINGS, database), SETTINGS, takes_signals=False)
+        self.app = create_app(SETTINGS, database)
+        self._server = ApiServer(self.app, SETTINGS, takes_signals=False)
         self._thread = threading.Thread(target=self._server.run)
 
     def start(self) -> None:
@@ -116,10 +120,19 @@ def watch() -> Watch:
     return Watch()
 
 
+def sign_in(context: BrowserContext, served: RunningPage, name: str = ME, role: Role = Role.ADMIN) -> None:
+    """Have a browser's windows be somebody's."""
+    by(served.app, name, role)  # adds them
+    person = served.app.state.people.find(name)
+    secret = served.app.state.access.begin_session(person.id, "a test")
+    context.add_cookies([{"name": COOKIE, "value": secret, "url": served.url}])
+
+
 @pytest.fixture
-def page(browser: Browser, watch: Watch) -> Iterator[Page]:
-    """A desktop tab that is watched."""
+def page(browser: Browser, served: RunningPage, watch: Watch) -> Iterator[Page]:
+    """A desktop tab that is watched, of somebody who is signed in."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-GB")
+    sign_in(context, served)
     tab = context.new_page()
     tab.set_default_timeout(20_000)
     tab.on("console", watch.on_console)

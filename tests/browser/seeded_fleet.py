@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cloud.case_desk import CaseDesk
+from cloud.cases import acknowledge
 from cloud.store.batch import Arrival
 from cloud.store.database import Database
-from cloud.store.queries import acknowledge_alert, list_alerts
+from cloud.store.queries import list_alerts
 from cloud.store.writer import StoreWriter
 from contract.aggregates import ChannelQuality, FeatureAggregate, FeatureTable
 from contract.features import FeatureSpec, feature_specs
@@ -109,12 +111,13 @@ class SeededFleet:
         self._sequences: dict[str, int] = {}
 
     def fill(self) -> None:
-        """An hour of every machine: two alerts, one of them acknowledged."""
+        """An hour of every machine: two cases, one of them acknowledged."""
         for unit in FLEET:
             self._writer.write(list(self._hour(unit)))
-        with self.database.transaction() as session:
+        with self.database.session() as session:
             (hot,) = list_alerts(session, device="pump-08")
-            acknowledge_alert(session, hot.id, "Aylin Kaya", self.now - timedelta(minutes=9))
+        desk = CaseDesk(self.database, lambda: self.now - timedelta(minutes=9))
+        desk.act(hot.case_id or 0, lambda case, now: acknowledge(case, "Aylin Kaya", now))
 
     def raise_alarm(self, device_id: str, score: float = 0.88, alarm_id: int = 40) -> None:
         """An alarm of this machine, as if it arrived now."""

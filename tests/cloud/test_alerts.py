@@ -134,17 +134,9 @@ def test_every_raised_alarm_is_in_exactly_one_alert(edges: list[AlarmEdge]) -> N
     assert sorted(found) == sorted(raised)
 
 
-@pytest.mark.parametrize(
-    ("cleared_at", "acknowledged_at", "status"),
-    [
-        (None, None, AlertStatus.OPEN),
-        (None, at(1), AlertStatus.ACKNOWLEDGED),
-        (at(2), None, AlertStatus.CLEARED),
-        (at(2), at(1), AlertStatus.CLEARED),
-    ],
-)
-def test_status(cleared_at: datetime | None, acknowledged_at: datetime | None, status: AlertStatus) -> None:
-    assert alert_status(cleared_at, acknowledged_at) is status
+@pytest.mark.parametrize(("cleared_at", "status"), [(None, AlertStatus.OPEN), (at(2), AlertStatus.CLEARED)])
+def test_status(cleared_at: datetime | None, status: AlertStatus) -> None:
+    assert alert_status(cleared_at) is status
 
 
 VIB_FAULT = Subject(AlertKind.SENSOR_FAULT, "vib_h")

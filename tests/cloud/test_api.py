@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
@@ -17,11 +16,9 @@ from cloud.settings import sqlite_url
 from cloud.store.database import Database, open_database
 from contract.errors import ConfigError
 from tests.browser.seeded_fleet import FLEET, SeededFleet
+from tests.cloud.signed_in import SignedIn as TestClient
 
 OWN = "http://127.0.0.1"
-BAD_BODIES = [{}, {"who": " "}, {"who": "x" * 81}, {"who": "a", "x": 1}, {"who": 7}, []]
-ACTS = ("approve", "start", "pause", "resume", "abort", "retry-failed")
-BAD_SETTINGS = [{"port": 70_000}, {"poll_s": 0}, {"heartbeat_s": 100.0}, {"backlog": 0}, {"max_clients": 0}]
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +125,8 @@ class TestAlerts:
         first = get(client, "/alerts?limit=1")
         second = get(client, f"/alerts?limit=1&before={first['next_before']}")
         assert [first["alerts"][0], second["alerts"][0]] == everything["alerts"]
-        assert [a["device_id"] for a in get(client, "/alerts?status=acknowledged")["alerts"]] == ["pump-08"]
+        cases = {case["id"]: case["device_id"] for case in get(client, "/cases")["cases"]}
+        assert [cases[a["case_id"]] for a in everything["alerts"]] == ["pump-08", "pump-07"]
         assert [a["device_id"] for a in get(client, "/alerts?device=pump-07")["alerts"]] == ["pump-07"]
 
     def test_one_comes_with_its_evidence(self, client: TestClient) -> None:
@@ -145,46 +143,6 @@ class TestAlerts:
         assert "limit" in refusal(client, "/alerts?limit=0", 422)
         assert "before" in refusal(client, "/alerts?before=x", 422)
         refusal(client, f"/alerts/{2**70}", 422)
-
-
-class TestAcknowledge:
-    @pytest.fixture
-    def fleet(self, tmp_path: Path) -> Iterator[tuple[TestClient, SeededFleet]]:
-        database = open_database(sqlite_url(tmp_path / "store.db"))
-        seeded = SeededFleet(database)
-        seeded.raise_alarm("pump-01")
-        with TestClient(create_app(ApiSettings(), database), base_url=OWN) as client:
-            yield client, seeded
-        database.close()
-
-    def test_it_is_noted_once(self, fleet: tuple[TestClient, SeededFleet]) -> None:
-        client, _ = fleet
-        answer = client.post("/api/v1/alerts/1/acknowledge", json={"who": "  Aylin Kaya "})
-        assert answer.status_code == 200
-        assert answer.json()["status"] == "acknowledged" and answer.json()["acknowledged_by"] == "Aylin Kaya"
-        again = client.post("/api/v1/alerts/1/acknowledge", json={"who": "Jon"}).json()
-        assert again["acknowledged_by"] == "Aylin Kaya"
-        assert again["acknowledged_at"] == answer.json()["acknowledged_at"]
-
-    @pytest.mark.parametrize(
-        "body", [{}, {"who": " "}, {"who": "x" * 81}, {"who": "a", "x": 1}, {"who": 7}, []]
-    )
-    def test_a_bad_body_changes_nothing(self, fleet: tuple[TestClient, SeededFleet], body: object) -> None:
-        client, _ = fleet
-        answer = client.post("/api/v1/alerts/1/acknowledge", json=body)
-        assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
-        assert client.get("/api/v1/alerts/1").json()["status"] == "open"
-
-    def test_one_that_is_over_is_a_conflict(self, fleet: tuple[TestClient, SeededFleet]) -> None:
-        client, seeded = fleet
-        seeded.clear_alarm("pump-01")
-        assert client.get("/api/v1/alerts/1").json()["status"] == "cleared"
-        answer = client.post("/api/v1/alerts/1/acknowledge", json={"who": "Jon"})
-        assert answer.status_code == 409 and answer.json()["detail"].endswith(".")
-
-    def test_an_unknown_one_is_not_found(self, fleet: tuple[TestClient, SeededFleet]) -> None:
-        client, _ = fleet
-        assert client.post("/api/v1/alerts/9/acknowledge", json={"who": "Jon"}).status_code == 404
 
 
 class TestSystem:
@@ -226,31 +184,7 @@ class TestOpenApi:
 
     def test_routes_and_their_refusals_are_described(self, client: TestClient) -> None:
         paths = client.get("/api/v1/openapi.json").json()["paths"]
-        assert set(paths) == {
-            "/api/v1/machines",
-            "/api/v1/machines/{device_id}",
-            "/api/v1/machines/{device_id}/history",
-            "/api/v1/machines/{device_id}/forecasts",
-            "/api/v1/machines/{device_id}/forecasts/history",
-            "/api/v1/alerts",
-            "/api/v1/alerts/{alert_id}",
-            "/api/v1/alerts/{alert_id}/acknowledge",
-            "/api/v1/rollouts",
-            "/api/v1/rollouts/{rollout_id}",
-            *(f"/api/v1/rollouts/{{rollout_id}}/{act}" for act in ACTS),
-            "/api/v1/rollouts/{rollout_id}/devices",
-            "/api/v1/rollouts/{rollout_id}/audit",
-            "/api/v1/devices/{device_id}/assignment",
-            "/api/v1/devices/{device_id}/updates",
-            "/api/v1/devices/{device_id}/place",
-            "/api/v1/ingest/health",
-            "/api/v1/events",
-            "/healthz",
-            "/readyz",
-        }
-        assert {"403", "404", "409"} <= set(
-            paths["/api/v1/alerts/{alert_id}/acknowledge"]["post"]["responses"]
-        )
+        assert {"403", "404", "409"} <= set(paths["/api/v1/cases/{case_id}/acknowledge"]["post"]["responses"])
         for path in paths.values():
             for operation in path.values():
                 assert operation.get("description"), operation

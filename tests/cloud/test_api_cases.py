@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
@@ -17,8 +16,9 @@ from cloud.store.machine_events import read_logs
 from cloud.store.writer import StoreWriter
 from contract.life_log import LogKind
 from tests.cloud.samples import alarm, arrive
+from tests.cloud.signed_in import SignedIn as TestClient
 
-WHO = {"who": "Jo Brandt"}
+WHO: dict[str, Any] = {}
 FOUND = WHO | {
     "verdict": "true",
     "mode": "VIB",
@@ -112,7 +112,7 @@ def test_many_at_once_all_get_their_turn(client: TestClient) -> None:
         ("1/close", WHO | {"verdict": "true"}, 422, "failure mode, cause and activity"),
         ("1/close", FOUND | {"component": "No Name!"}, 422, "up to 40 of"),
         ("1/close", WHO | {"verdict": "maybe"}, 422, "verdict"),
-        ("1/acknowledge", {}, 422, "who"),
+        ("1/acknowledge", {"who": "Mallory"}, 422, "who"),
         ("1/acknowledge", WHO | {"more": 1}, 422, "more"),
         ("1/snooze", WHO | {"until": "2026-03-09T06:00:00", "why": "x"}, 422, "until"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
 from cloud.api.app import create_app
@@ -10,6 +9,7 @@ from cloud.api.counting import RequestCounter
 from cloud.api.settings import ApiSettings
 from cloud.metrics import ApiMetrics
 from cloud.store.database import Database
+from tests.cloud.signed_in import SignedIn as TestClient
 
 
 def test_answers_are_counted_by_their_status(database: Database) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
@@ -16,6 +15,7 @@ from cloud.store.forecasts import store_forecasts
 from cloud.store.machine_events import store_events
 from cloud.store.writer import StoreWriter
 from tests.cloud.life_samples import at, born, event, talk
+from tests.cloud.signed_in import SignedIn as TestClient
 from tests.cloud.store.test_forecasts import NUMBERS, made
 
 URL = "/api/v1/machines/mix-1/forecasts"

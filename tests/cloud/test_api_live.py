@@ -21,6 +21,7 @@ from cloud.errors import StoreUnavailableError
 from cloud.settings import sqlite_url
 from cloud.store.database import Database, open_database
 from tests.browser.seeded_fleet import SeededFleet
+from tests.cloud.signed_in import by
 
 FAST = ApiSettings(port=0, poll_s=0.02, heartbeat_s=0.2, backlog=3, max_clients=2)
 
@@ -178,7 +179,7 @@ def test_over_http_an_alert_is_a_change(
     server: tuple[ApiServer, threading.Thread], database: Database
 ) -> None:
     url = f"http://127.0.0.1:{server[0].bound_port}/api/v1/events"
-    with httpx.stream("GET", url, timeout=10) as answer:
+    with httpx.stream("GET", url, timeout=10, headers=by(server[0].config.app, "Ada")) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
         lines = answer.iter_lines()
@@ -190,10 +191,14 @@ def test_over_http_an_alert_is_a_change(
 
 def test_one_client_too_many_is_told_so(server: tuple[ApiServer, threading.Thread]) -> None:
     url = f"http://127.0.0.1:{server[0].bound_port}/api/v1/events"
-    with httpx.stream("GET", url) as first, httpx.stream("GET", url) as second:
+    signed = by(server[0].config.app, "Ada")
+    with (
+        httpx.stream("GET", url, headers=signed) as first,
+        httpx.stream("GET", url, headers=signed) as second,
+    ):
         lines = [first.iter_lines(), second.iter_lines()]  # dropping these would close the streams
         assert [next(stream) for stream in lines] == ["retry: 2000"] * 2
-        with httpx.stream("GET", url) as refused:
+        with httpx.stream("GET", url, headers=signed) as refused:
             assert refused.status_code == 503
             assert "max_clients" in json.loads(refused.read())["detail"]
 
@@ -201,7 +206,8 @@ def test_one_client_too_many_is_told_so(server: tuple[ApiServer, threading.Threa
 def test_stopping_ends_open_streams_and_frees_the_port(server: tuple[ApiServer, threading.Thread]) -> None:
     made, thread = server
     port = made.bound_port
-    with httpx.stream("GET", f"http://127.0.0.1:{port}/api/v1/events", timeout=30) as answer:
+    signed = by(made.config.app, "Ada")
+    with httpx.stream("GET", f"http://127.0.0.1:{port}/api/v1/events", timeout=30, headers=signed) as answer:
         lines = answer.iter_lines()
         assert next(lines)
         made.stop()

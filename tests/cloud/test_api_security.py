@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.api.security import host_name
@@ -15,6 +14,8 @@ from cloud.api.settings import ApiSettings
 from cloud.settings import sqlite_url
 from cloud.store.database import open_database
 from tests.browser.seeded_fleet import SeededFleet
+from tests.cloud.signed_in import SignedIn as TestClient
+from tests.cloud.signed_in import by
 
 OWN = "http://127.0.0.1:8080"
 
@@ -38,7 +39,7 @@ def test_every_response_may_load_from_this_server_only(client: TestClient, path:
     assert policy.startswith("default-src 'self'") and "unsafe" not in policy and "http" not in policy
     assert "frame-ancestors 'none'" in policy and headers["x-frame-options"] == "DENY"
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert "server" not in headers
 
 
@@ -95,26 +96,28 @@ OWN_HEADERS = [
 ]
 
 
-@pytest.mark.parametrize("path", ["/api/v1/alerts/1/acknowledge", "/alerts/1/acknowledge"])
+@pytest.mark.parametrize("path", ["/api/v1/cases/1/acknowledge", "/cases/1/acknowledge"])
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_a_change_that_another_site_asks_for_is_refused(
     client: TestClient, path: str, headers: dict[str, str]
 ) -> None:
-    answer = client.post(path, json={"who": "mallory"}, headers=headers)
+    answer = client.post(path, json={}, headers=headers)
     assert answer.status_code == 403 and "own pages" in answer.json()["detail"]
-    assert client.get("/api/v1/alerts/1").json()["status"] == "open"
+    assert client.get("/api/v1/cases/1").json()["state"] == "new"
 
 
 @pytest.mark.parametrize("headers", OWN_HEADERS)
 def test_a_change_from_its_own_pages_or_a_program_is_taken(
     client: TestClient, headers: dict[str, str]
 ) -> None:
-    answer = client.post("/api/v1/alerts/1/acknowledge", json={"who": "Aylin"}, headers=headers)
+    answer = client.post("/api/v1/cases/1/acknowledge", json={}, headers=headers)
     assert answer.status_code == 200
 
 
 def test_names_from_people_and_devices_are_escaped(client: TestClient) -> None:
-    client.post("/api/v1/alerts/1/acknowledge", json={"who": "<script>alert(1)</script>"})
-    text = client.get("/alerts").text
+    evil = "<script>alert(1)</script>"
+    client.post("/api/v1/cases/1/acknowledge", json={}, headers=by(client.app, evil))
+    client.post("/api/v1/cases/1/comments", json={"text": evil})
+    text = client.get("/cases/1").text
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
     assert "<b>x" not in client.get("/?q=%3Cb%3Ex").text

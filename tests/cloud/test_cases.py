@@ -30,7 +30,8 @@ from cloud.cases import (
     take_alerts,
 )
 from cloud.errors import CaseError
-from cloud.findings import Finding, Verdict
+from cloud.findings import Finding
+from contract.labels import Verdict
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)

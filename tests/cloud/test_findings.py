@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from cloud.findings import Activity, ComponentEnd, FailureCause, FailureMode, Finding, Verdict, log_of
+from cloud.findings import Activity, FailureCause, FailureMode, Finding, log_of
 from contract.errors import DataError
+from contract.labels import ComponentEnd, Verdict
 from contract.life_log import LogKind
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)

@@ -18,7 +18,8 @@ from cloud.__main__ import main as cloud_main
 from cloud.api.app import create_app
 from cloud.api.server import ApiServer
 from cloud.api.settings import ApiSettings
-from cloud.api_client import ApiClient
+from cloud.api_client import KEY, KEY_FILE, ApiClient, read_key
+from cloud.people import Role
 from cloud.rollout_command import ABORTED, EXAMPLES, HALTED, build_parser, main, watch
 from cloud.rollout_tables import bar, table
 from cloud.store.database import Database
@@ -29,7 +30,6 @@ from tests.edge_agent.wire import wait_until
 from tests.ota.fault_server import FaultServer
 
 Out = pytest.CaptureFixture[str]
-ME = ("--who", "Aylin Kaya")
 
 
 @pytest.fixture
@@ -46,7 +46,11 @@ def listed(tmp_path: Path) -> Iterator[Listed]:
 @pytest.fixture(autouse=True)
 def api(database: Database, listed: Listed, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings = ApiSettings(port=0)
-    server = ApiServer(create_app(settings, database, listed.catalogue()), settings, takes_signals=False)
+    app = create_app(settings, database, listed.catalogue())
+    for variable, name in ((KEY, "Aylin"), ("OTHER_KEY", "Jo")):
+        key = app.state.people.make_key(name, Role.ENGINEER, None, None, "a test")
+        monkeypatch.setenv(variable, key)
+    server = ApiServer(app, settings, takes_signals=False)
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_until(lambda: bool(server.bound_port), "the API listens")
@@ -61,25 +65,32 @@ def run(out: Out, *words: str, code: int = 0) -> str:
     return out.readouterr().out
 
 
+def approve(out: Out, rollout_id: str) -> str:
+    """By somebody else than the plan's author."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY, os.environ["OTHER_KEY"])
+        return run(out, "approve", rollout_id)
+
+
 def begin(out: Out, *flags: str) -> str:
-    made = run(out, "plan", "pump", NEW.version, "--canary", "25%", "--json", *flags, *ME)
+    made = run(out, "plan", "pump", NEW.version, "--canary", "25%", "--json", *flags)
     rollout_id: str = json.loads(made)["id"]
-    run(out, "start", rollout_id, *ME)
+    run(out, "start", rollout_id)
     return rollout_id
 
 
 def test_from_plan_to_the_last_device(plant: Plant, capsys: Out) -> None:
     planned = run(
         capsys,
-        *("plan", "pump", NEW.version, "--canary", "25%", "--back-to", OLD.version, "--needs-approval", *ME),
+        *("plan", "pump", NEW.version, "--canary", "25%", "--back-to", OLD.version, "--needs-approval"),
     )
     rollout_id = planned.split()[0]
     assert (
         "awaiting approval" in planned
         and f"next: industrialguard cloud rollout approve {rollout_id}" in planned
     )
-    assert "ready" in run(capsys, "approve", rollout_id, "--who", "Jo Brandt")
-    assert "running" in run(capsys, "start", rollout_id, *ME)
+    assert "ready" in approve(capsys, rollout_id)
+    assert "running" in run(capsys, "start", rollout_id)
     plant.go()
     plant.say(plant.assigned()[:1], UpdateState.CONFIRMED)
     plant.go()
@@ -94,7 +105,7 @@ def test_from_plan_to_the_last_device(plant: Plant, capsys: Out) -> None:
     assert "every group went through" in run(capsys, "show", rollout_id, "--watch")
     assert rollout_id in run(capsys, "list") and "completed" in run(capsys, "list", "--limit", "1")
     audit = run(capsys, "audit", rollout_id)
-    assert "Jo Brandt   approved" in audit and "group opened" in audit
+    assert "key Jo     approved" in audit and "group opened" in audit
     assert json.loads(run(capsys, "show", rollout_id, "--json"))["state"] == "completed"
 
 
@@ -107,10 +118,10 @@ def test_a_halt_is_watched_to_its_end_and_looked_into(plant: Plant, capsys: Out)
     refused = run(capsys, "devices", rollout_id, "--state", "refused")
     assert refused.count("too slow") == 2
     assert len(json.loads(run(capsys, "devices", rollout_id, "--group", "canary", "--json"))["devices"]) == 2
-    assert "halted" in run(capsys, "retry-failed", rollout_id, "--why", "new disk", *ME)
-    assert "running" in run(capsys, "resume", rollout_id, *ME)
-    assert "paused" in run(capsys, "pause", rollout_id, "--why", "shift change", *ME)
-    aborted = run(capsys, "abort", rollout_id, "--why", "eno\x1b[31mugh", *ME)
+    assert "halted" in run(capsys, "retry-failed", rollout_id, "--why", "new disk")
+    assert "running" in run(capsys, "resume", rollout_id)
+    assert "paused" in run(capsys, "pause", rollout_id, "--why", "shift change")
+    aborted = run(capsys, "abort", rollout_id, "--why", "eno\x1b[31mugh")
     assert "aborted: eno [31mugh" in aborted, "what somebody says steers no terminal"
     run(capsys, "show", rollout_id, "--watch", code=ABORTED)
     device = plant.assigned()[0]
@@ -133,21 +144,34 @@ def test_watching_prints_what_is_new_and_nothing_twice(plant: Plant, capsys: Out
             plant.go()
 
     arguments = build_parser().parse_args(["show", rollout_id, "--watch"])
-    assert watch(ApiClient(os.environ["INDUSTRIALGUARD_API"]), arguments, live_on) == 0
+    assert watch(ApiClient(os.environ["INDUSTRIALGUARD_API"], read_key(os.environ)), arguments, live_on) == 0
     printed = capsys.readouterr().out
     assert printed.count("2 of 2 confirmed") == 2 and printed.count(rollout_id) == 3
 
 
 def test_refusals_are_the_apis_own_sentence(plant: Plant, listed: Listed, capsys: Out) -> None:
-    assert main(["plan", "pump", "9-x", *ME]) == 1
+    assert main(["plan", "pump", "9-x"]) == 1
     said = capsys.readouterr().err
     assert said == (
         "industrialguard cloud rollout: The repository does not list pump 9-x, or not any more; "
         f"choose one of {OLD.version}, {NEW.version}\n"
     )
-    assert main(["start", "r-9", *ME]) == 1
+    assert main(["start", "r-9"]) == 1
     assert "no rollout 'r-9'" in capsys.readouterr().err
     assert main(["plan", "pump"]) == 2 and "FAMILY and VERSION" in capsys.readouterr().err
+
+
+def test_without_a_key_it_says_how_to_get_one_and_a_file_may_hold_it(
+    capsys: Out, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text(os.environ[KEY] + "\n")
+    monkeypatch.delenv(KEY)
+    assert main(["list"]) == 1
+    assert "cloud people key" in capsys.readouterr().err
+    monkeypatch.setenv(KEY_FILE, str(tmp_path / "key"))
+    assert main(["list"]) == 0
+    monkeypatch.setenv(KEY_FILE, str(tmp_path / "none"))
+    assert main(["list"]) == 2 and "cannot be read as a key" in capsys.readouterr().err
 
 
 def test_where_no_api_answers_it_says_what_to_start(capsys: Out) -> None:

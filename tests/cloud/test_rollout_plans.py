@@ -28,7 +28,7 @@ def test_the_common_case_in_flags_is_a_plan_that_can_be_carried_out() -> None:
         *("pump", "7-a", "5%", ("25%", "rest"), ("site=north", "site=east"), "24h"),
         *(("Europe/Berlin 22:00-04:00",), "7d", "6-b", True),
     )
-    plan = PlanIn.model_validate(build_plan(words, "Aylin Kaya")).build(find)
+    plan = PlanIn.model_validate(build_plan(words)).build("Aylin Kaya", find)
     assert [(group.name, group.share, group.soak_s) for group in plan.groups] == [
         ("canary", 0.05, 86_400.0),
         ("group 2", 0.25, 86_400.0),
@@ -42,7 +42,7 @@ def test_the_common_case_in_flags_is_a_plan_that_can_be_carried_out() -> None:
 
 
 def test_two_words_are_enough() -> None:
-    plan = PlanIn.model_validate(build_plan(WORDS, "A")).build(find)
+    plan = PlanIn.model_validate(build_plan(WORDS)).build("A", find)
     assert [group.name for group in plan.groups] == ["canary", "rest"] and plan.back_to is None
 
 
@@ -61,7 +61,7 @@ def test_two_words_are_enough() -> None:
 )
 def test_a_word_that_cannot_be_read_is_refused_with_one_that_can(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        build_plan(replace(WORDS, **changes), "A")
+        build_plan(replace(WORDS, **changes))
 
 
 @given(st.text(max_size=12))
@@ -79,12 +79,12 @@ PLAN = {"family": "pump", "version": "7-a", "groups": [{"name": "all"}]}
 def test_a_plan_in_a_file_is_the_apis_own(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(json.dumps(PLAN))
     (tmp_path / "plan.toml").write_text(
-        'family = "pump"\nversion = "7-a"\nauthor = "Jo"\n[[groups]]\nname = "all"\n'
+        'family = "pump"\nversion = "7-a"\n[[groups]]\nname = "all"\n'
         '[[groups.windows]]\nzone = "UTC"\nstart = 22:00:00\nend = 04:00:00\n'
     )
-    assert read_plan(tmp_path / "plan.json", "A") == PLAN | {"author": "A"}
-    plan = PlanIn.model_validate(json.loads(json.dumps(read_plan(tmp_path / "plan.toml", "A"), default=str)))
-    assert plan.author == "Jo" and plan.build(find).groups[0].windows[0].start.hour == 22
+    assert read_plan(tmp_path / "plan.json") == PLAN
+    plan = PlanIn.model_validate(json.loads(json.dumps(read_plan(tmp_path / "plan.toml"), default=str)))
+    assert plan.build("Jo", find).groups[0].windows[0].start.hour == 22
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "\xff"], ids=["cut", "list", "bytes"])
@@ -92,6 +92,6 @@ def test_a_file_that_is_no_plan_is_one_sentence(tmp_path: Path, text: str) -> No
     path = tmp_path / "plan.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match="is no plan"):
-        read_plan(path, "A")
+        read_plan(path)
     with pytest.raises(ConfigError, match="cannot be read"):
-        read_plan(tmp_path / "none.toml", "A")
+        read_plan(tmp_path / "none.toml")

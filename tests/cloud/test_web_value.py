@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fastapi.testclient import TestClient
-
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
 from cloud.store.database import Database
 from cloud.value import parse_value
 from cloud.web.value_pages import BAR_WIDTH, build_panels
+from tests.cloud.signed_in import SignedIn as TestClient
 from tests.cloud.value_sample import value_report
 
 OWN = "http://127.0.0.1"

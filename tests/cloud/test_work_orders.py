@@ -18,6 +18,7 @@ from cloud.work_orders import (
     Change,
     Order,
     OrderState,
+    Place,
     Policy,
     approve,
     decline,
@@ -30,6 +31,7 @@ from cloud.work_orders import (
 )
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+THERE = Place("odoo", "WO-1")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 ORDER = Order(
     order_key(41, 1), 41, "pump-7", "north", "Grease pump-7", "", Severity.CRITICAL, Urgency.SOON, NOW
@@ -45,9 +47,9 @@ def test_an_order_goes_its_way() -> None:
     approved = approve(order, "Jo", NOW)
     assert states(approved) == (OrderState.APPROVED, 1)
     assert approve(approved.order, "Kim", NOW) == Change(approved.order), "again changes nothing"
-    placed = note_placed(approved.order, "WO-1", NOW)
+    placed = note_placed(approved.order, THERE, NOW)
     assert states(placed) == (OrderState.PLACED, 1)
-    assert note_placed(placed.order, "WO-1", NOW) == Change(placed.order)
+    assert note_placed(placed.order, THERE, NOW) == Change(placed.order)
     started = note_status(placed.order, OrderState.STARTED, NOW, NOW).order
     done = note_status(started, OrderState.DONE, NOW + HOUR, NOW).order
     assert (done.state, done.is_over, done.key, done.eam_id) == (OrderState.DONE, True, "ig-41-1", "WO-1")
@@ -62,14 +64,14 @@ def test_an_order_that_was_refused_is_tried_again_or_declined() -> None:
 
 def test_one_that_is_there_cannot_be_refused_any_more() -> None:
     """Its creation timed out, was found the next time, and the first answer comes at last."""
-    placed = note_placed(approve(ORDER, "Jo", NOW).order, "WO-1", NOW).order
+    placed = note_placed(approve(ORDER, "Jo", NOW).order, THERE, NOW).order
     assert note_refused(placed, "time-out", NOW) == Change(placed)
 
 
 def test_two_of_one_are_not_hidden() -> None:
-    placed = note_placed(approve(ORDER, "Jo", NOW).order, "WO-1", NOW).order
-    with pytest.raises(OrderError, match="WO-1 there, and now also WO-2"):
-        note_placed(placed, "WO-2", NOW)
+    placed = note_placed(approve(ORDER, "Jo", NOW).order, THERE, NOW).order
+    with pytest.raises(OrderError, match="is WO-1, and now WO-2"):
+        note_placed(placed, Place("odoo", "WO-2"), NOW)
 
 
 SAID = ((OrderState.STARTED, 1), (OrderState.DONE, 3), (OrderState.STARTED, 2))
@@ -77,7 +79,7 @@ SAID = ((OrderState.STARTED, 1), (OrderState.DONE, 3), (OrderState.STARTED, 2))
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 def test_the_newest_status_counts_whatever_arrives_first(order: tuple[int, ...]) -> None:
-    found = note_placed(approve(ORDER, "Jo", NOW).order, "WO-1", NOW).order
+    found = note_placed(approve(ORDER, "Jo", NOW).order, THERE, NOW).order
     for place in order:
         state, minute = SAID[place]
         found = note_status(found, state, NOW + minute * MINUTE, NOW).order
@@ -155,7 +157,7 @@ def test_what_the_maintenance_system_has_is_never_lost(events: list[str]) -> Non
         "approve": lambda o, at: approve(o, "Jo", at),
         "decline": lambda o, at: decline(o, "Jo", "no", at),
         "itself": order_by_itself,
-        "placed": lambda o, at: note_placed(o, "WO-1", at),
+        "placed": lambda o, at: note_placed(o, THERE, at),
         "refused": lambda o, at: note_refused(o, "no", at),
         "started": lambda o, at: note_status(o, OrderState.STARTED, at, at),
         "done": lambda o, at: note_status(o, OrderState.DONE, at, at),

@@ -24,6 +24,8 @@ class RunningDemo:
     process: subprocess.Popen[str]
     log_path: Path
     address: str = ""
+    link: str = ""
+    """Signs in whoever opens it first."""
     lines: list[str] = field(default_factory=list)
 
     def output(self) -> str:
@@ -71,7 +73,8 @@ def start_demo(folder: Path, *arguments: str) -> Iterator[RunningDemo]:
         process = subprocess.Popen(demo_command(arguments), stdout=log, stderr=log, text=True)
     demo = RunningDemo(process, log_path)
     try:
-        demo.address = _wait_for_address(demo)
+        demo.link = _wait_for_link(demo)
+        demo.address = demo.link.partition("enter?")[0]
         yield demo
     finally:
         if process.poll() is None:
@@ -83,10 +86,10 @@ def start_demo(folder: Path, *arguments: str) -> Iterator[RunningDemo]:
                 process.wait()
 
 
-def _wait_for_address(demo: RunningDemo) -> str:
+def _wait_for_link(demo: RunningDemo) -> str:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        found = re.search(r"http://127\.0\.0\.1:\d+/", demo.output())
+        found = re.search(r"http://127\.0\.0\.1:\d+/enter\?token=\S+", demo.output())
         if found:
             return found.group()
         assert demo.process.poll() is None, f"the demo ended: {demo.output()}"

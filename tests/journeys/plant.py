@@ -44,6 +44,10 @@ class Plant:
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
+    def key(self) -> str:
+        """A key that may do all that a program may."""
+        return self.type("cloud", "people", "key", "journey", "--role", "engineer").strip()
+
     def log_of(self, *words: str) -> Path:
         """What a process says."""
         return self.folder / f"{words[1].strip('-') if words[0] == 'cloud' else words[0]}.log"

@@ -99,25 +99,26 @@ def test_a_device_is_let_in_heard_sent_away_and_let_in_again(plant: Plant, broke
     ):
         assert provision(plant, f"https://localhost:{desk}").startswith("press-07, until")
         first = run_agent(plant, broker)
-        assert first.acknowledged == first.sent > 0 and stored(http) == first.sent
+        assert first.acknowledged == first.sent > 0 and stored(plant, http) == first.sent
 
         plant.type("cloud", "revoke", "press-07", "--why", "lost", "--out", str(broker.folder / "files"))
         broker.stop()
         broker.start()
         second = run_agent(plant, broker)
-        assert second.acknowledged == 0 and "uplink lost" in second.log and stored(http) == first.sent
+        assert second.acknowledged == 0 and "uplink lost" in second.log and stored(plant, http) == first.sent
 
         assert provision(plant, f"https://localhost:{desk}").startswith("press-07, until")
         broker.write_files()
         broker.hang_up()
         third = run_agent(plant, broker)
         assert third.acknowledged == second.sent + third.sent
-        assert stored(http) == first.sent + second.sent + third.sent
+        assert stored(plant, http) == first.sent + second.sent + third.sent
 
 
-def stored(port: int) -> int:
+def stored(plant: Plant, port: int) -> int:
     """Messages of the one machine that the cloud knows."""
-    with urllib.request.urlopen(f"http://{HOST}:{port}/api/v1/machines") as answer:
+    url, signed = f"http://{HOST}:{port}/api/v1/machines", {"X-API-Key": plant.key()}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=signed)) as answer:
         (machine,) = json.load(answer)["machines"]
     assert machine["device_id"] == "press-07"
     return int(machine["messages_stored"])

@@ -35,10 +35,12 @@ class Site:
     plant: Plant
     http: int
     repository: str
+    key: str
 
     def ask(self, path: str, body: object = None) -> Any:
         """One call of the API."""
-        request = urllib.request.Request(f"http://{HOST}:{self.http}/api/v1/{path}")
+        signed = {"X-API-Key": self.key}
+        request = urllib.request.Request(f"http://{HOST}:{self.http}/api/v1/{path}", headers=signed)
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
@@ -58,10 +60,10 @@ class Site:
     def roll_out(self, version: str) -> dict[str, Any]:
         """Carry a rollout to its end; what became of it."""
         groups = [{"name": "canary", "success_share": 1, "error_share": 0}]
-        plan = {"family": "pump", "version": version, "groups": groups, "author": "Aylin Kaya"}
+        plan = {"family": "pump", "version": version, "groups": groups}
         made = self.ask("rollouts", plan)
         rollout = f"rollouts/{made['id']}"
-        self.ask(f"{rollout}/start", {"who": "Aylin Kaya"})
+        self.ask(f"{rollout}/start", {})
         deadline_s = time.monotonic() + UNTIL_S
         while (state := self.ask(rollout)["state"]) == "running":
             said = self.ask(f"{rollout}/devices"), self.ask(f"devices/{DEVICE}/updates")
@@ -96,7 +98,7 @@ def site(tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> 
         plant.running("cloud", "serve", *mqtt, *signed, "--http", f"{HOST}:{http}"),
         plant.running("cloud", "releases", *mqtt, "--director-key", "file:keys/director.pem"),
     ):
-        yield Site(plant, http, repository)
+        yield Site(plant, http, repository, plant.key())
 
 
 def tuned() -> Bundle:

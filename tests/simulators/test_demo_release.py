@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
@@ -20,6 +19,7 @@ from simulators.release_plan import ReleasePlan
 from simulators.spoil import Spoil
 from tests.cloud.listed_releases import open_listed
 from tests.cloud.release_samples import NEW, OLD, Plant
+from tests.cloud.signed_in import SignedIn as TestClient
 
 WARM_S = 255.0
 PAGE = "http://127.0.0.1:8080/"

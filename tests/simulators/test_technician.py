@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.findings import ComponentEnd, Verdict
+from contract.labels import ComponentEnd, Verdict
 from simulators.degradation import FailureMode
 from simulators.technician import (
     SHOWS_AS,

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from cloud.alerts import AlertStatus
-from cloud.errors import AlreadyClearedError, NotFoundError
+from cloud.errors import NotFoundError
 from cloud.store import queries, tables
 from cloud.store.database import Database
 from cloud.store.rows import AlertRow
@@ -20,11 +20,6 @@ from tests.cloud.samples import INGEST, alarm, arrive, at, summary
 def alerts(database: Database, **choice: object) -> list[AlertRow]:
     with database.session() as session:
         return queries.list_alerts(session, **choice)  # type: ignore[arg-type]
-
-
-def acknowledge(database: Database, alert_id: int, who: str = "Ada", second: float = 0) -> AlertRow:
-    with database.transaction() as session:
-        return queries.acknowledge_alert(session, alert_id, who, at(second))
 
 
 def test_an_alert_carries_its_evidence(writer: StoreWriter, database: Database) -> None:
@@ -58,43 +53,20 @@ def test_alarm_and_end(writer: StoreWriter, database: Database) -> None:
         assert queries.get_machine(session, "press-1", INGEST).open_alert_id is None
 
 
-def test_acknowledging(writer: StoreWriter, database: Database) -> None:
-    writer.write(arrive(alarm(1, 7)))
-    (alert,) = alerts(database)
-    with database.session() as session:
-        before = queries.change_marker(session)
-    seen = acknowledge(database, alert.id, "  Ada  ", 500)
-    assert (seen.status, seen.acknowledged_by, seen.acknowledged_at) == (
-        AlertStatus.ACKNOWLEDGED,
-        "Ada",
-        at(500),
-    )
-    with database.session() as session:
-        assert queries.change_marker(session) > before
-    assert acknowledge(database, alert.id, "Bob", 600) == seen
-    writer.write(arrive(alarm(2, 7, "cleared")))
-    assert alerts(database)[0].status is AlertStatus.CLEARED
-    assert alerts(database)[0].acknowledged_by == "Ada"
-    with pytest.raises(AlreadyClearedError, match="was cleared at 2026-03-01 12:02:00 UTC"):
-        acknowledge(database, alert.id)
-
-
 def test_unknown_alerts(database: Database) -> None:
     with pytest.raises(NotFoundError, match="no alert 42"), database.session() as session:
         queries.get_alert(session, 42)
-    with pytest.raises(NotFoundError, match="no alert 42"):
-        acknowledge(database, 42)
     with pytest.raises(NotFoundError, match="no machine 'ghost'"), database.session() as session:
         queries.get_machine(session, "ghost")
 
 
-def test_a_reopened_alert_keeps_number_and_acknowledgement(writer: StoreWriter, database: Database) -> None:
+def test_a_reopened_alert_keeps_its_number_and_its_case(writer: StoreWriter, database: Database) -> None:
     writer.write(arrive(alarm(1, 7)))
-    number = alerts(database)[0].id
-    acknowledge(database, number)
+    (first,) = alerts(database)
     writer.write(arrive(alarm(2, 7, "cleared"), alarm(5, 8)))
     (alert,) = alerts(database)
-    assert (alert.id, alert.occurrences, alert.status) == (number, 2, AlertStatus.ACKNOWLEDGED)
+    assert (alert.id, alert.occurrences, alert.case_id) == (first.id, 2, first.case_id)
+    assert alert.case_id is not None
 
 
 def test_a_late_edge_merges_two_alerts_into_the_older(writer: StoreWriter, database: Database) -> None:
@@ -118,10 +90,9 @@ def test_an_alarm_that_is_raised_again_with_a_hint_is_the_same_alert_better_expl
     (alert,) = alerts(database)
     assert alert.hints and alert.title != "Vibrates more than usual", "what says most explains it"
     assert (alert.opened_at, alert.score, alert.occurrences) == (at(60), 0.875, 1), "it began as it began"
-    acknowledge(database, alert.id)
     writer.write(arrive(alarm(4, 7, explained=True)))
     (again,) = alerts(database)
-    assert (again.id, again.status) == (alert.id, AlertStatus.ACKNOWLEDGED)
+    assert (again.id, again.case_id) == (alert.id, alert.case_id)
 
 
 def test_any_order_gives_the_same_alerts(writer: StoreWriter, database: Database) -> None:

@@ -10,10 +10,11 @@ from sqlalchemy import text
 
 from cloud.cases import STANDS_ON, SYSTEM, UNKNOWN, CaseState, What, acknowledge, assign, close, comment
 from cloud.errors import NotFoundError, RecordRefusedError, StaleError, StoreError
-from cloud.findings import Activity, ComponentEnd, FailureCause, FailureMode, Finding, Verdict
+from cloud.findings import Activity, FailureCause, FailureMode, Finding
 from cloud.store.cases import StoredCase, list_cases, list_entries, look_again, read_case, save_case
 from cloud.store.database import Database
 from cloud.store.writer import StoreWriter
+from contract.labels import ComponentEnd, Verdict
 from tests.cloud.samples import INGEST, alarm, arrive, at
 
 NOW = INGEST
@@ -66,7 +67,7 @@ def test_an_alarm_that_outlives_its_case_is_looked_at_again(writer: StoreWriter,
     (found,) = cases(database)
     assert look(NOW + 2 * STANDS_ON) == 0, "its case is open"
     with database.transaction() as session:
-        save_case(session, found, close(found.case, "Jo", FINDING, NOW))
+        save_case(session, found, close(found.case, "Jo", FINDING, NOW), NOW)
     assert look(NOW + STANDS_ON - timedelta(seconds=1)) == 0
     assert look(NOW + STANDS_ON) == 1
     newest, closed = cases(database)
@@ -78,13 +79,13 @@ def test_it_goes_from_seen_to_found(writer: StoreWriter, database: Database) -> 
     writer.write(arrive(alarm(1, 7)))
     (first,) = cases(database)
     with database.transaction() as session:
-        save_case(session, first, acknowledge(first.case, "Jo", NOW))
+        save_case(session, first, acknowledge(first.case, "Jo", NOW), NOW)
     with database.transaction() as session:
         seen = read_case(session, first.case.id)
-        save_case(session, seen, assign(seen.case, "Jo", "Kim", NOW))
+        save_case(session, seen, assign(seen.case, "Jo", "Kim", NOW), NOW)
     with database.transaction() as session:
         taken = read_case(session, first.case.id)
-        save_case(session, taken, close(taken.case, "Kim", FINDING, NOW))
+        save_case(session, taken, close(taken.case, "Kim", FINDING, NOW), NOW)
     (ended,) = cases(database)
     assert (ended.case.state, ended.case.finding, ended.case.closed_at) == (CaseState.CLOSED, FINDING, NOW)
     assert ended.version == 4
@@ -97,7 +98,7 @@ def test_a_comment_does_not_make_another_version(writer: StoreWriter, database: 
     writer.write(arrive(alarm(1, 7)))
     (found,) = cases(database)
     with database.transaction() as session:
-        save_case(session, found, comment(found.case, "Jo", "it hums", NOW))
+        save_case(session, found, comment(found.case, "Jo", "it hums", NOW), NOW)
     assert cases(database) == [found]
     assert whats(database, found.case.id)[-1] == (What.COMMENTED, "Jo")
 
@@ -106,9 +107,9 @@ def test_who_comes_second_changes_nothing(writer: StoreWriter, database: Databas
     writer.write(arrive(alarm(1, 7)))
     (found,) = cases(database)
     with database.transaction() as session:
-        save_case(session, found, acknowledge(found.case, "Jo", NOW))
+        save_case(session, found, acknowledge(found.case, "Jo", NOW), NOW)
     with pytest.raises(StaleError), database.transaction() as session:
-        save_case(session, found, assign(found.case, "Kim", "Kim", NOW))
+        save_case(session, found, assign(found.case, "Kim", "Kim", NOW), NOW)
     (after,) = cases(database)
     assert (after.case.state, after.case.assignee) == (CaseState.ACKNOWLEDGED, "")
     assert whats(database, found.case.id) == [(What.OPENED, SYSTEM), (What.ACKNOWLEDGED, "Jo")]
@@ -120,7 +121,7 @@ def test_another_alarm_after_a_case_was_closed_is_another_case(
     writer.write(arrive(alarm(1, 7)))
     (found,) = cases(database)
     with database.transaction() as session:
-        save_case(session, found, close(found.case, "Jo", Finding(Verdict.FALSE_ALARM, NOW), NOW))
+        save_case(session, found, close(found.case, "Jo", Finding(Verdict.FALSE_ALARM, NOW), NOW), NOW)
     writer.write(arrive(alarm(2, 7, "cleared"), alarm(40, 8)))
     newest, oldest = cases(database)
     assert oldest.case.finding is not None and not oldest.case.is_open

@@ -8,7 +8,13 @@ import pytest
 
 from cloud.store import columns
 from cloud.store.database import Database
-from cloud.store.machine_events import devices_with_news, read_logs, store_events
+from cloud.store.machine_events import (
+    devices_with_news,
+    list_events,
+    read_logs,
+    store_events,
+    withdraw_events,
+)
 from cloud.store.queries import change_marker
 from tests.cloud.life_samples import DEVICE, at, event
 
@@ -76,5 +82,42 @@ def test_news_are_told_once(database: Database) -> None:
         assert devices_with_news(session, newest) == (set(), newest)
     with database.transaction() as session:
         store_events(session, [OTHER], at(11))
+    with database.session() as session:
+        assert devices_with_news(session, newest)[0] == {"mix-2"}
+
+
+def test_what_is_taken_back_was_known_until_then_and_can_be_said_again(database: Database) -> None:
+    failure = LOG[2]
+    for hours, act in ((10, store_events), (20, withdraw_events), (21, withdraw_events), (30, store_events)):
+        with database.transaction() as session:
+            act(session, [failure], at(hours))
+    with database.session() as session:
+        known = {hours: read_logs(session, cut=at(hours)).get(DEVICE, ()) for hours in (9, 15, 25, 35)}
+    assert known == {9: (), 15: (failure,), 25: (), 35: (failure,)}
+
+
+def test_the_list_has_what_stands_now(database: Database) -> None:
+    listed = []
+    for act, events in ((store_events, LOG), (withdraw_events, LOG[:2]), (store_events, LOG[:1])):
+        with database.transaction() as session:
+            act(session, events, at(10))
+        with database.session() as session:
+            listed.append([each.event for each in list_events(session)])
+    assert listed == [LOG[::-1], LOG[2:], [LOG[0], LOG[2]]]
+
+
+def test_what_was_never_said_cannot_be_taken_back(database: Database) -> None:
+    with database.transaction() as session:
+        assert withdraw_events(session, LOG, at(10)) == 0
+        assert store_events(session, LOG, at(11)) == 3
+
+
+def test_a_withdrawal_is_news_of_its_machine(database: Database) -> None:
+    with database.transaction() as session:
+        store_events(session, [*LOG, OTHER], at(10))
+    with database.session() as session:
+        _, newest = devices_with_news(session, 0)
+    with database.transaction() as session:
+        withdraw_events(session, [OTHER], at(20))
     with database.session() as session:
         assert devices_with_news(session, newest)[0] == {"mix-2"}

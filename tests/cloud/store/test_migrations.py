@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from cloud.cases import SYSTEM, CaseState, What
 from cloud.migrations.run import downgrade, upgrade
 from cloud.store import queries
 from cloud.store.batch import WriteOutcome
+from cloud.store.cases import list_cases, list_entries
 from cloud.store.database import Database
 from cloud.store.observations import read_observed
 from cloud.store.writer import StoreWriter
@@ -37,7 +40,7 @@ def view(database: Database) -> dict[str, Any]:
         return {
             "counts": queries.message_counts(session),
             "machines": queries.list_machines(session, INGEST),
-            "alerts": queries.list_alerts(session),
+            "alerts": [replace(alert, case_id=None) for alert in queries.list_alerts(session)],  # not kept
             "scores": queries.score_trend(session, "press-1"),
             "features": queries.feature_trends(session, "press-1"),
             "quality": queries.quality_latest(session, "press-1"),
@@ -101,3 +104,32 @@ def test_a_clock_is_right_until_its_device_speaks_again(database: Database, writ
     writer.write(arrive(summary(10, event_time=INGEST.replace(year=2036))))
     with database.session() as session:
         assert queries.get_machine(session, "press-1").clock_error_s is not None
+
+
+def test_an_alert_from_before_there_were_cases_gets_one(database: Database, writer: StoreWriter) -> None:
+    writer.write(arrive(alarm(1, 7), alarm(2, 7, "cleared")))
+    writer.write(arrive(alarm(100, 8), alarm(1, 9, device="press-2")))
+    with database.session() as session:
+        older = next(each for each in queries.list_alerts(session) if each.cleared_at is not None)
+    with database.connection() as connection:
+        downgrade(connection, "0009")
+        connection.exec_driver_sql(
+            "UPDATE alert SET status = 'acknowledged', acknowledged_at = opened_ingest_time,"
+            " acknowledged_by = 'Ada' WHERE device_id = 'press-2'"
+        )
+        upgrade(connection)
+    with database.session() as session:
+        found = list_cases(session)
+        trail = {each.case.device_id: list_entries(session, each.case.id, 10) for each in found}
+        assert queries.get_alert(session, older.id).case_id is None
+    assert [(each.case.device_id, each.case.state) for each in found] == [
+        ("press-2", CaseState.ACKNOWLEDGED),
+        ("press-1", CaseState.NEW),
+    ]
+    assert [(each.entry.what, each.entry.who) for each in trail["press-2"]] == [
+        (What.OPENED, SYSTEM),
+        (What.ACKNOWLEDGED, "Ada"),
+    ]
+    writer.write(arrive(alarm(3, 9, explained=True, device="press-2")))
+    with database.session() as session:
+        assert [each.case.id for each in list_cases(session)] == [each.case.id for each in found]

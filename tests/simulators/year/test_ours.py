@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cloud.cases import Case, CaseState, Entry, What
-from cloud.findings import ComponentEnd, Verdict
 from cloud.store.cases import list_cases, list_entries
+from contract.labels import ComponentEnd, Verdict
 from simulators.year.by_calendar import RunToFailure
 from simulators.year.course import Course
 from simulators.year.ledger import Ledger

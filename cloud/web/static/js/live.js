@@ -24,7 +24,11 @@
   htmx.createEventSource = (url) => {
     const source = new EventSource(url);
     for (const name of ["hello", "change", "heartbeat"]) source.addEventListener(name, heard);
-    source.addEventListener("error", () => show(true));
+    source.addEventListener("error", () => {
+      show(true);
+      // Refused, not lost: whoever is signed out meanwhile is sent to sign in by any fragment.
+      if (source.readyState === EventSource.CLOSED) htmx.ajax("GET", "/fragments/ingest", { swap: "none" });
+    });
     return source;
   };
 

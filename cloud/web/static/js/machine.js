@@ -1,6 +1,7 @@
 // The charts of one machine's page: which are in sight, what range they show, and how they stay live.
 
 import { History } from "./history.js";
+import { Life } from "./life.js";
 import { number, TimeChart } from "./plot.js";
 
 const LEAST_PAUSE_MS = 1000;
@@ -13,6 +14,7 @@ let isBusy = false;
 let isDue = false;
 
 const scoreChart = new TimeChart(document.getElementById("score-chart"), {
+  title: "Anomaly score",
   kind: "score",
   height: innerWidth < 770 ? 210 : 270,
   fixed: [0, 1],
@@ -21,14 +23,17 @@ const scoreChart = new TimeChart(document.getElementById("score-chart"), {
   spans: () => spans,
 });
 
+const life = new Life(root.dataset.device, () => spans);
+
 function visibleFeatures() {
-  return [...root.querySelectorAll(".chart[data-feature]")].filter((e) => !e.closest("details:not([open])"));
+  return [...root.querySelectorAll(".chart[data-feature]")].filter((e) => !e.closest(".sensor > details:not([open])"));
 }
 
 function chartOf(element) {
   const name = element.dataset.feature;
   if (!charts.has(name)) {
     charts.set(name, new TimeChart(element, {
+      title: element.getAttribute("aria-label"),
       kind: "band",
       height: 104,
       unit: element.dataset.unit,
@@ -68,6 +73,7 @@ async function refresh(isReload) {
     await loadSpans();
     if (isReload || !(await history.extend(names))) await history.load(start(), names.length ? names : ["none"]);
     draw();
+    await life.refresh();
   } catch (error) {
     console.warn(error.message); // the live banner tells people; the next event tries again
   }
@@ -98,7 +104,6 @@ function draw() {
     unit.textContent = ` ${element.dataset.unit}`;
     output.replaceChildren(number(columns[1].at(-1)), unit);
   }
-  if (document.getElementById("score-twin").open) fillTwin();
 }
 
 function describe(shown) {
@@ -109,24 +114,6 @@ function describe(shown) {
   document.getElementById("score-chart").setAttribute("aria-label", text);
 }
 
-function fillTwin() {
-  const table = document.createElement("table");
-  const head = table.createTHead().insertRow();
-  for (const text of ["Time (local)", "Highest", "Mean"]) {
-    const cell = document.createElement("th");
-    cell.scope = "col";
-    cell.textContent = text;
-    head.append(cell);
-  }
-  const body = table.createTBody();
-  const [times, highest, mean] = history.score;
-  for (let i = times.length - 1; i >= Math.max(0, times.length - 200); i -= 1) {
-    const row = body.insertRow();
-    for (const text of [new Date(times[i] * 1000).toLocaleString(), number(highest[i]), number(mean[i])]) row.insertCell().textContent = text;
-  }
-  document.querySelector("#score-twin .twin").replaceChildren(table);
-}
-
 for (const button of root.querySelectorAll("[data-range]")) {
   button.addEventListener("click", () => {
     range = Number(button.dataset.range);
@@ -134,11 +121,6 @@ for (const button of root.querySelectorAll("[data-range]")) {
     refresh(true);
   });
 }
-for (const details of root.querySelectorAll(".sensor details")) details.addEventListener("toggle", () => details.open && refresh(true));
-document.getElementById("score-twin").addEventListener("toggle", (event) => event.target.open && fillTwin());
+for (const details of root.querySelectorAll(".sensor > details")) details.addEventListener("toggle", () => details.open && refresh(true));
 document.addEventListener("sse:change", () => refresh(false));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const chart of [scoreChart, ...charts.values()]) chart.build();
-  draw();
-});
 refresh(true);

@@ -1,4 +1,4 @@
-// What every page does by itself: local times, ages that tick, who acknowledges, and saying aloud that an alert is new.
+// What every page does by itself: local times, ages that tick, who acts, and saying aloud that an alert is new.
 "use strict";
 
 (() => {

@@ -1,4 +1,11 @@
-// One time chart: uPlot in this page's colours, with threshold, alert spans and a tooltip in local time and UTC.
+// One time chart: uPlot in this page's colours, with threshold, alert spans, a tooltip in local time and UTC, and its numbers as a table.
+
+import { Twin } from "./twin.js";
+
+const PAPER = { ink: "#333", line: "#bbb", trace: "#222", soft: "#888888", alarm: "#b00d1c", wash: "#f6dcdd", threshold: "#333" };
+const PAPER_WIDTH = 660; // px of an A4 page between its margins
+const charts = new Set();
+let isPaper = false;
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
@@ -13,6 +20,7 @@ export function number(value) {
 }
 
 function colours() {
+  if (isPaper) return PAPER;
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
   return { ink: of("ink-soft"), line: of("line"), trace: of("trace"), soft: of("trace-soft"), alarm: of("alarm"), wash: of("alarm-wash"), threshold: of("ink-soft") };
@@ -33,6 +41,40 @@ function axes(palette) {
     { ...common, space: 72, size: (u, labels) => (labels?.some((l) => l.includes("\n")) ? 40 : 26), values: timeLabels },
     { ...common, size: 50, space: 24, values: (u, splits) => splits.map((v) => number(v)) },
   ];
+}
+
+/** Marks at moments, with a word: [{at, label}]. */
+function flags(marks, palette) {
+  return {
+    hooks: {
+      draw: (u) => {
+        const { ctx, bbox } = u;
+        ctx.save();
+        ctx.strokeStyle = palette.ink;
+        ctx.fillStyle = palette.ink;
+        ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+        ctx.textAlign = "left";
+        ctx.textBaseline = "alphabetic";
+        ctx.setLineDash([]);
+        let free = -Infinity;
+        for (const { at, label } of marks()) {
+          const x = u.valToPos(at, "x", true);
+          if (x < bbox.left || x > bbox.left + bbox.width) continue;
+          ctx.beginPath();
+          ctx.moveTo(x, bbox.top);
+          ctx.lineTo(x, bbox.top + bbox.height);
+          ctx.stroke();
+          const room = ctx.measureText(label).width + 6 * devicePixelRatio;
+          const isLast = x + room > bbox.left + bbox.width;
+          const left = isLast ? x - room : x;
+          if (left < free) continue; // words that would lie on one another stand in the table only
+          ctx.fillText(label, left + 3 * devicePixelRatio, bbox.top + 11 * devicePixelRatio);
+          free = left + room;
+        }
+        ctx.restore();
+      },
+    },
+  };
 }
 
 function tooltip(unit, labels) {
@@ -114,46 +156,50 @@ function calmRange(u, low, high) {
 }
 
 /**
- * A chart in `element`.
- * options: unit, threshold, spans (function), fixed ([min, max]), labels ([[label, column], …]), and kind:
- * "band" draws columns [t, mean, min, max], "score" draws [t, max].
+ * A chart in `element`, with a table of the same numbers below it.
+ * options: title, unit, threshold, spans (function), marks (function), fixed ([min, max]), from0, isZoomable,
+ * labels ([[label, column], …]), and kind:
+ * "band" draws columns [t, mean, min, max], "score" draws [t, max], "forecast" draws [t, mid, low, high, what came].
  */
 export class TimeChart {
   constructor(element, options) {
     this.element = element;
     this.options = options;
-    this.data = options.kind === "band" ? [[], [], [], []] : [[], [], []];
+    this.data = empty(options.kind);
+    this.twin = new Twin(element, options);
     this.build();
-    this.observer = new ResizeObserver(() => this.resize());
+    this.observer = new ResizeObserver(() => isPaper || this.resize());
     this.observer.observe(element);
+    charts.add(this);
   }
 
   size() {
-    return { width: Math.max(this.element.clientWidth, 100), height: this.options.height };
+    const width = isPaper ? Math.min(this.element.clientWidth, PAPER_WIDTH) : this.element.clientWidth;
+    return { width: Math.max(width, 100), height: this.options.height };
   }
 
   build() {
     const palette = colours();
-    const { unit = "", fixed, kind, labels, spans, threshold } = this.options;
-    const hidden = { stroke: "transparent", width: 0, points: { show: false } };
-    const line = { stroke: palette.trace, width: 1.75, points: { show: false }, spanGaps: false };
-    const isBand = kind === "band";
+    const { unit = "", fixed, from0, kind, labels, spans, marks, threshold, isZoomable = false } = this.options;
+    const none = () => [];
+    const range = fixed ? () => fixed : from0 ? (u, low, high) => [0, (high ?? 1) * 1.1 || 1] : calmRange;
     this.plot?.destroy();
     this.plot = new uPlot(
       {
         ...this.size(),
         padding: [8, 8, 0, 0],
-        cursor: { drag: { x: false, y: false }, points: { size: 6 } },
+        cursor: { drag: { x: isZoomable, y: false }, points: { size: 6 } },
         legend: { show: false },
-        scales: { x: { time: true }, y: { range: fixed ? () => fixed : calmRange } },
+        scales: { x: { time: true }, y: { range } },
         axes: axes(palette),
-        series: isBand ? [{}, line, hidden, hidden] : [{}, line, hidden],
-        bands: isBand ? [{ series: [3, 2], fill: `${palette.soft}55` }] : [],
-        plugins: [tooltip(unit, labels), shading(spans ?? (() => []), threshold, palette)],
+        series: lines(kind, palette),
+        bands: kind === "score" ? [] : [{ series: [3, 2], fill: `${palette.soft}55` }],
+        plugins: [tooltip(unit, labels), shading(spans ?? none, threshold, palette), flags(marks ?? none, palette)],
       },
       this.data,
       this.element,
     );
+    if (this.bounds) this.plot.setScale("x", { min: this.bounds[0], max: this.bounds[1] });
   }
 
   resize() {
@@ -163,9 +209,31 @@ export class TimeChart {
 
   show(data, bounds) {
     this.data = data;
+    this.bounds = bounds;
     this.plot.batch(() => {
       this.plot.setData(data, true);
       if (bounds) this.plot.setScale("x", { min: bounds[0], max: bounds[1] });
     });
+    this.twin.show(data);
   }
 }
+
+function empty(kind) {
+  return { band: [[], [], [], []], score: [[], [], []], forecast: [[], [], [], [], []] }[kind];
+}
+
+function lines(kind, palette) {
+  const hidden = { stroke: "transparent", width: 0, points: { show: false } };
+  const line = { stroke: palette.trace, width: 1.75, points: { show: false }, spanGaps: false };
+  const dashed = { ...line, stroke: palette.alarm, dash: [6, 4] };
+  return { band: [{}, line, hidden, hidden], score: [{}, line, hidden], forecast: [{}, line, hidden, hidden, dashed] }[kind];
+}
+
+function draw(paper) {
+  isPaper = paper;
+  for (const chart of charts) chart.build();
+}
+
+addEventListener("beforeprint", () => draw(true));
+addEventListener("afterprint", () => draw(false));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(isPaper));
