@@ -178,6 +178,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME[,NAME]",
         help="names of this server in browsers, besides its address and localhost",
     )
+    parser.add_argument(
+        "--value", type=Path, metavar="FILE", help="what `bench fleet --json` wrote, for the page /value"
+    )
     parser.add_argument("--partitions", type=int, default=8, metavar="N", help="of a new stream (default: 8)")
     parser.add_argument(
         "--retention-h",
@@ -262,6 +265,7 @@ def build_settings(arguments: argparse.Namespace, environment: Mapping[str, str]
         api=replace(
             api,
             allowed_hosts=(*api.allowed_hosts, *names),
+            value_report=arguments.value,
             is_behind_tls=environment.get("INDUSTRIALGUARD_BEHIND_TLS") == "1",
         ),
         partitions=arguments.partitions,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cloud.alerts import AlertKind
@@ -25,6 +25,8 @@ SYSTEM = "system"
 """Who did what no person did."""
 MAX_TEXT = 2000
 """Characters of a comment or a reason."""
+STANDS_ON = timedelta(days=7)
+"""An alarm that goes on so long after its case was closed: something was missed, or is wrong besides."""
 
 
 class CaseState(StrEnum):
@@ -284,9 +286,10 @@ class _Work:
                 return draft
         return None
 
-    @staticmethod
-    def _is_back(alert: AlertFacts, closed_at: datetime) -> bool:
-        return alert.is_active and alert.last_seen_at > closed_at
+    def _is_back(self, alert: AlertFacts, closed_at: datetime) -> bool:
+        """Whether a case that was closed then is no answer to it; what drifts takes its time to come back."""
+        stands_on = alert.kind is not AlertKind.DRIFT and self._now - closed_at >= STANDS_ON
+        return alert.is_active and (alert.last_seen_at > closed_at or stands_on)
 
     def _open_case(self, symptom: str) -> _Draft | None:
         """The open case of a symptom; what nobody can name belongs to what the machine has already."""

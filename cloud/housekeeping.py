@@ -1,8 +1,8 @@
-"""What the store needs done beside writing: tables for the days to come, roll-ups, an end for what is old.
+"""What the store needs done beside writing: days to come, roll-ups, an end for what is old, a second look.
 
 Rule: any process may do it, and several at once do no harm. Nothing is dropped that is younger than its
 owner said, that is not rolled up, or that is missing in the lake where there is one. What fails is tried
-again at the next round; messages are stored all the while.
+again at the next round; messages are stored all the while. Alarms that outlive their case get another one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from cloud.errors import LakeError, StoreError
 from cloud.keeping import RESOLVED_DAYS, Keeping
 from cloud.lake import count_in_lake, write_day
+from cloud.store.cases import look_again
 from cloud.store.database import Database
 from cloud.store.days import bounds_of, closed_days, count_day, drop_day, make_days, read_day
 from cloud.store.letters import drop_letters
@@ -71,6 +72,8 @@ class Housekeeper:
         """
         with self._database.transaction() as session:
             make_days(session, now.date())
+        with self._database.transaction() as session:
+            look_again(session, now)
         while not (stop and stop.is_set()):
             with self._database.transaction() as session:
                 if roll_up_due(session, now) < HOURS_AT_ONCE:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
 
+from cloud.cases import DRIFT
 from contract.explanation import HintCode
 
 
@@ -93,14 +94,14 @@ def assess(symptom: str, criticality: Criticality, outlook: Outlook) -> Assessme
     'SOON'
     """
     severity, why = _severity(symptom, criticality)
-    urgency, when = _urgency(outlook)
+    urgency, when = _urgency(symptom, outlook)
     return Assessment(severity, urgency, (why, when))
 
 
 def _severity(symptom: str, criticality: Criticality) -> tuple[Severity, str]:
     if symptom.startswith("sensor:"):
         return Severity.INCIPIENT, "only a sensor is in doubt"
-    if symptom == "drift":
+    if symptom == DRIFT:
         return Severity.INCIPIENT, "the machine changes slowly"
     stops = symptom in _STOPS_THE_MACHINE
     if criticality is Criticality.HIGH and stops:
@@ -110,7 +111,7 @@ def _severity(symptom: str, criticality: Criticality) -> tuple[Severity, str]:
     return Severity.DEGRADED, "the machine does less than it should, or will"
 
 
-def _urgency(outlook: Outlook) -> tuple[Urgency, str]:
+def _urgency(symptom: str, outlook: Outlook) -> tuple[Urgency, str]:
     left = outlook.p10
     if left is not None:
         for limit, urgency in ((DAY, Urgency.NOW), (WEEK, Urgency.SOON), (MONTH, Urgency.PLAN)):
@@ -119,6 +120,8 @@ def _urgency(outlook: Outlook) -> tuple[Urgency, str]:
         return Urgency.WATCH, f"nine in ten such machines last longer than {_words(left)}"
     if not outlook.is_active:
         return Urgency.WATCH, "the alarm is over, and there is no forecast"
+    if symptom == DRIFT:  # a warm hall in summer drifts, too
+        return Urgency.WATCH, "what is slow gives warning before it fails, and there is no forecast"
     if outlook.score >= STRONG:
         return Urgency.SOON, "the alarm is strong, and there is no forecast"
     return Urgency.PLAN, "there is no forecast"

@@ -71,6 +71,12 @@ class AlarmRule:
         self._since_s, self._calm_run = anomalous[0], 0
         return AlarmEdge(AlarmTransition.RAISED, event_time_s, anomalous[0], score)
 
+    def end(self, event_time_s: float) -> AlarmEdge | None:
+        """Forget all windows, as after a repair; returns the end of the alarm, if one is active."""
+        since_s, self._since_s = self._since_s, None
+        self._anomalous_at.clear()
+        return None if since_s is None else AlarmEdge(AlarmTransition.CLEARED, event_time_s, since_s, 0.0)
+
     def _watch_for_calm(self, event_time_s: float, score: float, since_s: float) -> AlarmEdge | None:
         self._calm_run = self._calm_run + 1 if score < self._spec.clear_below else 0
         if self._calm_run < self._spec.clear_after:

@@ -33,6 +33,7 @@ from edge_agent.late_hint import LateHint
 from edge_agent.model_slot import open_slots
 from edge_agent.outbox import Outbox, OutboxLimits
 from edge_agent.outgoing import Outgoing
+from edge_agent.repair import RepairNote
 from edge_agent.reports import (
     AlarmContext,
     agent_version,
@@ -113,6 +114,7 @@ class Agent:
         self._watch = AlarmWatch(profile)
         self._symptoms = SymptomLog(profile)
         self._late_hint: LateHint | None = None
+        self._repair = RepairNote(settings.state_dir)
         self._aggregator = Aggregator(profile, feature_specs(profile))
         self._outgoing = Outgoing(settings.device_id)
         self._since_s: float | None = None
@@ -226,6 +228,8 @@ class Agent:
 
     def _judge(self, vector: FeatureVector) -> bool:
         """One window's features → score → alarms → summary → status; whether it was scored."""
+        if self._repair.is_there:
+            self._begin_anew(vector)
         vector, said = self._watch.inspect(vector)
         was_alarming = self._watch.is_alarming
         verdict = self.slots.score(vector, was_alarming)
@@ -248,6 +252,19 @@ class Agent:
         self.slots.after_window(self._watch.is_alarming, bool(summaries), self._save_model)
         self._follow_slots()
         return verdict.score is not None
+
+    def _begin_anew(self, vector: FeatureVector) -> None:
+        """The machine was repaired: what stood is over, and what was learned is another machine's."""
+        context = AlarmContext(self._settings.device_id, self._profile, vector.regime)
+        for said in self._watch.end(vector.event_time_s):
+            self._send(said.edge.event_time_s, build_alarm(said, context))
+        for model in self.slots.saved_models:
+            model.scorer.forget()
+        self._symptoms, self._late_hint = SymptomLog(self._profile), None
+        self._outgoing.store()
+        self._save_state()
+        self._repair.remove()  # last: done twice it does no harm
+        _LOG.info("repaired: the machine is learned anew", extra={"device": self._settings.device_id})
 
     def _note(self, vector: FeatureVector, verdict: Verdict) -> None:
         self._counters.windows += 1

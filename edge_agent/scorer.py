@@ -101,14 +101,23 @@ class Scorer:
         self._manifest = manifest
         self._yardstick = bundle.yardstick
         self._threshold = profile.alarm_rule.threshold
+        self._reconstructed: npt.NDArray[np.float32] | None = None
+        self._regime = ""
+        self._begin()
+
+    def _begin(self) -> None:
+        profile, manifest = self._profile, self._manifest
         self._baseline = Baseline(profile, manifest.fleet_spread, manifest.prior_windows)
         self._calibration = ErrorCalibration(profile, *manifest.error_prior)
         self._context = Context(profile, self._baseline)
         self._creep = Creep(profile)
         self._drift = SlowDrift(profile)
         self._steadiness = Steadiness(profile)
-        self._reconstructed: npt.NDArray[np.float32] | None = None
-        self._regime = ""
+        self._reconstructed = None
+
+    def forget(self) -> None:
+        """Learn the machine anew: after a repair it is another one."""
+        self._begin()
 
     def score(self, vector: FeatureVector, is_alarming: bool = False) -> Verdict:
         """Judge one window.

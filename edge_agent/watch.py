@@ -83,6 +83,14 @@ class AlarmWatch:
             said.append(Announcement(AlarmKind.DRIFT, edge, self._drift_spec.threshold))
         return said
 
+    def end(self, event_time_s: float) -> list[Announcement]:
+        """Forget what the machine did before a repair; returns what is to be said of alarms that stood."""
+        ended = (
+            (AlarmKind.ANOMALY, self._machine.end(event_time_s), self._machine_spec),
+            (AlarmKind.DRIFT, self._drift.end(event_time_s), self._drift_spec),
+        )
+        return [Announcement(kind, edge, spec.threshold) for kind, edge, spec in ended if edge is not None]
+
     def to_state(self) -> dict[str, Any]:
         """JSON-safe state, to survive a restart."""
         return {

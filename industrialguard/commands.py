@@ -107,6 +107,12 @@ PARTS = (
         "look at a device's models, or take the newest one back",
     ),
     Command(
+        "agent repaired",
+        "edge_agent.repair",
+        "edge",
+        "say that a machine was repaired: its alarm is over, and it is learned anew",
+    ),
+    Command(
         "train snapshot",
         "industrialguard.snapshot_command",
         "train",

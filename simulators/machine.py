@@ -2,7 +2,7 @@
 
 Rule: the readings are a function of the configuration and the number of hops taken. Two machines of one
 configuration give the same bytes; a machine with a failure mode gives the bytes of a healthy one until its
-onset.
+onset. Whoever decides from outside what wears (`bear`) and when it stands (`skip_hop`) says so hop by hop.
 """
 
 from __future__ import annotations
@@ -62,6 +62,17 @@ class MachineConfig:
             raise ConfigError(f"{self.wear.mode} needs a [bearing] in profile {self.profile.name}")
 
 
+class Strain(NamedTuple):
+    """What acts on a machine beside its duty."""
+
+    mode: FailureMode | None = None
+    """What wears; None: nothing."""
+    wear: float = 0.0
+    """0..1."""
+    ambient_c: float = 0.0
+    """How much warmer it is around it than usual."""
+
+
 class MachineState(NamedTuple):
     """The truth behind the readings, which no agent sees."""
 
@@ -99,12 +110,21 @@ class SimulatedMachine:
             for number, (place, group) in enumerate(_axis_groups(profile).items())
         ]
         self._faults = FaultInjector(config.faults, profile, seed) if config.faults else None
+        self._strain: Strain | None = None
 
     @property
     def state(self) -> MachineState:
         """What is true of the machine as its next hop begins."""
         time_s = self._hops * self._hop_s
         return MachineState(time_s, self._operating_s, self._schedule.regime(time_s), self._wear_now())
+
+    def bear(self, strain: Strain) -> None:
+        """From now on this acts on it, whatever the configuration's wear plan says."""
+        self._strain = strain
+
+    def skip_hop(self) -> None:
+        """Let a hop pass without readings: the machine is switched off at its main switch."""
+        self._hops += 1
 
     def next_hop(self) -> list[Reading]:
         """The readings of the next hop in time order, as the drivers would hand them over."""
@@ -134,10 +154,14 @@ class SimulatedMachine:
 
     def _conditions(self, times_s: Series, wear: float) -> Conditions:
         speed, load = self._schedule.at(times_s)
+        if self._strain is not None:
+            return Conditions(times_s, speed, load, self._strain.mode, wear, self._strain.ambient_c)
         mode = self.config.wear.mode if self.config.wear is not None else None
         return Conditions(times_s, speed, load, mode, wear)
 
     def _wear_now(self) -> float:
+        if self._strain is not None:
+            return self._strain.wear
         return self._wear.wear(self._operating_s) if self._wear is not None else 0.0
 
     def _scalar_samples(self, time_s: float, now: Conditions, wear: float) -> _HopSamples:

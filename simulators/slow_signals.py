@@ -41,6 +41,8 @@ class Conditions:
     mode: FailureMode | None
     wear: float
     """0..1; the same for all moments."""
+    ambient_c: float = 0.0
+    """How much warmer it is around the machine than usual, in K."""
 
     @property
     def is_running(self) -> npt.NDArray[np.bool_]:
@@ -201,7 +203,7 @@ class SlowSignals:
     def _targets(self, now: Conditions) -> tuple[Series, Series]:
         """Equilibrium temperatures of housing and fluid, in °C."""
         spec, own = self._spec, self._own[Quantity.TEMPERATURE]
-        ambient = self._ambient_c + 0.25 * self._wandering(Quantity.TEMPERATURE, now)
+        ambient = self._ambient_c + now.ambient_c + 0.25 * self._wandering(Quantity.TEMPERATURE, now)
         # The fan on the shaft cools less at low speed, so the rise falls far less than the losses do.
         work = own * np.where(now.is_running, 0.75 + 0.25 * now.load, 0.0)
         body = ambient + spec.body_rise_c * work

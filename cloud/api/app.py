@@ -57,6 +57,7 @@ from cloud.web import (
     people_pages,
     planning_pages,
     rollout_pages,
+    value_pages,
 )
 from cloud.web.pages import mount_static
 from cloud.web.pages import router as web_router
@@ -163,6 +164,7 @@ def _add_routes(app: FastAPI) -> None:
         case_pages.router,
         order_pages.router,
         figure_pages.router,
+        value_pages.router,
         access_pages.router,
         people_pages.router,
     ):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from contract.errors import ConfigError
 
@@ -35,6 +36,8 @@ class ApiSettings:
     """Live connections at a time."""
     operator: str = ""
     """Name of the site, shown in the page's header."""
+    value_report: Path | None = None
+    """What `industrialguard bench fleet --json` wrote, for the page that shows it; None: nothing."""
     signing_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     """Signs access tokens; the same in every process over one store. One of its own: until it ends."""
     is_behind_tls: bool = False

@@ -16,7 +16,7 @@ from sqlalchemy import Row, Select, func, or_, select
 from sqlmodel import Session
 
 from cloud.alerts import AlertKind
-from cloud.cases import AlertFacts, Case, CaseState, Change, Entry, What, take_alerts
+from cloud.cases import STANDS_ON, AlertFacts, Case, CaseState, Change, Entry, What, take_alerts
 from cloud.errors import NotFoundError, StaleError
 from cloud.findings import Finding
 from cloud.store.case_findings import read_findings, replace_finding
@@ -64,6 +64,33 @@ def refresh_cases(session: Session, device_id: str, alert_ids: Collection[int], 
         before = known.get(change.case.id)
         case_id = _insert(session, change.case) if before is None else _update(session, before, change.case)
         _add_entries(session, case_id, change.entries)
+
+
+def look_again(session: Session, now: datetime) -> int:
+    """Put alarms that go on long after their case was closed into a case again.
+
+    Args:
+        session: In a transaction.
+        now: Cloud time.
+
+    Returns:
+        How many.
+    """
+    outlived = _ALERT.c.cleared_at.is_(None) & (_ALERT.c.kind != AlertKind.DRIFT.value)
+    query = (
+        select(_ALERT.c.device_id, _ALERT.c.id)
+        .join(_ALERTS, _ALERTS.c.alert_id == _ALERT.c.id)
+        .join(_CASE, _CASE.c.id == _ALERTS.c.case_id)
+        .where(outlived)
+        .group_by(_ALERT.c.device_id, _ALERT.c.id)
+        .having(func.count(_CASE.c.id) == func.count(_CASE.c.closed_at))
+        .having(func.max(_CASE.c.closed_at) <= now - STANDS_ON)
+    )
+    found = [(row.device_id, row.id) for row in session.connection().execute(query)]
+    lock_machines(session, {device_id for device_id, _ in found})
+    for device_id in sorted({device_id for device_id, _ in found}):
+        refresh_cases(session, device_id, [alert for device, alert in found if device == device_id], now)
+    return len(found)
 
 
 def read_case(session: Session, case_id: int) -> StoredCase:

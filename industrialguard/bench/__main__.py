@@ -30,6 +30,7 @@ KINDS = {
         "industrialguard.bench.eam.command", "whether each work order becomes one record, whatever is killed"
     ),
     "edge": Kind("industrialguard.bench.edge", "how fast and how small the device's part is"),
+    "fleet": Kind("industrialguard.bench.fleet.command", "does it pay: a plant's year under four policies"),
     "fuzz": Kind("industrialguard.bench.fuzz", "what becomes of inputs that nobody should send"),
     "ingest": Kind(
         "industrialguard.bench.ingest.command", "what the road from device to store bears, and its ceilings"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cloud.alerts import AlertKind
 from cloud.cases import (
     DRIFT,
+    STANDS_ON,
     UNKNOWN,
     AlertFacts,
     Case,
@@ -109,6 +110,18 @@ def test_what_was_seen_after_a_case_was_closed_is_a_new_one() -> None:
     assert change.case.id == 0 and change.case.alerts == {1}
     later = replace(change.case, id=6)
     assert take_alerts("pump-7", [closed, later], [back], NOW + HOUR) == []
+
+
+def test_an_alarm_that_outlives_its_case_is_a_new_one() -> None:
+    closed = close(case(), "Jo", FALSE, NOW).case
+    assert take_alerts("pump-7", [closed], [alert(1)], NOW + STANDS_ON - HOUR) == []
+    (change,) = take_alerts("pump-7", [closed], [alert(1)], NOW + STANDS_ON)
+    assert change.case.is_open and change.case.alerts == {1}
+    again = close(replace(change.case, id=6), "Jo", FALSE, NOW + STANDS_ON).case
+    assert take_alerts("pump-7", [closed, again], [alert(1)], NOW + STANDS_ON + HOUR) == []
+    assert take_alerts("pump-7", [closed], [alert(1, is_active=False)], NOW + STANDS_ON) == []
+    slow = alert(1, kind=AlertKind.DRIFT)
+    assert take_alerts("pump-7", [closed], [slow], NOW + STANDS_ON) == [], "what drifts takes its time"
 
 
 def test_another_alert_wakes_a_case_that_rests() -> None:

@@ -32,6 +32,12 @@ def test_urgency_is_the_time_that_is_left(outlook: Outlook, urgency: Urgency) ->
         assert len(found.because) == 2 and all(found.because)
 
 
+def test_slow_drift_alone_sends_nobody() -> None:
+    drifts = Outlook(score=0.95)
+    assert assess("drift", Criticality.HIGH, drifts).urgency is Urgency.WATCH, "a hall in summer drifts, too"
+    assert assess("drift", Criticality.HIGH, Outlook(p10=timedelta(days=3))).urgency is Urgency.SOON
+
+
 def test_severity_is_what_a_failure_would_do() -> None:
     def severity(symptom: str, criticality: Criticality) -> Severity:
         near, far = (assess(symptom, criticality, Outlook(p10=timedelta(days=d))) for d in (0, 400))

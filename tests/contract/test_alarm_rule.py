@@ -69,6 +69,18 @@ def test_after_clearing_it_takes_fresh_evidence() -> None:
     assert len(edges(SPEC, [*values, 0.9])) == 3
 
 
+def test_a_repair_ends_an_alarm_and_what_was_on_the_way_to_one() -> None:
+    rule = AlarmRule(SPEC)
+    for t in range(2):
+        assert rule.update(float(t), 0.9) is None
+    assert rule.end(2.0) is None, "there was none yet"
+    assert [rule.update(float(t), 0.9) for t in (3, 4)] == [None, None], "it takes fresh evidence"
+    raised = rule.update(5.0, 0.9)
+    assert raised is not None and raised.since_s == 3.0
+    assert rule.end(6.0) == AlarmEdge(CLEARED, 6.0, 3.0, 0.0)
+    assert not rule.is_active and rule.end(7.0) is None
+
+
 def test_unscored_windows_neither_advance_nor_reset() -> None:
     with_holes: list[float | None] = [0.9, None, 0.9, None, None, 0.9, None, 0.1, 0.1, None, 0.1, 0.1]
     assert [e.transition for e in edges(SPEC, with_holes)] == [RAISED, CLEARED]

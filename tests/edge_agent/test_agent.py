@@ -28,6 +28,8 @@ from contract.messages import (
 from contract.signals import QualityFlag, Reading
 from edge_agent.agent import Agent, StepResult
 from edge_agent.errors import ModelError, StateFolderError
+from edge_agent.repair import RepairNote
+from edge_agent.repair import main as repair_main
 from edge_agent.settings import AgentSettings, MqttSettings
 from edge_agent.state import StateFile, StateStamp
 from tests.edge_agent.rig import START_S, ListSource, alarms, rig_profile, rig_readings, stored
@@ -273,6 +275,21 @@ def test_an_alarm_that_spans_a_restart_is_cleared_not_raised_again(
 
     assert (raised.transition, cleared.transition) == (AlarmTransition.RAISED, AlarmTransition.CLEARED)
     assert raised.alarm_id == cleared.alarm_id
+
+
+def test_after_word_of_a_repair_the_alarm_is_over_and_the_machine_is_learned_anew(
+    run_agent: Callable[..., Agent], tmp_path: Path
+) -> None:
+    readings = list(rig_readings(140, broken=range(60, 140)))
+    run_agent(iter(readings[: 4 * 75]))
+    assert repair_main(["--state", str(tmp_path / "state")]) == 0
+    second = run_agent(iter(readings[4 * 75 :]))
+    raised, cleared = alarms(tmp_path / "state")
+
+    assert (raised.transition, cleared.transition) == (AlarmTransition.RAISED, AlarmTransition.CLEARED)
+    assert raised.alarm_id == cleared.alarm_id
+    assert second.counters.scored == 65 - WARM_UP, "what it is now is what it is measured by"
+    assert not RepairNote(tmp_path / "state").is_there
 
 
 @pytest.mark.parametrize("damage", ["garbage", "other parts"])

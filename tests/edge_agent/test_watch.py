@@ -52,6 +52,23 @@ def test_a_machine_that_alarms_is_an_anomaly() -> None:
     assert watch.is_alarming
 
 
+def test_a_repair_ends_what_stood_and_what_had_begun() -> None:
+    watch = AlarmWatch(PROFILE)
+    assert watch.end(0.0) == []
+    (raised,) = judge(watch, 0.9, None, ALARM.k)
+    (ended,) = watch.end(99.0)
+    assert (ended.kind, ended.edge.transition, ended.threshold) == (
+        AlarmKind.ANOMALY,
+        CLEARED,
+        raised.threshold,
+    )
+    assert (ended.edge.event_time_s, ended.edge.since_s) == (99.0, raised.edge.since_s)
+    assert not watch.is_alarming
+    assert judge(watch, 0.9, None, ALARM.k - 1, 100) == [], "what was seen before the repair does not count"
+    judge(watch, 0.1, 0.9, ALARM.n, 200)
+    assert [said.kind for said in watch.end(300.0)] == [AlarmKind.DRIFT]
+
+
 def test_drift_takes_its_time_and_is_no_alarm_of_the_machine() -> None:
     watch = AlarmWatch(PROFILE)
     assert judge(watch, 0.1, 0.9, ALARM.n - 1) == []

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
-from cloud.cases import SYSTEM, UNKNOWN, CaseState, What, acknowledge, assign, close, comment
+from cloud.cases import STANDS_ON, SYSTEM, UNKNOWN, CaseState, What, acknowledge, assign, close, comment
 from cloud.errors import NotFoundError, RecordRefusedError, StaleError, StoreError
 from cloud.findings import Activity, FailureCause, FailureMode, Finding
-from cloud.store.cases import StoredCase, list_cases, list_entries, read_case, save_case
+from cloud.store.cases import StoredCase, list_cases, list_entries, look_again, read_case, save_case
 from cloud.store.database import Database
 from cloud.store.writer import StoreWriter
 from contract.labels import ComponentEnd, Verdict
@@ -56,6 +56,23 @@ def test_what_is_delivered_again_changes_nothing(writer: StoreWriter, database: 
     before = cases(database)
     writer.write(batch)
     assert cases(database) == before
+
+
+def test_an_alarm_that_outlives_its_case_is_looked_at_again(writer: StoreWriter, database: Database) -> None:
+    def look(now: datetime) -> int:
+        with database.transaction() as session:
+            return look_again(session, now)
+
+    writer.write(arrive(alarm(1, 7)))
+    (found,) = cases(database)
+    assert look(NOW + 2 * STANDS_ON) == 0, "its case is open"
+    with database.transaction() as session:
+        save_case(session, found, close(found.case, "Jo", FINDING, NOW), NOW)
+    assert look(NOW + STANDS_ON - timedelta(seconds=1)) == 0
+    assert look(NOW + STANDS_ON) == 1
+    newest, closed = cases(database)
+    assert newest.case.is_open and newest.case.alerts == closed.case.alerts and closed.case.finding == FINDING
+    assert look(NOW + 3 * STANDS_ON) == 0
 
 
 def test_it_goes_from_seen_to_found(writer: StoreWriter, database: Database) -> None:
