@@ -37,7 +37,8 @@ def take_place(session: Session, digest: bytes, body_digest: bytes, now: datetim
     session.connection().execute(delete(_ANSWER).where(_ANSWER.c.made_at <= now - KEPT))
     first = {"digest": digest, "body_digest": body_digest, "made_at": now}
     empty = {"status": 0, "media_type": "", "body": b""}
-    if session.connection().execute(insert_new(session, _ANSWER).values(first | empty)).rowcount == 1:
+    taking = insert_new(session, _ANSWER).values(first | empty).returning(_ANSWER.c.digest)
+    if session.connection().execute(taking).first() is not None:
         return None
     row = session.connection().execute(select(_ANSWER).where(_ANSWER.c.digest == digest)).one()
     return Answer(row.body_digest, row.status, row.media_type, row.body)

@@ -46,7 +46,7 @@ FIRST = {  # the first role that may, where that is not the viewer
         "POST /api/v1/cases/",
     ),
     "engineer": ("PUT /api/v1/devices/", "POST /rollouts", "POST /api/v1/rollouts"),
-    "admin": ("/people", "/keys", "/audit"),
+    "admin": ("/people", "/keys", "GET /audit", "GET /api/v1/audit"),
 }
 OWN_AFFAIRS = {
     "POST /account/password",
