@@ -96,7 +96,7 @@ def test_the_keyboard_reaches_the_first_alert(fleet: SeededFleet, served: Runnin
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.closest('[data-alert-id]') !== null"):
             break
-    assert page.evaluate("document.activeElement.getAttribute('href')") == "/cases/2"
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/cases/1"
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
