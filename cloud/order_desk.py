@@ -11,8 +11,6 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from sqlmodel import Session
-
 from cloud import work_orders
 from cloud.case_desk import ATTEMPTS, utc_now
 from cloud.cases import Case, CaseState
@@ -36,6 +34,7 @@ from cloud.store.orders import (
     read_order,
     save_order,
 )
+from cloud.store.queries import Session
 from cloud.triage import Urgency
 from cloud.work_orders import SYSTEM, Change, Order, OrderState, Policy, order_key
 

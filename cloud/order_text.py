@@ -58,8 +58,7 @@ def order_text(evidence: Evidence, assessment: Assessment) -> str:
     """The description."""
     case = evidence.case
     lines = [
-        f"{evidence.machine} (watched by {case.device_id}) {_looks(case.symptom)},"
-        f" since {_day(case.opened_at)}.",
+        f"{_machine(evidence)} {_looks(case.symptom)}, since {_day(case.opened_at)}.",
         f"Severity {assessment.severity.name.lower()}, urgency {assessment.urgency.name.lower()}: "
         f"{'; '.join(assessment.because)}.",
         *_alert_lines(evidence.alerts),
@@ -68,6 +67,11 @@ def order_text(evidence: Evidence, assessment: Assessment) -> str:
         f"When it is done, close case {case.id} with what was found: the alarms learn from it.",
     ]
     return "\n".join(lines)[:MAX_TEXT]
+
+
+def _machine(evidence: Evidence) -> str:
+    device = evidence.case.device_id
+    return device if evidence.machine == device else f"{evidence.machine} (watched by {device})"
 
 
 def _looks(symptom: str) -> str:

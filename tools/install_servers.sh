@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests want from the system: Mosquitto, PostgreSQL, Java and Maven (which fetches Kafka), Chromium, nginx, SoftHSM.
+# Installs what the tests want from the system: Mosquitto, PostgreSQL, Java and Maven (which fetches Kafka), Chromium, nginx, SoftHSM, Request Tracker.
 # Only root on a machine with apt-get is asked to do so; elsewhere, and when it fails, the tests that need them say so
 # themselves. Never leaves a server running.
 set -eu
@@ -13,6 +13,7 @@ has java || packages="$packages openjdk-17-jre-headless"
 [ -n "${KAFKA_HOME:-}" ] || has mvn || packages="$packages maven"
 has chromium || has chromium-browser || has google-chrome || packages="$packages chromium fonts-dejavu-core"
 has nginx || packages="$packages nginx-light"
+[ -x /usr/share/request-tracker5/libexec/rt-server ] || packages="$packages request-tracker5 rt5-standalone rt5-db-sqlite"
 has softhsm2-util || packages="$packages softhsm2"
 [ -n "$packages" ] || exit 0
 

@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
-
 from cloud.eam.contract import Eam, Placement
 from cloud.eam.reconciliation import Reconciliation, compare
 from cloud.errors import (
@@ -44,6 +42,7 @@ from cloud.store.eam_boxes import (
     take_errand,
 )
 from cloud.store.orders import find_orders, orders_known_to, save_order
+from cloud.store.queries import Session
 from cloud.work_orders import (
     Change,
     Order,

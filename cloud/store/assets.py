@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
@@ -177,10 +178,16 @@ def _seen(sites: Sites) -> Select[Any]:
     return query if sites is None else query.where(_ASSET.c.site.in_(sorted(sites)))
 
 
+@lru_cache(maxsize=4096)
+def _place(site: str, area: str, line: str) -> Place:
+    """Many machines share one."""
+    return Place(site, area, line)
+
+
 def _asset(row: Row[Any]) -> Asset:
     return Asset(
         tag=row.tag,
-        place=Place(row.site, row.area, row.line),
+        place=_place(row.site, row.area, row.line),
         name=row.name,
         kind=EquipmentClass(row.kind),
         criticality=Criticality(row.criticality),

@@ -23,6 +23,9 @@ class Kind:
 
 KINDS = {
     "anomaly": Kind("industrialguard.bench.anomaly", "how well anomalies are found, beside simple baselines"),
+    "dashboard": Kind(
+        "industrialguard.bench.dashboard.command", "how quickly pages answer, with thousands of machines"
+    ),
     "eam": Kind(
         "industrialguard.bench.eam.command", "whether each work order becomes one record, whatever is killed"
     ),

@@ -58,6 +58,6 @@ def test_a_password_comes_from_standard_input_and_never_from_the_command_line(
     people(capsys, "add", "Aylin", "--invite")
     assert "new password" in people(capsys, "password", "Aylin")
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
-    assert "12 to 128" in people(capsys, "password", "Aylin", code=2)
+    assert "12 to 128" in people(capsys, "password", "Aylin", code=3)
     with pytest.raises(SystemExit):
         main(["people", "password", "Aylin", "--password", PASSWORD])

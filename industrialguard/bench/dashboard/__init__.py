@@ -1,0 +1,1 @@
+"""How quickly pages answer, with a whole plant behind them."""
