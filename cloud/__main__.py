@@ -170,17 +170,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--identity", type=Path, metavar="DIR", help="key and certificate for mqtts, by `service-identity`"
     )
-    parser.add_argument(
-        "--http", metavar="HOST:PORT", help="API and page (default: 127.0.0.1:8080; port 0: any)"
-    )
-    parser.add_argument(
-        "--hosts",
-        metavar="NAME[,NAME]",
-        help="names of this server in browsers, besides its address and localhost",
-    )
-    parser.add_argument(
-        "--value", type=Path, metavar="FILE", help="what `bench fleet --json` wrote, for the page /value"
-    )
+    _add_page(parser)
     parser.add_argument("--partitions", type=int, default=8, metavar="N", help="of a new stream (default: 8)")
     parser.add_argument(
         "--retention-h",
@@ -218,6 +208,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO")
     return parser
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--http", metavar="HOST:PORT", help="API and page (default: 127.0.0.1:8080; port 0: any)"
+    )
+    parser.add_argument(
+        "--hosts",
+        metavar="NAME[,NAME]",
+        help="names of this server in browsers, besides its address and localhost",
+    )
+    parser.add_argument(
+        "--value", type=Path, metavar="FILE", help="what `bench fleet --json` wrote, for the page /value"
+    )
 
 
 def _add_keeping(parser: argparse.ArgumentParser) -> None:
