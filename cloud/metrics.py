@@ -173,7 +173,7 @@ class EamMetrics:
             registry=registry,
         )
         self.dead_letters = Gauge(
-            f"{PREFIX}_eam_dead_letters",
+            f"{PREFIX}_eam_refused_messages",
             "Things between it and us that a person has to look at.",
             registry=registry,
         )

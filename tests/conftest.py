@@ -18,7 +18,8 @@ from hypothesis import settings
 from tests.distribution import FilesInOrder, put_in_order
 from tools.servers.kafka import Kafka
 from tools.servers.mosquitto import HOW, Mosquitto
-from tools.servers.odoo import Odoo
+from tools.servers.odoo import HOW as HOW_PYTHON_36
+from tools.servers.odoo import Odoo, find_python
 from tools.servers.postgresql import PostgreSql
 from tools.servers.process import Server
 from tools.servers.programs import PREFIX, LackingError, find_program
@@ -103,7 +104,12 @@ def postgresql_database(postgresql: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def odoo(postgresql: str) -> Iterator[str]:
-    """URL of a real Odoo that many tests share: each takes keys of its own."""
+    """URL of a real Odoo that many tests share: each takes keys of its own.
+
+    Its Python cannot be had everywhere, so that its absence is a skip even where everything else is required.
+    """
+    if find_python() is None:
+        pytest.skip(f"{LACKING}{HOW_PYTHON_36}")
     yield from _shared("odoo", lambda: Odoo(postgresql))
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi import APIRouter, Header, Path, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from cloud.api.access import need
-from cloud.api.deps import StoreDep, utc_now
+from cloud.api.access import PLAN, READ
+from cloud.api.deps import OpenStoreDep, StoreDep, utc_now
 from cloud.api.order_schemas import EamOut, Received, StatusIn, eam_out
 from cloud.api.problems import ProblemError, sentence, validation_sentence
 from cloud.api.schemas import Problem, Responses
-from cloud.api.security import require_same_origin
 from cloud.eam.settings import EamSettings
 from cloud.eam.signing import HEADER, require_signed
 from cloud.errors import EamRefusedError, NotFoundError
-from cloud.people import Permission
 from cloud.store.database import Database
 from cloud.store.eam_boxes import InboxState, list_connections, list_errands, list_inbox, receive, revive
 from cloud.work_orders import OrderState, Said
@@ -38,7 +36,7 @@ _SHAPE = {
 }
 
 
-@router.get("", dependencies=[Depends(need(Permission.READ))])
+@router.get("", dependencies=READ)
 def get_eam(store: StoreDep) -> EamOut:
     """What waits for the maintenance system, what it said and nobody could take, and whether it answers."""
     with store.session() as session:
@@ -52,7 +50,7 @@ def get_eam(store: StoreDep) -> EamOut:
 @router.post(
     "/letters/{letter_id}/retry",
     status_code=204,
-    dependencies=[Depends(require_same_origin), Depends(need(Permission.PLAN))],
+    dependencies=PLAN,
     responses={404: {"model": Problem, "description": "No such dead letter"}},
 )
 def post_retry(letter_id: Annotated[int, Path(ge=1, le=2**63 - 1)], store: StoreDep) -> None:
@@ -65,7 +63,7 @@ def post_retry(letter_id: Annotated[int, Path(ge=1, le=2**63 - 1)], store: Store
 @router.post("/inbox", status_code=202, responses=_INBOX, openapi_extra=_SHAPE)
 async def post_inbox(
     request: Request,
-    store: StoreDep,
+    store: OpenStoreDep,
     signature: Annotated[str, Header(alias=HEADER, max_length=200, description="`t=SECONDS,v1=HEX`")] = "",
 ) -> Received:
     """Where the maintenance system says what became of an order; signed with the shared secret."""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from cloud.api.app import create_app
 from cloud.api.settings import ApiSettings
@@ -21,6 +20,7 @@ from cloud.store.database import Database
 from cloud.store.writer import StoreWriter
 from cloud.work_orders import OrderState
 from tests.cloud.order_samples import FakeEam, open_cases
+from tests.cloud.signed_in import SignedIn as TestClient
 from tests.cloud.test_web_pages import outline
 
 OWN = "http://127.0.0.1"

@@ -76,6 +76,8 @@ def test_the_command_is_one_of_ours_and_its_settings_are_right(
         "INDUSTRIALGUARD_HOSTS": "localhost",
         "INDUSTRIALGUARD_REPOSITORY": "",
         "INDUSTRIALGUARD_REPOSITORY_ROOT": "",
+        "INDUSTRIALGUARD_SIGNING_KEY": "",
+        "INDUSTRIALGUARD_BEHIND_TLS": "",
     }
     environment = workload.environment | {
         name: secrets[name] for name in secrets if name in workload.environment

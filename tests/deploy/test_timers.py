@@ -11,7 +11,7 @@ import pytest
 
 from ota.__main__ import build_parser
 from tests.deploy.manifests import DEPLOY
-from tests.deploy.test_unit import MOST_EXPOSED, PROGRAM, systemd_analyze
+from tests.deploy.test_unit import MOST_EXPOSED, PROGRAM, systemd_analyze, verify
 
 __all__ = ["systemd_analyze"]  # a fixture
 
@@ -30,9 +30,7 @@ def test_systemd_takes_both(systemd_analyze: str, tmp_path: Path, name: str) -> 
         (tmp_path / f"industrialguard-ota-{name}.{kind}").write_text(
             text(name, kind).replace(PROGRAM, "/bin/true")
         )
-    line = [systemd_analyze, "verify", "--man=no", str(tmp_path / f"industrialguard-ota-{name}.timer")]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert verify(systemd_analyze, tmp_path / f"industrialguard-ota-{name}.timer") == (0, [])
 
 
 @every_name

@@ -39,12 +39,16 @@ def unit(tmp_path: Path) -> Path:
     return copy
 
 
+def verify(systemd_analyze: str, unit: Path) -> tuple[int, list[str]]:
+    """Exit status, and what is said of our units; others on this computer may have faults of their own."""
+    line = [systemd_analyze, "verify", "--man=no", str(unit)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    return done.returncode, [said for said in done.stderr.splitlines() if "/lib/systemd/" not in said]
+
+
 def test_systemd_takes_it(systemd_analyze: str, unit: Path) -> None:
     instance = unit.with_name(unit.name.replace("@", "@press-07"))
-    done = subprocess.run(
-        [systemd_analyze, "verify", "--man=no", str(instance)], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert verify(systemd_analyze, instance) == (0, [])
 
 
 def test_it_is_closed_to_all_that_it_does_not_need(systemd_analyze: str, unit: Path) -> None:

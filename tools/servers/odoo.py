@@ -130,16 +130,17 @@ def find_environment() -> Path:
     """
     folder = cache_folder() / f"odoo-{VERSION}"
     if not folder.is_dir():
-        _install(_find_python(), folder)
+        python = find_python()
+        if python is None:
+            raise LackingError(f"Odoo {VERSION} needs {PYTHON}: {HOW}")
+        _install(python, folder)
     return folder / "bin" / "python"
 
 
-def _find_python() -> str:
+def find_python() -> str | None:
+    """A Python 3.6, which no package manager of today installs; None: there is none."""
     candidates = sorted(Path.home().glob(".pyenv/versions/3.6.*/bin/python3.6"))
-    found = str(candidates[-1]) if candidates else find_program(PYTHON)
-    if found is None:
-        raise LackingError(f"Odoo {VERSION} needs {PYTHON}: {HOW}")
-    return found
+    return str(candidates[-1]) if candidates else find_program(PYTHON)
 
 
 def _install(python: str, folder: Path) -> None:
