@@ -29,7 +29,7 @@ class Suggest(_In):
     case_id: int = Field(ge=1, le=2**63 - 1, examples=[41])
 
 
-class Reason(_In):
+class OrderReason(_In):
     """Why."""
 
     why: Text = Field(default="", description="For whoever reads the order later", examples=["done in May"])

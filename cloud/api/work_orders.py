@@ -13,7 +13,7 @@ from cloud.api.order_schemas import (
     OrderEntryPage,
     OrderOut,
     OrderPage,
-    Reason,
+    OrderReason,
     Suggest,
     order_entry_out,
     order_out,
@@ -122,7 +122,7 @@ def post_retry(
 @router.post("/{order_id}/decline", dependencies=PLAN, responses=_REFUSALS)
 def post_decline(
     order_id: OrderId,
-    body: Reason,
+    body: OrderReason,
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
@@ -139,7 +139,7 @@ def post_decline(
 @router.post("/{order_id}/close", dependencies=PLAN, responses=_REFUSALS)
 def post_close(
     order_id: OrderId,
-    body: Reason,
+    body: OrderReason,
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
