@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from cloud.settings import sqlite_url
 from cloud.store.database import open_database
-from tests.browser.conftest import RunningPage, Watch
+from tests.browser.conftest import RunningPage, Watch, sign_in
 from tests.browser.seeded_fleet import SeededFleet
 from tests.browser.seeded_lives import fill_lives
 
@@ -31,16 +31,28 @@ PAGES = (
     "/cases",
     "/cases/1",
     "/cases?closed=true",
+    "/orders",
+    "/orders/1",
     "/alerts",
+    "/planning",
+    "/assets",
+    "/assets/import",
     "/rollouts",
     "/kpis",
     "/data",
     "/models",
+    "/value",
+    "/people",
+    "/audit",
+    "/account",
 )
 """With machines in every state."""
-EMPTY = ("/", "/cases", "/alerts", "/rollouts", "/kpis", "/data", "/models")
+EMPTY = (
+    *("/", "/cases", "/orders", "/alerts", "/planning", "/assets", "/rollouts", "/kpis", "/data", "/models"),
+    *("/value", "/people", "/audit"),
+)
 """Before anything was heard."""
-LACKING = ("/machines/nobody", "/cases/999", "/rollouts/nobody", "/nowhere")
+LACKING = ("/machines/nobody", "/cases/999", "/rollouts/nobody", "/orders/999", "/nowhere")
 """Refused."""
 WIDTHS = (1280, 390)
 # What folds is looked at unfolded; of the tables of charts, which are all alike, the first.
@@ -88,12 +100,14 @@ def _serve(folder: Path, is_full: bool) -> Iterator[RunningPage]:
     database.close()
 
 
-def look_at(tab: Page, url: str) -> list[str]:
-    """What is wrong with a page, at every width."""
+def look_at(tab: Page, running: RunningPage, path: str) -> list[str]:
+    """What is wrong with a page, at every width, for somebody who is signed in."""
+    sign_in(tab.context, running)
     found = []
     for width in WIDTHS:
         tab.set_viewport_size({"width": width, "height": 900})
-        tab.goto(url)
+        tab.goto(running.url + path)
+        assert urlsplit(tab.url).path == urlsplit(path).path, tab.url
         if tab.locator("#live").count():
             expect(tab.locator("#live")).to_have_attribute("data-state", "live")
         tab.evaluate(OPEN_SCRIPT)
@@ -117,28 +131,38 @@ def _outline(tab: Page, width: int) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_is_accessible_and_quiet(full: RunningPage, tab: Page, watch: Watch, path: str) -> None:
-    assert look_at(tab, full.url + path) == []
+    assert look_at(tab, full, path) == []
     assert watch.complaints == []
     assert watch.hosts == {urlsplit(full.url).netloc}
 
 
 @pytest.mark.parametrize("path", EMPTY)
 def test_so_it_is_before_anything_was_heard(bare: RunningPage, tab: Page, watch: Watch, path: str) -> None:
-    assert look_at(tab, bare.url + path) == []
+    assert look_at(tab, bare, path) == []
     assert watch.complaints == []
     assert watch.hosts == {urlsplit(bare.url).netloc}
 
 
 @pytest.mark.parametrize("path", LACKING)
 def test_so_is_every_refusal(bare: RunningPage, tab: Page, watch: Watch, path: str) -> None:
-    assert look_at(tab, bare.url + path) == []
+    assert look_at(tab, bare, path) == []
     assert all("404" in each for each in watch.complaints)
     assert watch.hosts == {urlsplit(bare.url).netloc}
+
+
+def test_so_is_the_door(bare: RunningPage, tab: Page, watch: Watch) -> None:
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.goto(f"{bare.url}/cases")
+        expect(tab.locator("h1")).to_have_text("Sign in")
+        assert [*_violations(tab), *_outline(tab, width)] == []
+    assert watch.complaints == []
 
 
 @pytest.mark.parametrize("path", EMPTY)
 def test_a_page_has_one_live_connection(bare: RunningPage, page: Page, path: str) -> None:
     asked: list[str] = []
+    sign_in(page.context, bare)
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     page.goto(bare.url + path)
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
@@ -146,6 +170,7 @@ def test_a_page_has_one_live_connection(bare: RunningPage, page: Page, path: str
 
 
 def test_the_menu_opens_by_keyboard_on_a_phone_and_closes_with_escape(bare: RunningPage, page: Page) -> None:
+    sign_in(page.context, bare)
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(bare.url)
     expect(page.locator("#menu")).to_be_hidden()
@@ -161,6 +186,7 @@ def test_the_menu_opens_by_keyboard_on_a_phone_and_closes_with_escape(bare: Runn
 
 
 def test_the_first_tab_stop_skips_to_the_content(bare: RunningPage, page: Page) -> None:
+    sign_in(page.context, bare)
     page.goto(bare.url)
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
