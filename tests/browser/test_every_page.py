@@ -38,7 +38,7 @@ PAGES = (
     "/models",
 )
 """With machines in every state."""
-EMPTY = ("/", "/cases", "/alerts", "/rollouts", "/kpis", "/data", "/models")
+EMPTY = ("/", "/cases", "/alerts", "/rollouts", "/kpis", "/data", "/models", "/value")
 """Before anything was heard."""
 LACKING = ("/machines/nobody", "/cases/999", "/rollouts/nobody", "/nowhere")
 """Refused."""
