@@ -9,9 +9,8 @@ from simulators.year.settings import Family, Settings
 
 TRUTH = (
     "Hidden truth first: part number n in a place has the same life, wear and way to show it under every "
-    "policy, "
-    "drawn from the seed; so are upsets, sensor faults, duties and seasons. About one failure in five is "
-    "sudden."
+    "policy, drawn from the seed; so are upsets, sensor faults, duties and seasons. Some failures are sudden "
+    "(sudden_failures): no sensor could announce them, but replacement by age prevents some."
 )
 OURS = (
     "Ours is end to end: simulated sensors, the agent's own parts with the shipped int8 model, encoded "
