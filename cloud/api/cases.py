@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from cloud.api.access import READ, WORK, PrincipalDep
 from cloud.api.case_schemas import (
@@ -23,6 +23,7 @@ from cloud.api.case_schemas import (
 from cloud.api.deps import StoreDep, utc_now
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.schemas import Problem, Responses
+from cloud.api.versions import SeenVersion, etag
 from cloud.case_desk import Act, CaseDesk
 from cloud.cases import Case, CaseState, Change, acknowledge, assign, close, comment, release, reopen, snooze
 from cloud.errors import StaleError
@@ -34,9 +35,6 @@ from contract.errors import DataError
 
 router = APIRouter(prefix="/cases", tags=["cases"])
 CaseId = Annotated[int, Path(description="Id of the case", ge=1, le=2**63 - 1, examples=[41])]
-IfMatch = Annotated[
-    str | None, Header(description='The version that you looked at, as in `ETag`: `"3"`', max_length=30)
-]
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such case"}}
 _REFUSALS: Responses = {
     **_NOT_FOUND,
@@ -94,10 +92,10 @@ def post_acknowledge(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> CaseOut:
     """Say that it was seen; a second time changes nothing."""
-    return _act(store, case_id, lambda case, now: acknowledge(case, who.name, now), if_match, response)
+    return _act(store, case_id, lambda case, now: acknowledge(case, who.name, now), seen, response)
 
 
 @router.post("/{case_id}/assign", dependencies=WORK, responses=_REFUSALS)
@@ -107,14 +105,14 @@ def post_assign(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> CaseOut:
     """Put somebody on it, or claim it."""
 
     def act(case: Case, now: datetime) -> Change:
         return assign(case, who.name, body.to, now, body.why)
 
-    return _act(store, case_id, act, if_match, response)
+    return _act(store, case_id, act, seen, response)
 
 
 @router.post("/{case_id}/release", dependencies=WORK, responses=_REFUSALS)
@@ -124,10 +122,10 @@ def post_release(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> CaseOut:
     """Nobody is on it any more."""
-    return _act(store, case_id, lambda case, now: release(case, who.name, now, body.why), if_match, response)
+    return _act(store, case_id, lambda case, now: release(case, who.name, now, body.why), seen, response)
 
 
 @router.post("/{case_id}/snooze", dependencies=WORK, responses=_REFUSALS)
@@ -137,14 +135,14 @@ def post_snooze(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> CaseOut:
     """Let it rest until then; another alert wakes it."""
 
     def act(case: Case, now: datetime) -> Change:
         return snooze(case, who.name, body.until, body.why, now)
 
-    return _act(store, case_id, act, if_match, response)
+    return _act(store, case_id, act, seen, response)
 
 
 @router.post("/{case_id}/comments", dependencies=WORK, responses=_REFUSALS)
@@ -154,10 +152,10 @@ def post_comment(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> CaseOut:
     """Write something down."""
-    return _act(store, case_id, lambda case, now: comment(case, who.name, body.text, now), if_match, response)
+    return _act(store, case_id, lambda case, now: comment(case, who.name, body.text, now), seen, response)
 
 
 @router.post("/{case_id}/close", dependencies=WORK, responses=_REFUSALS)
@@ -167,14 +165,14 @@ def post_close(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> CaseOut:
     """End it with what was found; the end of a component goes into the maintenance log."""
 
     def act(case: Case, now: datetime) -> Change:
         return close(case, who.name, body.build(now), now)
 
-    return _act(store, case_id, act, if_match, response)
+    return _act(store, case_id, act, seen, response)
 
 
 @router.post("/{case_id}/reopen", dependencies=WORK, responses=_REFUSALS)
@@ -184,15 +182,15 @@ def post_reopen(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> CaseOut:
     """It is not over; what was found before is taken back, but stays in the trail."""
-    return _act(store, case_id, lambda case, now: reopen(case, who.name, body.why, now), if_match, response)
+    return _act(store, case_id, lambda case, now: reopen(case, who.name, body.why, now), seen, response)
 
 
-def _act(store: Database, case_id: int, act: Act, if_match: str | None, response: Response) -> CaseOut:
+def _act(store: Database, case_id: int, act: Act, seen: int | None, response: Response) -> CaseOut:
     try:
-        done = CaseDesk(store).act(case_id, act, _version(if_match))
+        done = CaseDesk(store).act(case_id, act, seen)
         with store.session() as session:
             return _answer(session, done, response)
     except StaleError as error:
@@ -202,14 +200,5 @@ def _act(store: Database, case_id: int, act: Act, if_match: str | None, response
 
 
 def _answer(session: Session, stored: StoredCase, response: Response) -> CaseOut:
-    response.headers["ETag"] = f'"{stored.version}"'
+    response.headers["ETag"] = etag(stored.version)
     return case_out(stored, assess_cases(session, [stored.case], utc_now())[stored.case.id])
-
-
-def _version(if_match: str | None) -> int | None:
-    if if_match in (None, "*"):
-        return None
-    number = (if_match or "").strip().removeprefix("W/").strip('"')
-    if not number.isdecimal():
-        raise ProblemError(412, 'If-Match takes the version of the case, as in "3".')
-    return int(number)

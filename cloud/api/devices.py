@@ -53,7 +53,7 @@ def list_updates(
     device_id: DeviceId,
     store: StoreDep,
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many")] = 100,
-    before: Annotated[int | None, Query(ge=1, description="Only ids below this one")] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Only ids below this one")] = None,
 ) -> ReportList:
     """What the device has said of its updates, newest first; empty where it has said nothing."""
     with store.session() as session:

@@ -140,7 +140,7 @@ def list_audit(
     rollout_id: RolloutId,
     store: StoreDep,
     limit: Limit = 500,
-    after: Annotated[int, Query(ge=0, description="Only ids above this one: `next_after`")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="Only ids above this one: `next_after`")] = 0,
     device: Annotated[str | None, Query(max_length=64, description="Only what is about this device")] = None,
 ) -> EventPage:
     """Who did what, when and why; oldest first, never changed."""

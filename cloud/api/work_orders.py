@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from cloud.api.access import PLAN, READ, PrincipalDep
 from cloud.api.deps import StoreDep
@@ -20,6 +20,7 @@ from cloud.api.order_schemas import (
 )
 from cloud.api.problems import ProblemError, sentence
 from cloud.api.schemas import Problem, Responses
+from cloud.api.versions import SeenVersion, etag
 from cloud.errors import NotFoundError, StaleError
 from cloud.order_desk import OrderDesk
 from cloud.people import Principal
@@ -31,9 +32,6 @@ from cloud.work_orders import OrderState
 
 router = APIRouter(prefix="/work-orders", tags=["work orders"])
 OrderId = Annotated[int, Path(description="Id of the order", ge=1, le=2**63 - 1, examples=[7])]
-IfMatch = Annotated[
-    str | None, Header(description='The version that you looked at, as in `ETag`: `"3"`', max_length=30)
-]
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "No such order"}}
 _REFUSALS: Responses = {
     **_NOT_FOUND,
@@ -101,21 +99,21 @@ def list_trail(
 
 @router.post("/{order_id}/approve", dependencies=PLAN, responses=_REFUSALS)
 def post_approve(
-    order_id: OrderId, who: PrincipalDep, store: StoreDep, response: Response, if_match: IfMatch = None
+    order_id: OrderId, who: PrincipalDep, store: StoreDep, response: Response, seen: SeenVersion
 ) -> OrderOut:
     """Have it ordered; a second time changes nothing."""
     return _act(
-        store, order_id, who, if_match, response, lambda desk, seen: desk.approve(order_id, who.name, seen)
+        store, order_id, who, seen, response, lambda desk, seen: desk.approve(order_id, who.name, seen)
     )
 
 
 @router.post("/{order_id}/retry", dependencies=PLAN, responses=_REFUSALS)
 def post_retry(
-    order_id: OrderId, who: PrincipalDep, store: StoreDep, response: Response, if_match: IfMatch = None
+    order_id: OrderId, who: PrincipalDep, store: StoreDep, response: Response, seen: SeenVersion
 ) -> OrderOut:
     """Send an order again that the maintenance system refused; there it is still one."""
     return _act(
-        store, order_id, who, if_match, response, lambda desk, seen: desk.approve(order_id, who.name, seen)
+        store, order_id, who, seen, response, lambda desk, seen: desk.approve(order_id, who.name, seen)
     )
 
 
@@ -126,14 +124,14 @@ def post_decline(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> OrderOut:
     """Do not order it; says why."""
 
     def decline(desk: OrderDesk, seen: int | None) -> StoredOrder:
         return desk.decline(order_id, who.name, body.why, seen)
 
-    return _act(store, order_id, who, if_match, response, decline)
+    return _act(store, order_id, who, seen, response, decline)
 
 
 @router.post("/{order_id}/close", dependencies=PLAN, responses=_REFUSALS)
@@ -143,14 +141,14 @@ def post_close(
     who: PrincipalDep,
     store: StoreDep,
     response: Response,
-    if_match: IfMatch = None,
+    seen: SeenVersion,
 ) -> OrderOut:
     """Have the maintenance system close it; it is done when that says so."""
 
     def close(desk: OrderDesk, seen: int | None) -> StoredOrder:
         return desk.close(order_id, who.name, body.why, seen)
 
-    return _act(store, order_id, who, if_match, response, close)
+    return _act(store, order_id, who, seen, response, close)
 
 
 def read_seen(store: Database, order_id: int, who: Principal) -> StoredOrder:
@@ -167,24 +165,15 @@ def read_seen(store: Database, order_id: int, who: Principal) -> StoredOrder:
 
 
 def _act(
-    store: Database, order_id: int, who: Principal, if_match: str | None, response: Response, do: Do
+    store: Database, order_id: int, who: Principal, seen: int | None, response: Response, do: Do
 ) -> OrderOut:
     read_seen(store, order_id, who)
     try:
-        return _answer(do(OrderDesk(store), _version(if_match)), response)
+        return _answer(do(OrderDesk(store), seen), response)
     except StaleError as error:
         raise ProblemError(412, sentence(error)) from error
 
 
 def _answer(stored: StoredOrder, response: Response) -> OrderOut:
-    response.headers["ETag"] = f'"{stored.version}"'
+    response.headers["ETag"] = etag(stored.version)
     return order_out(stored)
-
-
-def _version(if_match: str | None) -> int | None:
-    if if_match in (None, "*"):
-        return None
-    number = (if_match or "").strip().removeprefix("W/").strip('"')
-    if not (number.isascii() and number.isdecimal()):
-        raise ProblemError(412, 'If-Match takes the version of the order, as in "3".')
-    return int(number)

@@ -213,7 +213,7 @@ def test_a_key_counts_until_it_is_revoked(app: FastAPI, client: TestClient) -> N
     key = client.post("/api/v1/keys", json={"name": "mes"}, headers=ada).json()["key"]
     assert client.get("/api/v1/me", headers={"x-api-key": key}).json()["name"] == "key mes"
     (listed,) = client.get("/api/v1/keys", headers=ada).json()["keys"]
-    assert key.rpartition("_")[2] not in str(listed)
+    assert key.split("_", 2)[2] not in str(listed)
     assert client.delete(f"/api/v1/keys/{listed['id']}", headers=ada).json()["revoked_at"]
     assert client.get("/api/v1/me", headers={"x-api-key": key}).status_code == 401
 

@@ -90,7 +90,7 @@ def test_who_looked_at_an_older_version_overrules_nobody(client: TestClient) -> 
     ask(client, "1/acknowledge", WHO, if_match=seen)
     refused = ask(client, "1/assign", WHO | {"to": "Kim"}, 412, if_match=seen)
     assert "has changed since you looked" in refused["detail"]
-    assert "version of the case" in ask(client, "1/acknowledge", WHO, 412, if_match="abc")["detail"]
+    assert "version of what is changed" in ask(client, "1/acknowledge", WHO, 412, if_match="abc")["detail"]
     assert ask(client, "1/assign", WHO | {"to": "Kim"}, if_match="*")["assignee"] == "Kim"
 
 
