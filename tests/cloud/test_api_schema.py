@@ -42,7 +42,9 @@ def test_whatever_is_asked_is_answered(app: FastAPI) -> None:
         if operation.label in APART:
             continue
 
-        @settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+        @settings(
+            max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+        )
         @given(case=operation.as_strategy())
         def ask(case: Any) -> None:
             nobody = case.call(base_url=OWN, headers=HERE)

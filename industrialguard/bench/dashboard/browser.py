@@ -7,7 +7,7 @@ read on the page.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +24,18 @@ class Chromium:
     """A browser that runs."""
 
     tool: Any
+    headers: Mapping[str, str]
+    """Of every request: who asks."""
 
     @contextmanager
     def visit(self, address: str) -> Iterator[Any]:
         """A tab of a visitor who has never been there."""
-        context = self.tool.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+        # Waiting for a condition is a script that the pages' own policy would refuse.
+        context = self.tool.new_context(
+            viewport={"width": WIDTH, "height": HEIGHT},
+            extra_http_headers=dict(self.headers),
+            bypass_csp=True,
+        )
         try:
             tab = context.new_page()
             tab.goto(address)
@@ -57,8 +64,12 @@ class Chromium:
 
 
 @contextmanager
-def run_chromium(path: str) -> Iterator[Chromium]:
+def run_chromium(path: str, headers: Mapping[str, str]) -> Iterator[Chromium]:
     """A Chromium for as long as it is needed.
+
+    Args:
+        path: The program.
+        headers: Of every request: who asks.
 
     Raises:
         ConfigError: playwright is missing.
@@ -70,6 +81,6 @@ def run_chromium(path: str) -> Iterator[Chromium]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         try:
-            yield Chromium(started)
+            yield Chromium(started, headers)
         finally:
             started.close()

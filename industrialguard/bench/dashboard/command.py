@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from cloud.access.people_desk import PeopleDesk
+from cloud.people import Role as May
 from cloud.settings import sqlite_url
 from cloud.store.database import open_database
 from contract.errors import ConfigError
@@ -91,7 +93,10 @@ def measure(machines: int, seed: int, repeats: int, chromium: str) -> Report:
             plant = SeededPlant(database, machines, seed)
             print(f"filling {machines} machines", file=sys.stderr, flush=True)
             plant.fill()
-            with run_site(folder) as site, run_chromium(chromium) as browser:
+            key = PeopleDesk(database, lambda: datetime.now(UTC)).make_key(
+                "bench", May.VIEWER, None, None, "bench"
+            )
+            with run_site(folder, key) as site, run_chromium(chromium, site.headers) as browser:
                 rows = tuple(_rows(site, browser, plant, repeats))
         finally:
             database.close()

@@ -9,7 +9,7 @@ import http.client
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from cloud.api.access import KEY_HEADER
 from industrialguard.bench.errors import ProcessLostError
 from simulators.processes import PartSpec, Supervisor, module_command
 
@@ -30,6 +31,8 @@ class Site:
 
     address: str
     process: psutil.Process
+    headers: Mapping[str, str]
+    """Of every request: who asks."""
 
     def time_page(self, path: str, repeats: int) -> tuple[list[float], float]:
         """How long a page takes; the first answer of all is not counted.
@@ -42,9 +45,9 @@ class Site:
         """
         connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=TIMEOUT_S)
         with closing(connection):
-            _ask(connection, path)
+            _ask(connection, path, self.headers)
             before = self._cpu_s()
-            times = [1000 * _ask(connection, path) for _ in range(repeats)]
+            times = [1000 * _ask(connection, path, self.headers) for _ in range(repeats)]
             return times, 1000 * (self._cpu_s() - before) / repeats
 
     def _cpu_s(self) -> float:
@@ -53,8 +56,12 @@ class Site:
 
 
 @contextmanager
-def run_site(folder: Path) -> Iterator[Site]:
+def run_site(folder: Path, key: str) -> Iterator[Site]:
     """Answer people over the store in a folder.
+
+    Args:
+        folder: With the store.
+        key: Of a program that may read everything.
 
     Raises:
         PartError: it did not come up.
@@ -65,13 +72,13 @@ def run_site(folder: Path) -> Iterator[Site]:
     with Supervisor() as parts:
         parts.start(PartSpec("api", command, log, lambda: bool(_address(log)), restarts=False))
         parts.wait_ready("api", READY_S)
-        yield Site(_address(log), psutil.Process(parts.pid("api")))
+        yield Site(_address(log), psutil.Process(parts.pid("api")), {KEY_HEADER: key})
 
 
-def _ask(connection: http.client.HTTPConnection, path: str) -> float:
+def _ask(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]) -> float:
     """How long one answer takes, in s."""
     start = time.perf_counter()
-    connection.request("GET", path, headers={"Accept": "text/html"})
+    connection.request("GET", path, headers={"Accept": "text/html", **headers})
     answer = connection.getresponse()
     content = answer.read()
     if answer.status != _OK:
