@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -29,7 +31,14 @@ EXAMPLES = 25
 @pytest.fixture
 def app(database: Database, writer: StoreWriter) -> FastAPI:
     writer.write(arrive(birth(), summary(1), alarm(2, 7)))
-    return create_app(ApiSettings(requests_per_s=1e6), database)
+    made = create_app(ApiSettings(requests_per_s=1e6), database)
+    made.router.lifespan_context = _nothing  # Schemathesis never ends what it begins
+    return made
+
+
+@asynccontextmanager
+async def _nothing(_: FastAPI) -> AsyncIterator[None]:
+    yield
 
 
 def test_whatever_is_asked_is_answered(app: FastAPI) -> None:
