@@ -224,9 +224,14 @@ async def read_all(consumer: KafkaConsumer, n: int) -> None:
             n -= len(found)
 
 
+def _is_unsettled(one: KafkaConsumer, other: KafkaConsumer) -> bool:
+    """Whether the newcomer has nothing yet, or both believe that they have the same."""
+    return not other.turns() or bool(one.turns().keys() & other.turns().keys())
+
+
 async def alive(consumer: KafkaConsumer, joining: asyncio.Task[KafkaConsumer]) -> KafkaConsumer:
     """Poll until another one has joined and everybody knows what is whose."""
     async with asyncio.timeout(PATIENCE_S):
-        while not joining.done() or consumer.turns().keys() & joining.result().turns().keys():
+        while not joining.done() or _is_unsettled(consumer, joining.result()):
             await consumer.commit(await consumer.poll(200, 0.2))
     return joining.result()
