@@ -109,7 +109,7 @@ def look_at(tab: Page, running: RunningPage, path: str) -> list[str]:
         tab.goto(running.url + path)
         assert urlsplit(tab.url).path == urlsplit(path).path, tab.url
         if tab.locator("#live").count():
-            expect(tab.locator("#live")).to_have_attribute("data-state", "live")
+            expect(tab.locator("#live")).to_have_attribute("data-state", "live", timeout=20_000)
         tab.evaluate(OPEN_SCRIPT)
         found += [f"at {width} px: {each}" for each in (*_violations(tab), *_outline(tab, width))]
     return found
@@ -165,7 +165,7 @@ def test_a_page_has_one_live_connection(bare: RunningPage, page: Page, path: str
     sign_in(page.context, bare)
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     page.goto(bare.url + path)
-    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=20_000)
     assert asked.count("/api/v1/events") == 1
 
 
