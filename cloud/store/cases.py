@@ -90,6 +90,8 @@ def look_again(session: Session, now: datetime) -> int:
     lock_machines(session, {device_id for device_id, _ in found})
     for device_id in sorted({device_id for device_id, _ in found}):
         refresh_cases(session, device_id, [alert for device, alert in found if device == device_id], now)
+    if found:
+        mark_change(session)
     return len(found)
 
 

@@ -161,11 +161,12 @@ class _Lines:
 def _titles(session: Session, cases: Sequence[StoredCase]) -> dict[int, str]:
     """What is said of cases that look like nothing in particular: the words of their newest alert."""
     newest = {
-        max(each.case.alerts): each.case.id
+        each.case.id: max(each.case.alerts)
         for each in cases
         if each.case.symptom == UNKNOWN and each.case.alerts
     }
-    return {newest[alert.id]: alert.title for alert in queries.read_alerts(session, newest)}
+    titles = {alert.id: alert.title for alert in queries.read_alerts(session, set(newest.values()))}
+    return {case_id: titles[alert_id] for case_id, alert_id in newest.items() if alert_id in titles}
 
 
 def _components(asset: Asset | None, *named: set[str]) -> tuple[str, ...]:
